@@ -1,0 +1,85 @@
+"""Settings: what they are and what they are when nobody says otherwise.
+
+Durations are seconds. `load` reads them from files, environment and flags.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Where the engine listens and keeps its state."""
+
+    listen: tuple[str, ...] = ("127.0.0.1:16000", "[::1]:16000")
+    socket: str = ""
+    group: str = ""
+    loopback_scope: str = "scrape"
+    state_dir: str = ""
+    event_days: int = 30
+    verbose: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSettings:
+    """How many addresses the pool keeps, and how leases and verdicts age."""
+
+    usable_num: int = 20
+    max_total: int = 100_000
+    max_mirrors: int = 1_000
+    lease_ttl: float = 3_600.0
+    tokenless_ttl: float = 21_600.0
+    bad_cooldown: float = 900.0
+    bad_cooldown_max: float = 86_400.0
+    spread: int = 64
+    exclude: tuple[str, ...] = ()
+    durability: str = "process"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSettings:
+    """How an address is proved: echo URLs that answer with the caller's address as text, concurrency and pace."""
+
+    urls: tuple[str, ...] = (
+        "https://test.ipw.cn",
+        "https://api64.ipify.org",
+        "https://v6.ident.me",
+        "https://icanhazip.com",
+        "https://ifconfig.me/ip",
+    )
+    timeout: float = 5.0
+    concurrency: int = 100
+    pace: int = 1_000
+    pace_window: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSettings:
+    """Which prefixes are used and how neighbours learn of them."""
+
+    interfaces: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    ndp: str = "auto"
+    ndppd: str = "ndppd"
+    nonlocal_bind: bool = True
+    poll: float = 1_800.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleSettings:
+    """How the console looks and asks."""
+
+    theme: str = "textual-dark"
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of it."""
+
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    pool: PoolSettings = field(default_factory=PoolSettings)
+    check: CheckSettings = field(default_factory=CheckSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    console: ConsoleSettings = field(default_factory=ConsoleSettings)

@@ -1,0 +1,1 @@
+"""The imperative shell: owns the pool, runs the tasks, publishes events."""

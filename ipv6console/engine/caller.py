@@ -1,0 +1,24 @@
+"""Who asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What a caller may do; each includes the ones before it."""
+
+    READ = "read"
+    SCRAPE = "scrape"
+    OPERATE = "operate"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One caller: a label for people ("unix pid 812 uid 0", "tcp 127.0.0.1"), what it may do, its process."""
+
+    label: str
+    scopes: frozenset[Scope]
+    pid: int | None = None
+    uid: int | None = None

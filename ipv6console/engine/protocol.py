@@ -1,0 +1,156 @@
+"""What the engine asks of the store and the host; `store` and `linux` implement it, `daemon` joins them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from ipv6console.pool.change import Change, Snapshot
+from ipv6console.wire.doctor import DoctorReport
+from ipv6console.wire.event import Event
+from ipv6console.wire.state import NdpRow, StoreState
+from ipv6console.wire.status import Finding, Level, Stamp
+
+
+class Durability(StrEnum):
+    """What an acknowledged change survives: the death of the process, or the loss of power as well."""
+
+    PROCESS = "process"
+    POWER = "power"
+
+
+class StoreError(Exception):
+    """The store cannot commit; the message names the cause, `fix` the step that helps."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+class Store(Protocol):
+    """Durable state: what `commit` returned from is there after a crash."""
+
+    async def load(self) -> Snapshot:
+        """Return everything committed; after a failed commit this is also how the memory is set right again."""
+        ...
+
+    async def commit(self, changes: Sequence[Change], durability: Durability = Durability.PROCESS) -> None:
+        """Return once `changes` are committed, in order, all or none; raises StoreError."""
+        ...
+
+    def record(self, events: Sequence[Event]) -> None:
+        """Queue `events` to be kept; does not wait and does not fail the caller."""
+        ...
+
+    async def events(self, since: int, limit: int) -> tuple[Event, ...]:
+        """Return up to `limit` kept events with an id above `since`, oldest first."""
+        ...
+
+    async def last_event(self) -> int:
+        """Return the id of the newest kept event, 0 when there is none."""
+        ...
+
+    async def forget_events(self, before: float) -> int:
+        """Delete events older than `before` (unix seconds); return how many."""
+        ...
+
+    async def checkpoint(self) -> None:
+        """Bring the database file up to date with the write-ahead log; raises StoreError."""
+        ...
+
+    def status(self) -> StoreState:
+        """Return how the store is right now, from memory."""
+        ...
+
+    async def close(self) -> None:
+        """Commit what is queued and close."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostPrefix:
+    """A prefix the kernel says this host may use; `address` is the host's own address in it.
+
+    `on_link` is True when neighbours resolve addresses of the prefix on `interface`, False when a router sends the
+    whole prefix here. Lifetimes are unix seconds until they end, None for ever.
+    """
+
+    network: int
+    length: int
+    interface: str
+    source: str
+    on_link: bool
+    address: int | None = None
+    deprecated: bool = False
+    preferred_until: float | None = None
+    valid_until: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostView:
+    """What the kernel says at one moment: usable prefixes (best first), own addresses, known neighbours."""
+
+    stamp: Stamp
+    prefixes: tuple[HostPrefix, ...]
+    addresses: frozenset[int] = frozenset()
+    neighbours: frozenset[int] = frozenset()
+    findings: tuple[Finding, ...] = ()
+
+
+class PrefixWatch(Protocol):
+    """Where prefixes come from."""
+
+    async def view(self) -> HostView:
+        """Ask the kernel now."""
+        ...
+
+    def views(self) -> AsyncIterator[HostView]:
+        """Yield the present view, then one after every change the kernel tells of (bursts joined)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reachability:
+    """How one announced prefix stands: its local route, and its NDP row."""
+
+    network: int
+    length: int
+    stamp: Stamp
+    route: Level
+    text: str
+    ndp: NdpRow
+    findings: tuple[Finding, ...] = field(default=())
+
+
+class Reach(Protocol):
+    """Makes this host answer for a prefix: the local route and the NDP strategy."""
+
+    async def announce(self, prefix: HostPrefix) -> None:
+        """Set up route and NDP for `prefix`; repeating it changes nothing. Raises OSError with a cause to show."""
+        ...
+
+    async def withdraw(self, network: int, length: int) -> None:
+        """Remove what `announce` set up for that prefix."""
+        ...
+
+    async def withdraw_all(self) -> None:
+        """Remove everything that was set up, last to first."""
+        ...
+
+    async def inspect(self) -> tuple[Reachability, ...]:
+        """Look at the kernel and the daemons now, mend what died, and say how each announced prefix stands."""
+        ...
+
+    def privileged(self) -> bool:
+        """Return whether this process may change routes (CAP_NET_ADMIN)."""
+        ...
+
+
+class Doctor(Protocol):
+    """Walks the chain for one prefix."""
+
+    async def examine(self, prefix: HostPrefix | None) -> DoctorReport:
+        """Return the chain's report for `prefix`, or for the best candidate when None."""
+        ...

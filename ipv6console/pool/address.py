@@ -1,0 +1,42 @@
+"""IPv6 addresses as 128-bit integers, from text and back (RFC 4291, RFC 5952)."""
+
+from __future__ import annotations
+
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from socket import AF_INET6, inet_ntop, inet_pton
+
+
+class InvalidAddress(ValueError):  # noqa: N818 - the name the field uses
+    """Text that is not one plain IPv6 address."""
+
+
+def parse_address(text: str) -> int:
+    """Return the address written in `text`, in any spelling; raises InvalidAddress saying what is wrong with it."""
+    try:
+        return int.from_bytes(inet_pton(AF_INET6, text), "big")
+    except (OSError, ValueError, UnicodeEncodeError):
+        raise InvalidAddress(_complaint(text)) from None
+
+
+def format_address(address: int) -> str:
+    """Return the canonical text of `address` (RFC 5952)."""
+    return inet_ntop(AF_INET6, address.to_bytes(16, "big"))
+
+
+def _complaint(text: str) -> str:
+    shown = repr(text if len(text) <= 60 else text[:57] + "...")
+    if "%" in text:
+        return f"{shown} has a zone id; give the address alone"
+    if "/" in text:
+        return f"{shown} is a prefix; give one address without a length"
+    try:
+        IPv4Address(text)
+    except AddressValueError:
+        pass
+    else:
+        return f"{shown} is an IPv4 address; the pool holds IPv6 addresses only"
+    try:
+        IPv6Address(text)
+    except AddressValueError as error:
+        return f"{shown} is not an IPv6 address: {error}"
+    return f"{shown} is not an IPv6 address in a form the kernel accepts"

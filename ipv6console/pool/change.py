@@ -1,0 +1,113 @@
+"""Changes: what the pool decided, as rows to commit, and the snapshot they add up to.
+
+Times are unix seconds. Identifiers are small integers the pool hands out; addresses and networks are 128-bit integers.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class PrefixRecorded(NamedTuple):
+    """A prefix was first seen or its state changed; replaces the row with the same id."""
+
+    id: int
+    network: int
+    length: int
+    interface: str
+    source: str
+    state: str
+    first_seen: float
+    changed_at: float
+
+
+class PrefixEmptied(NamedTuple):
+    """All addresses of the prefix left the pool, their usage in every mirror with them."""
+
+    prefix_id: int
+
+
+class AddressAdded(NamedTuple):
+    """A verified address entered the pool."""
+
+    id: int
+    prefix_id: int
+    address: int
+    verified_at: float
+
+
+class AddressRemoved(NamedTuple):
+    """An address left the pool, its usage in every mirror with it."""
+
+    id: int
+
+
+class PoolEmptied(NamedTuple):
+    """Every address left the pool, all usage with them."""
+
+
+class MirrorRecorded(NamedTuple):
+    """A mirror was made or its settings changed; replaces the row with the same id."""
+
+    id: int
+    name: str
+    created_at: float
+    draining: bool
+
+
+class MirrorFlushed(NamedTuple):
+    """The mirror's usage is forgotten."""
+
+    mirror_id: int
+
+
+class UsageRecorded(NamedTuple):
+    """What one mirror knows of one address; replaces the row with the same (mirror_id, address_id).
+
+    `status` is idle, using, resting or bad; `until` ends a lease, a rest or a cool-down; `owned` says that the lease's
+    token was shown back; `strikes` counts bad verdicts in a row; `uses` counts picks; `since` is the last change.
+    """
+
+    mirror_id: int
+    address_id: int
+    status: str
+    token: str | None
+    holder: str | None
+    since: float
+    until: float | None
+    owned: bool
+    strikes: int
+    uses: int
+
+
+class RevocationRecorded(NamedTuple):
+    """Addresses withdrawn for good; a single address has length 128."""
+
+    network: int
+    length: int
+    reason: str
+    actor: str
+    at: float
+
+
+Change = (
+    PrefixRecorded
+    | PrefixEmptied
+    | AddressAdded
+    | AddressRemoved
+    | PoolEmptied
+    | MirrorRecorded
+    | MirrorFlushed
+    | UsageRecorded
+    | RevocationRecorded
+)
+
+
+class Snapshot(NamedTuple):
+    """Everything committed, as a pool is restored from it; rows ordered by id, usage by `since`."""
+
+    prefixes: tuple[PrefixRecorded, ...] = ()
+    addresses: tuple[AddressAdded, ...] = ()
+    mirrors: tuple[MirrorRecorded, ...] = ()
+    usages: tuple[UsageRecorded, ...] = ()
+    revocations: tuple[RevocationRecorded, ...] = ()

@@ -1,0 +1,1 @@
+"""The documents that cross the socket: standard-library dataclasses, once for all."""
