@@ -1,0 +1,106 @@
+"""Other processes as /proc shows them (proc(5))."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_ETH_P_IPV6 = 0x86DD
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class PacketSocket:
+    """One AF_PACKET socket for IPv6 frames; `index` is its interface, -1 after that vanished."""
+
+    index: int
+    inode: int
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """Return the CPU time `pid` has used, None when it has ended."""
+    fields = _stat(pid)
+    return None if fields is None else (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def stopped(pid: int) -> bool:
+    """Return whether `pid` is stopped by a signal."""
+    fields = _stat(pid)
+    return fields is not None and fields[0] in ("T", "t")
+
+
+def packet_sockets(pid: int) -> tuple[PacketSocket, ...]:
+    """Return the IPv6 packet sockets `pid` holds, looked up in its own network namespace; empty when it has ended."""
+    try:
+        rows = Path(f"/proc/{pid}/net/packet").read_text().splitlines()[1:]
+        held = {_target(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+    except (FileNotFoundError, ProcessLookupError, PermissionError, OSError):
+        return ()
+    found = []
+    for row in rows:
+        _, _, _, protocol, index, _, _, _, inode = row.split()
+        if int(protocol, 16) == _ETH_P_IPV6 and f"socket:[{inode}]" in held:
+            found.append(PacketSocket(int(index), int(inode)))
+    return tuple(found)
+
+
+def holders(index: int) -> dict[int, str]:
+    """Return the processes of this network namespace with an IPv6 packet socket on interface `index`: pid and name."""
+    here = _namespace("thread-self")
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or _namespace(entry.name) != here:
+            continue
+        pid = int(entry.name)
+        if any(sock.index == index for sock in packet_sockets(pid)):
+            found[pid] = name(pid)
+    return found
+
+
+def name(pid: int) -> str:
+    """Return the command name of `pid`, "?" when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return "?"
+
+
+def with_argument(argument: str) -> tuple[int, ...]:
+    """Return the processes that have `argument` on their command line."""
+    wanted = argument.encode()
+    return tuple(
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and wanted in _arguments(entry) and int(entry.name) != os.getpid()
+    )
+
+
+def _arguments(entry: Path) -> list[bytes]:
+    try:
+        return (entry / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def _stat(pid: int) -> list[str] | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The name is in parentheses and may itself hold spaces and parentheses.
+    return text[text.rindex(")") + 2 :].split()
+
+
+def _namespace(entry: str) -> str | None:
+    try:
+        return Path(f"/proc/{entry}/ns/net").readlink().name
+    except OSError:
+        return None
+
+
+def _target(fd: Path) -> str:
+    try:
+        return fd.readlink().name
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,83 @@
+"""What this engine changed on the host, on disk, so that a crashed engine's changes can be undone."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+NAME = "host.json"
+
+
+@dataclass(frozen=True, slots=True)
+class HostRecord:
+    """Sysctls with the value they had before, and the prefixes whose local route was set up."""
+
+    sysctls: dict[str, str] = field(default_factory=dict)
+    prefixes: tuple[str, ...] = ()
+
+
+class RecordFile:
+    """The record in the state directory; one from before a reboot or of another network namespace counts as empty."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.path = state_dir / NAME
+
+    def read(self) -> HostRecord:
+        """Return the record, empty when there is none; raises OSError when the file cannot be read or understood."""
+        try:
+            text = self.path.read_text()
+        except FileNotFoundError:
+            return HostRecord()
+        try:
+            data: dict[str, Any] = json.loads(text)
+            if data["where"] != _where():
+                return HostRecord()
+            return HostRecord(dict(data["sysctls"]), tuple(data["prefixes"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise OSError(
+                f"{self.path} is damaged ({error}); move it away, then check `ipv6console net plan`"
+            ) from error
+
+    def write(self, record: HostRecord) -> None:
+        """Replace the record, or remove it when nothing is left to undo; raises OSError."""
+        if record == HostRecord():
+            self.path.unlink(missing_ok=True)
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.path.with_suffix(".new")
+        with fresh.open("w") as file:
+            json.dump({"where": _where(), **asdict(record)}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.path)
+
+    def remember_sysctl(self, key: str, value: str) -> None:
+        """Note that `key` was `value` before it was changed; the first note stays."""
+        record = self.read()
+        if key not in record.sysctls:
+            self.write(replace(record, sysctls={**record.sysctls, key: value}))
+
+    def forget_sysctl(self, key: str) -> None:
+        """Drop the note about `key`."""
+        record = self.read()
+        self.write(replace(record, sysctls={k: v for k, v in record.sysctls.items() if k != key}))
+
+    def remember_prefix(self, prefix: str) -> None:
+        """Note that the local route of `prefix` was set up."""
+        record = self.read()
+        if prefix not in record.prefixes:
+            self.write(replace(record, prefixes=(*record.prefixes, prefix)))
+
+    def forget_prefix(self, prefix: str) -> None:
+        """Drop the note about `prefix`."""
+        record = self.read()
+        self.write(replace(record, prefixes=tuple(p for p in record.prefixes if p != prefix)))
+
+
+def _where() -> list[str]:
+    """Return what a change to the running kernel lives in: this boot and this network namespace."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return [boot, Path("/proc/thread-self/ns/net").readlink().name]
