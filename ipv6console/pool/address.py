@@ -6,7 +6,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from socket import AF_INET6, inet_ntop, inet_pton
 
 
-class InvalidAddress(ValueError):  # noqa: N818 - the name the field uses
+class InvalidAddress(ValueError):
     """Text that is not one plain IPv6 address."""
 
 

@@ -26,7 +26,7 @@ class Delta:
     store: StoreState | None = None
 
 
-class DeltaGap(ValueError):  # noqa: N818 - the name says what happened; the cure is to ask for the document again
+class DeltaGap(ValueError):
     """A delta that does not follow the document it was to be applied to."""
 
 

@@ -1,0 +1,45 @@
+"""Leases: one address held by one scraper in one mirror."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hmac import compare_digest
+
+
+@dataclass(slots=True)
+class Lease:
+    """One live lease; times are unix seconds.
+
+    `owned` means that its holder knows the token: from then on nothing about it changes without the token.
+    """
+
+    row: int
+    address: int
+    mirror: str
+    token: str
+    holder: str
+    since: float
+    until: float
+    owned: bool
+
+    def opened_by(self, token: str | None) -> bool:
+        """Return whether `token` entitles to this lease: the right one, or none while nobody owns it."""
+        if token is None:
+            return not self.owned
+        return compare_digest(token.encode(), self.token.encode())
+
+
+def compose_token(mirror_id: int, row: int, secret: str) -> str:
+    """Return an opaque token that leads back to its lease."""
+    return f"{mirror_id:x}-{row:x}-{secret}"
+
+
+def locate_token(token: str) -> tuple[int, int] | None:
+    """Return the (mirror id, row) a token leads to, None for text that is no token."""
+    parts = token.split("-", 2)
+    if len(parts) != 3 or len(token) > 100:
+        return None
+    try:
+        return int(parts[0], 16), int(parts[1], 16)
+    except ValueError:
+        return None

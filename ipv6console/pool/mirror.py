@@ -1,0 +1,249 @@
+"""Mirrors: one task's view of the pool, copy-on-write over the shared table."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from ipv6console.pool.change import UsageRecorded
+from ipv6console.pool.fifo import RowQueue
+from ipv6console.pool.lease import Lease
+from ipv6console.pool.table import AddressTable
+
+_PAGE = 1024
+_BLANK = bytes(4 * _PAGE)
+
+
+class Status(StrEnum):
+    """What an address is in one mirror; a resting one counts as using, somebody may still hold it."""
+
+    IDLE = "idle"
+    USING = "using"
+    RESTING = "resting"
+    BAD = "bad"
+
+
+class Count(NamedTuple):
+    """A mirror's counters; idle + using + bad = total."""
+
+    total: int
+    idle: int
+    using: int
+    bad: int
+
+
+class Mirror:
+    """What one task has done with the pool; addresses it never touched cost it nothing.
+
+    `active` is the pool's count of live addresses by id of active prefix, shared with it and kept by it.
+    """
+
+    __slots__ = (
+        "_active",
+        "_bad_in",
+        "_cursor",
+        "_freed",
+        "_parked",
+        "_table",
+        "_uses",
+        "_using_in",
+        "bad",
+        "bans",
+        "created_at",
+        "draining",
+        "expired",
+        "id",
+        "last_pick_at",
+        "leases",
+        "name",
+        "picks",
+        "reports",
+        "resting",
+        "strikes",
+    )
+
+    def __init__(self, id: int, name: str, created_at: float, table: AddressTable, active: dict[int, int]) -> None:  # noqa: A002
+        self.id = id
+        self.name = name
+        self.created_at = created_at
+        self.draining = False
+        self.picks = self.reports = self.bans = self.expired = 0
+        self.last_pick_at: float | None = None
+        self._table = table
+        self._active = active
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all usage."""
+        self._cursor = 0
+        self._freed = RowQueue()
+        self._parked: dict[int, array[int]] = {}
+        self._uses: dict[int, array[int]] = {}
+        self._using_in: dict[int, int] = {}
+        self._bad_in: dict[int, int] = {}
+        self.leases: dict[int, Lease] = {}
+        self.resting: dict[int, float] = {}
+        self.bad: dict[int, float] = {}
+        self.strikes: dict[int, int] = {}
+
+    def count(self) -> Count:
+        """Return the counters; addresses of a draining prefix count only while they are leased or resting here."""
+        using = len(self.leases) + len(self.resting)
+        idle = bad = 0
+        for prefix_id, live in self._active.items():
+            spoilt = self._bad_in.get(prefix_id, 0)
+            bad += spoilt
+            idle += live - spoilt - self._using_in.get(prefix_id, 0)
+        return Count(idle + using + bad, idle, using, bad)
+
+    def next_row(self) -> int | None:
+        """Return the idle row that was released least recently, removing it from the idle ones."""
+        table = self._table
+        while True:
+            if self._cursor < len(table):
+                row = self._cursor
+                self._cursor = row + 1
+            else:
+                freed = self._freed.pop()
+                if freed is None:
+                    return None
+                row = freed
+            if not table.alive(row):
+                continue
+            prefix_id = table.prefix_id(row)
+            if prefix_id in self._active:
+                return row
+            self._parked.setdefault(prefix_id, array("I")).append(row)
+
+    def hold(self, lease: Lease) -> None:
+        """Enter a lease of a row that `next_row` gave."""
+        row = lease.row
+        self.leases[row] = lease
+        prefix_id = self._table.prefix_id(row)
+        self._using_in[prefix_id] = self._using_in.get(prefix_id, 0) + 1
+        page = self._uses.get(row // _PAGE)
+        if page is None:
+            page = self._uses[row // _PAGE] = array("I", _BLANK)
+        page[row % _PAGE] += 1
+
+    def rest(self, row: int, until: float) -> None:
+        """Turn a lease into a rest: nobody gets the address before `until`."""
+        del self.leases[row]
+        self.resting[row] = until
+
+    def spoil(self, row: int, until: float) -> None:
+        """Turn a lease or a rest into a bad verdict that cools down until `until`."""
+        self._unuse(row)
+        self.bad[row] = until
+        prefix_id = self._table.prefix_id(row)
+        self._bad_in[prefix_id] = self._bad_in.get(prefix_id, 0) + 1
+
+    def free(self, row: int) -> None:
+        """Make a leased, resting or bad row idle."""
+        if row in self.bad:
+            self._unspoil(row)
+        else:
+            self._unuse(row)
+        self._freed.push(row)
+
+    def drop(self, row: int) -> Lease | None:
+        """Forget a row that leaves the pool; return the lease it ended."""
+        lease = self.leases.get(row)
+        if row in self.bad:
+            self._unspoil(row)
+        elif lease is not None or row in self.resting:
+            self._unuse(row)
+        self.strikes.pop(row, None)
+        return lease
+
+    def unpark(self, prefix_id: int) -> None:
+        """Bring back the idle rows of a prefix that is handed out again."""
+        for row in self._parked.pop(prefix_id, ()):
+            self._freed.push(row)
+
+    def uses(self, row: int) -> int:
+        """Return how often the row was picked here."""
+        page = self._uses.get(row // _PAGE)
+        return page[row % _PAGE] if page is not None else 0
+
+    def status(self, row: int) -> Status:
+        """Return what the row is here."""
+        if row in self.leases:
+            return Status.USING
+        if row in self.resting:
+            return Status.RESTING
+        return Status.BAD if row in self.bad else Status.IDLE
+
+    def touched(self) -> Iterator[int]:
+        """Yield every row this mirror has leased, rests or holds bad."""
+        yield from self.leases
+        yield from self.resting
+        yield from self.bad
+
+    def usage(self, row: int, since: float) -> UsageRecorded:
+        """Return what is to be committed about the row."""
+        lease = self.leases.get(row)
+        status = self.status(row)
+        until = lease.until if lease else self.resting.get(row) or self.bad.get(row)
+        return UsageRecorded(
+            self.id,
+            row,
+            status.value,
+            lease.token if lease else None,
+            lease.holder if lease else None,
+            lease.since if lease else since,
+            until,
+            lease.owned if lease else False,
+            self.strikes.get(row, 0),
+            self.uses(row),
+        )
+
+    def restore(self, usages: Sequence[UsageRecorded]) -> None:
+        """Take up committed usage, ordered by time, so that what was never picked comes first again."""
+        touched = {usage.address_id for usage in usages}
+        self._cursor = max(touched, default=-1) + 1
+        for row in range(self._cursor):
+            if row not in touched:
+                self._freed.push(row)
+        for usage in usages:
+            self._restore_row(usage)
+
+    def _restore_row(self, usage: UsageRecorded) -> None:
+        row = usage.address_id
+        if not self._table.alive(row):
+            return
+        until = usage.until or 0.0
+        lease = Lease(
+            row,
+            self._table.address(row),
+            self.name,
+            usage.token or "",
+            usage.holder or "",
+            usage.since,
+            until,
+            usage.owned,
+        )
+        self.hold(lease)
+        self._uses[row // _PAGE][row % _PAGE] = usage.uses
+        if usage.strikes:
+            self.strikes[row] = usage.strikes
+        match Status(usage.status):
+            case Status.IDLE:
+                self.free(row)
+            case Status.RESTING:
+                self.rest(row, until)
+            case Status.BAD:
+                self.spoil(row, until)
+            case Status.USING:
+                pass
+
+    def _unuse(self, row: int) -> None:
+        if self.leases.pop(row, None) is None:
+            del self.resting[row]
+        self._using_in[self._table.prefix_id(row)] -= 1
+
+    def _unspoil(self, row: int) -> None:
+        del self.bad[row]
+        self._bad_in[self._table.prefix_id(row)] -= 1

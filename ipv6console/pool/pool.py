@@ -1,0 +1,398 @@
+"""The pool: every decision about addresses, mirrors and leases, each returning the change to commit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ipv6console.pool.change import (
+    AddressAdded,
+    AddressRemoved,
+    Change,
+    MirrorFlushed,
+    MirrorRecorded,
+    PoolEmptied,
+    PrefixEmptied,
+    PrefixRecorded,
+    RevocationRecorded,
+    Snapshot,
+    UsageRecorded,
+)
+from ipv6console.pool.deadline import Deadlines
+from ipv6console.pool.exclusion import Exclusions
+from ipv6console.pool.lease import Lease, compose_token, locate_token
+from ipv6console.pool.mirror import Mirror, Status
+from ipv6console.pool.prefix import Prefix, Standing
+from ipv6console.pool.table import AddressTable
+
+MIRROR_NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}\Z")
+_ROW_BITS = 32
+
+
+class InvalidName(ValueError):
+    """A mirror name that is not 1-64 of A-Z a-z 0-9 . _ - or starts with a dot."""
+
+
+class TooManyMirrors(ValueError):
+    """One more mirror than `max_mirrors`."""
+
+
+class NotLeased(ValueError):
+    """A report, renewal or release without a live lease it is entitled to; nothing has changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Times in seconds, and bounds."""
+
+    lease_ttl: float = 3_600.0
+    tokenless_ttl: float = 21_600.0
+    bad_cooldown: float = 900.0
+    bad_cooldown_max: float = 86_400.0
+    max_mirrors: int = 1_000
+
+
+class Expiry(NamedTuple):
+    """What time did: leases that ended, and rows whose bad verdict has cooled down and wants a check."""
+
+    ended: tuple[Lease, ...]
+    cooled: tuple[tuple[str, int], ...]
+    changes: tuple[Change, ...]
+
+
+class Withdrawal(NamedTuple):
+    """Addresses that left the pool, and the leases that ended with them."""
+
+    removed: int
+    ended: tuple[Lease, ...]
+    changes: tuple[Change, ...]
+
+
+class Pool:
+    """The verified addresses and who has which; `now` is unix seconds, `secret` makes unguessable token parts."""
+
+    def __init__(self, limits: Limits, *, secret: Callable[[], str], exclusions: Exclusions | None = None) -> None:
+        self.limits = limits
+        self.exclusions = exclusions if exclusions is not None else Exclusions()
+        self.table = AddressTable()
+        self.prefixes: dict[int, Prefix] = {}
+        self.mirrors: dict[str, Mirror] = {}
+        self.generation = 0
+        self._secret = secret
+        self._active: dict[int, int] = {}
+        self._by_id: dict[int, Mirror] = {}
+        self._deadlines = Deadlines()
+
+    # Prefixes
+
+    def find_prefix(self, network: int, length: int) -> Prefix | None:
+        """Return the prefix, whatever its standing, None when it was never seen."""
+        return next((p for p in self.prefixes.values() if (p.network, p.length) == (network, length)), None)
+
+    def admit(self, network: int, length: int, *, interface: str, source: str, now: float) -> tuple[Prefix, Change]:
+        """Hand out from a prefix, new or seen before; its addresses are idle again. Raises ValueError when revoked."""
+        prefix = self.find_prefix(network, length)
+        if prefix is None:
+            number = max(self.prefixes, default=0) + 1
+            prefix = Prefix(number, network, length, interface, source, Standing.ACTIVE, now, now)
+            self.prefixes[prefix.id] = prefix
+        elif prefix.standing is Standing.REVOKED:
+            raise ValueError(f"{prefix} is revoked")
+        prefix.interface, prefix.source = interface, source
+        change = self._stand(prefix, Standing.ACTIVE, now)
+        self._active[prefix.id] = prefix.live
+        for mirror in self.mirrors.values():
+            mirror.unpark(prefix.id)
+        return prefix, change
+
+    def drain(self, prefix: Prefix, now: float) -> Change:
+        """Stop handing out from a prefix; its leases live on until they end."""
+        self._active.pop(prefix.id, None)
+        return self._stand(prefix, Standing.DRAINING, now)
+
+    def retire(self, prefix: Prefix, now: float, standing: Standing = Standing.GONE) -> Withdrawal:
+        """Take every address of the prefix out of the pool; leases on them are lost."""
+        self._active.pop(prefix.id, None)
+        rows = list(self.table.rows_of(prefix.id)) if prefix.live else []
+        ended = self._drop(rows)
+        changes: list[Change] = [PrefixEmptied(prefix.id)] if rows else []
+        changes.append(self._stand(prefix, standing, now))
+        return Withdrawal(len(rows), tuple(ended), tuple(changes))
+
+    # Addresses
+
+    def add(self, address: int, prefix: Prefix, now: float) -> AddressAdded | None:
+        """Take a verified address in; None when it is there already, excluded, or its prefix no longer hands out."""
+        if prefix.id not in self._active or address not in prefix:
+            return None
+        if address in self.exclusions or self.table.find(address) is not None:
+            return None
+        row = self.table.append(address, prefix.id, now)
+        prefix.live += 1
+        self._active[prefix.id] += 1
+        self.generation += 1
+        return AddressAdded(row, prefix.id, address, now)
+
+    def remove(self, rows: Iterable[int]) -> Withdrawal:
+        """Take rows out of the pool for good; leases on them end."""
+        gone = [row for row in dict.fromkeys(rows) if row < len(self.table) and self.table.alive(row)]
+        ended = self._drop(gone)
+        return Withdrawal(len(gone), tuple(ended), tuple(AddressRemoved(row) for row in gone))
+
+    def empty(self) -> Withdrawal:
+        """Take every address out of the pool; mirrors keep their names."""
+        gone = list(self.table.rows())
+        ended = self._drop(gone)
+        return Withdrawal(len(gone), tuple(ended), (PoolEmptied(),))
+
+    def revoke(self, network: int, length: int, *, reason: str, actor: str, now: float) -> Withdrawal:
+        """Withdraw an address (length 128) or everything inside a prefix, for good."""
+        self.exclusions.add(network, length)
+        changes: list[Change] = [RevocationRecorded(network, length, reason, actor, now)]
+        if length == 128:
+            row = self.table.find(network)
+            rows = [] if row is None else [row]
+        else:
+            shift = 128 - length
+            rows = [row for row in self.table.rows() if self.table.address(row) >> shift == network >> shift]
+        gone = self.remove(rows)
+        changes.extend(gone.changes)
+        for prefix in self.prefixes.values():
+            if prefix.length >= length and (prefix.network ^ network) >> (128 - length) == 0:
+                self._active.pop(prefix.id, None)
+                changes.append(self._stand(prefix, Standing.REVOKED, now))
+        return Withdrawal(gone.removed, gone.ended, tuple(changes))
+
+    # Mirrors
+
+    def mirror(self, name: str, now: float) -> tuple[Mirror, Change | None]:
+        """Return the mirror, made by the first request for it; raises InvalidName and TooManyMirrors."""
+        mirror = self.mirrors.get(name)
+        if mirror is not None:
+            return mirror, None
+        if not MIRROR_NAME.match(name):
+            raise InvalidName(f"{name[:80]!r} is no mirror name: 1 to 64 of A-Z a-z 0-9 . _ - and no dot in front")
+        if len(self.mirrors) >= self.limits.max_mirrors:
+            raise TooManyMirrors(f"there are {len(self.mirrors)} mirrors already, as many as max_mirrors allows")
+        number = max(self._by_id, default=0) + 1
+        mirror = Mirror(number, name, now, self.table, self._active)
+        self.mirrors[name] = self._by_id[number] = mirror
+        return mirror, MirrorRecorded(number, name, now, False)
+
+    def drain_mirror(self, mirror: Mirror, draining: bool) -> Change:
+        """Stop (or go on) handing out in one mirror."""
+        mirror.draining = draining
+        return MirrorRecorded(mirror.id, mirror.name, mirror.created_at, draining)
+
+    def flush(self, mirror: Mirror) -> Withdrawal:
+        """Forget what the mirror did: every address is idle in it again and its leases end."""
+        ended = tuple(mirror.leases.values())
+        count = len(mirror.leases) + len(mirror.resting) + len(mirror.bad)
+        for row in list(mirror.touched()):
+            self._unschedule(mirror, row)
+        mirror.clear()
+        return Withdrawal(count, ended, (MirrorFlushed(mirror.id),))
+
+    # Leases
+
+    def lease(
+        self, mirror: Mirror, now: float, *, holder: str, ttl: float | None = None
+    ) -> tuple[Lease, UsageRecorded] | None:
+        """Lease the address that was released least recently; None when the mirror has no idle one or drains.
+
+        With `ttl` (seconds, at most `lease_ttl`) the lease is owned: only its token ends it. Without, it is
+        token-less until its token is shown.
+        """
+        if mirror.draining:
+            return None
+        row = mirror.next_row()
+        if row is None:
+            return None
+        until = now + (self.limits.tokenless_ttl if ttl is None else min(ttl, self.limits.lease_ttl))
+        token = compose_token(mirror.id, row, self._secret())
+        lease = Lease(row, self.table.address(row), mirror.name, token, holder, now, until, ttl is not None)
+        mirror.hold(lease)
+        mirror.picks += 1
+        mirror.last_pick_at = now
+        self._schedule(mirror, row, until)
+        return lease, mirror.usage(row, now)
+
+    def find_lease(self, token: str, now: float) -> Lease:
+        """Return the live lease of a token, which owns it from now on; raises NotLeased."""
+        place = locate_token(token)
+        mirror = self._by_id.get(place[0]) if place else None
+        lease = mirror.leases.get(place[1]) if mirror and place else None
+        if lease is None or not lease.opened_by(token) or lease.until <= now:
+            raise NotLeased("that lease has ended, or the token was never given out")
+        lease.owned = True
+        return lease
+
+    def held(self, mirror: Mirror, address: int, token: str | None, now: float) -> Lease:
+        """Return the live lease on `address` that `token` (or its absence) entitles to; raises NotLeased."""
+        row = self.table.find(address)
+        if row is None:
+            raise NotLeased("the address is not in the pool")
+        lease = mirror.leases.get(row)
+        if lease is None or lease.until <= now:
+            raise NotLeased(f"the address is not leased in mirror {mirror.name}")
+        if not lease.opened_by(token):
+            raise NotLeased(
+                "the lease needs its token" if token is None else "the token is of another lease, or one that has ended"
+            )
+        lease.owned = lease.owned or token is not None
+        return lease
+
+    def renew(self, lease: Lease, now: float, ttl: float | None = None) -> UsageRecorded:
+        """Let the lease run `ttl` seconds from now (default and at most: the time its kind has)."""
+        longest = self.limits.lease_ttl if lease.owned else self.limits.tokenless_ttl
+        mirror = self.mirrors[lease.mirror]
+        self._unschedule(mirror, lease.row)
+        lease.until = now + (longest if ttl is None else min(ttl, longest))
+        self._schedule(mirror, lease.row, lease.until)
+        return mirror.usage(lease.row, now)
+
+    def end(self, lease: Lease, verdict: Status, now: float) -> UsageRecorded:
+        """End a lease: IDLE gives the address back, BAD cools it down, longer with every bad verdict in a row."""
+        mirror, row = self.mirrors[lease.mirror], lease.row
+        self._unschedule(mirror, row)
+        mirror.reports += 1
+        if verdict is Status.BAD:
+            strikes = mirror.strikes[row] = mirror.strikes.get(row, 0) + 1
+            mirror.bans += 1
+            self._spoil(mirror, row, now, strikes)
+        else:
+            mirror.strikes.pop(row, None)
+            mirror.free(row)
+        return mirror.usage(row, now)
+
+    def reset(self, mirror: Mirror, row: int, now: float) -> UsageRecorded | None:
+        """Make a bad, resting or token-less leased row idle; None when it was idle, NotLeased when it is owned."""
+        status = mirror.status(row)
+        if status is Status.IDLE:
+            return None
+        if status is Status.USING and mirror.leases[row].owned:
+            raise NotLeased("a scraper holds that address; its lease ends with its token, or by a flush")
+        self._unschedule(mirror, row)
+        mirror.strikes.pop(row, None)
+        mirror.free(row)
+        return mirror.usage(row, now)
+
+    def expire(self, now: float) -> Expiry:
+        """End what time has ended: owned leases go back to idle, token-less ones rest first, rests end, bad cools."""
+        ended: list[Lease] = []
+        cooled: list[tuple[str, int]] = []
+        changes: list[Change] = []
+        for key in self._deadlines.due(now):
+            mirror, row = self._by_id[key >> _ROW_BITS], key & ((1 << _ROW_BITS) - 1)
+            status = mirror.status(row)
+            if status is Status.BAD:
+                cooled.append((mirror.name, row))
+                continue
+            if status is Status.USING:
+                lease = mirror.leases[row]
+                mirror.expired += 1
+                ended.append(lease)
+                if not lease.owned:
+                    until = now + self.limits.tokenless_ttl
+                    mirror.rest(row, until)
+                    self._schedule(mirror, row, until)
+                    changes.append(mirror.usage(row, now))
+                    continue
+            mirror.free(row)
+            changes.append(mirror.usage(row, now))
+        return Expiry(tuple(ended), tuple(cooled), tuple(changes))
+
+    def acquit(self, mirror: Mirror, row: int, now: float) -> UsageRecorded | None:
+        """Make a bad row idle after it passed a check; its strikes are kept until it serves well."""
+        if row not in mirror.bad:
+            return None
+        self._unschedule(mirror, row)
+        mirror.free(row)
+        return mirror.usage(row, now)
+
+    def postpone(self, mirror: Mirror, row: int, now: float) -> None:
+        """Cool a bad row for one more shortest cool-down, when it could not be checked."""
+        if row in mirror.bad:
+            self._unschedule(mirror, row)
+            mirror.bad[row] = now + self.limits.bad_cooldown
+            self._schedule(mirror, row, mirror.bad[row])
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Fill an empty pool from what was committed."""
+        for record in snapshot.prefixes:
+            prefix = Prefix(*record[:5], Standing(record.state), record.first_seen, record.changed_at)
+            self.prefixes[prefix.id] = prefix
+            if prefix.standing is Standing.ACTIVE:
+                self._active[prefix.id] = 0
+        for revocation in snapshot.revocations:
+            self.exclusions.add(revocation.network, revocation.length)
+        for row, prefix_id, address, verified_at in snapshot.addresses:
+            self.table.pad(row)
+            self.table.append(address, prefix_id, verified_at)
+            self.prefixes[prefix_id].live += 1
+            if prefix_id in self._active:
+                self._active[prefix_id] += 1
+        usages: dict[int, list[UsageRecorded]] = {}
+        for usage in snapshot.usages:
+            usages.setdefault(usage.mirror_id, []).append(usage)
+        for mirror_record in snapshot.mirrors:
+            mirror = Mirror(mirror_record.id, mirror_record.name, mirror_record.created_at, self.table, self._active)
+            mirror.draining = mirror_record.draining
+            self.mirrors[mirror.name] = self._by_id[mirror.id] = mirror
+            mirror.restore(usages.get(mirror.id, ()))
+            for row in mirror.touched():
+                self._schedule(mirror, row, self._until(mirror, row))
+
+    def _stand(self, prefix: Prefix, standing: Standing, now: float) -> PrefixRecorded:
+        if prefix.standing is not standing:
+            prefix.standing = standing
+            prefix.changed_at = now
+        self.generation += 1
+        return PrefixRecorded(
+            prefix.id,
+            prefix.network,
+            prefix.length,
+            prefix.interface,
+            prefix.source,
+            prefix.standing.value,
+            prefix.first_seen,
+            prefix.changed_at,
+        )
+
+    def _drop(self, rows: Sequence[int]) -> list[Lease]:
+        ended: list[Lease] = []
+        for mirror in self.mirrors.values():
+            gone = set(rows)
+            for row in [row for row in mirror.touched() if row in gone]:
+                self._unschedule(mirror, row)
+                lease = mirror.drop(row)
+                if lease is not None:
+                    ended.append(lease)
+        for row in rows:
+            self.table.kill(row)
+            prefix = self.prefixes[self.table.prefix_id(row)]
+            prefix.live -= 1
+            if prefix.id in self._active:
+                self._active[prefix.id] -= 1
+        if rows:
+            self.generation += 1
+        return ended
+
+    def _spoil(self, mirror: Mirror, row: int, now: float, strikes: int) -> None:
+        wait = min(self.limits.bad_cooldown * 2 ** min(strikes - 1, 30), self.limits.bad_cooldown_max)
+        mirror.spoil(row, now + wait)
+        self._schedule(mirror, row, now + wait)
+
+    def _until(self, mirror: Mirror, row: int) -> float:
+        lease = mirror.leases.get(row)
+        if lease is not None:
+            return lease.until
+        return mirror.resting[row] if row in mirror.resting else mirror.bad[row]
+
+    def _schedule(self, mirror: Mirror, row: int, until: float) -> None:
+        self._deadlines.add(mirror.id << _ROW_BITS | row, until)
+
+    def _unschedule(self, mirror: Mirror, row: int) -> None:
+        self._deadlines.discard(mirror.id << _ROW_BITS | row, self._until(mirror, row))
