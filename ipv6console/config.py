@@ -1,6 +1,6 @@
 """Settings: what they are and what they are when nobody says otherwise.
 
-Durations are seconds. `load` reads them from files, environment and flags.
+Durations are seconds. `configfile.load` reads them from files, environment and flags.
 """
 
 from __future__ import annotations

@@ -1,0 +1,167 @@
+"""Settings as files, the environment and flags give them, in that order of precedence from last to first."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ipv6console import paths
+from ipv6console.config import Settings
+from ipv6console.configvalue import KINDS, Unfit
+
+PREFIX = "IPV6CONSOLE_"
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used; the message says where it stands, what is wrong and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One value somebody gave, as Settings holds it, and where: "FILE:LINE", a variable's or a flag's name."""
+
+    value: object
+    origin: str
+
+
+Layer = dict[tuple[str, str], Given]
+
+
+def load(
+    *,
+    config: str | None = None,
+    flags: Mapping[tuple[str, str], tuple[str, Any]] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Return the settings in force.
+
+    `config` (else IPV6CONSOLE_CONFIG) names one file to read instead of the user's. `flags` maps (section, key) to the
+    flag's name and its value. Raises ConfigError.
+    """
+    environ = os.environ if environ is None else environ
+    named = config or environ.get("IPV6CONSOLE_CONFIG") or None
+    merged: Layer = {}
+    merged.update(_file(paths.system_config(), must_exist=False))
+    merged.update(_file(Path(named) if named else paths.user_config(), must_exist=named is not None))
+    merged.update(_environment(environ))
+    merged.update(_flags(flags or {}))
+    sections = {}
+    for section in fields(Settings):
+        kind = type(getattr(Settings(), section.name))
+        sections[section.name] = kind(
+            **{key: given.value for (name, key), given in merged.items() if name == section.name}
+        )
+    settings = Settings(**sections)
+    _agree(settings.pool.usable_num, "usable_num", settings.pool.max_total, "max_total", merged)
+    _agree(settings.pool.bad_cooldown, "bad_cooldown", settings.pool.bad_cooldown_max, "bad_cooldown_max", merged)
+    return settings
+
+
+def parse(text: str, name: str) -> Layer:
+    """Return what the TOML `text` of the file `name` sets; raises ConfigError naming the line."""
+    import tomli  # noqa: PLC0415 - most commands find no file to parse
+
+    from ipv6console.tomllines import key_lines  # noqa: PLC0415 - as above
+
+    try:
+        document = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        raise ConfigError(f"{name}:{error.lineno}: {error.msg} (column {error.colno})") from error
+    lines = key_lines(text)
+    layer: Layer = {}
+    for section, table in document.items():
+        origin = f"{name}:{lines[(section,)]}"
+        if section not in KINDS:
+            raise ConfigError(f"{origin}: {_unknown_section(section, table)}")
+        if not isinstance(table, dict):
+            raise ConfigError(f"{origin}: {section} is a section; write [{section}] and its keys below it")
+        for key, value in table.items():
+            line = lines[(section, key)]
+            if key not in KINDS[section]:
+                raise ConfigError(f"{name}:{line}: {_unknown_key(section, key)}")
+            try:
+                layer[section, key] = Given(KINDS[section][key].read(value), f"{name}:{line}")
+            except Unfit as error:
+                line = line if error.item is None else lines[(section, key, error.item)]
+                raise ConfigError(f"{name}:{line}: {section}.{key}: {error}") from error
+    return layer
+
+
+def _file(path: Path, *, must_exist: bool) -> Layer:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        if must_exist:
+            raise ConfigError(f"{path}: there is no such file; config.example.toml shows what one holds") from None
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: it cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    return parse(text, str(path))
+
+
+def _environment(environ: Mapping[str, str]) -> Layer:
+    layer: Layer = {}
+    for variable, text in environ.items():
+        for section, kinds in KINDS.items():
+            start = f"{PREFIX}{section.upper()}_"
+            if not variable.startswith(start):
+                continue
+            key = variable.removeprefix(start).lower()
+            if key not in kinds:
+                raise ConfigError(f"the environment variable {variable}: {_unknown_key(section, key)}")
+            layer[section, key] = _from_text(section, key, text, f"the environment variable {variable}")
+    return layer
+
+
+def _flags(flags: Mapping[tuple[str, str], tuple[str, Any]]) -> Layer:
+    layer: Layer = {}
+    for (section, key), (flag, value) in flags.items():
+        if isinstance(value, str):
+            layer[section, key] = _from_text(section, key, value, flag)
+            continue
+        try:
+            layer[section, key] = Given(KINDS[section][key].read(value), flag)
+        except Unfit as error:
+            raise ConfigError(f"{flag}: {error}") from error
+    return layer
+
+
+def _from_text(section: str, key: str, text: str, origin: str) -> Given:
+    try:
+        return Given(KINDS[section][key].read_text(text), origin)
+    except Unfit as error:
+        raise ConfigError(f"{origin}: {error}") from error
+
+
+def _agree(low: float, low_key: str, high: float, high_key: str, merged: Layer) -> None:
+    if low <= high:
+        return
+    origin, other = (
+        merged["pool", key].origin if ("pool", key) in merged else "the default" for key in (low_key, high_key)
+    )
+    raise ConfigError(
+        f"{origin}: pool.{low_key} = {low:.15g} must not be above pool.{high_key} = {high:.15g} ({other})"
+    )
+
+
+def _unknown_section(section: str, value: object) -> str:
+    if not isinstance(value, dict):
+        homes = [name for name, kinds in KINDS.items() if section in kinds]
+        if homes:
+            return f"{section} belongs below [{homes[0]}]"
+    near = difflib.get_close_matches(section, KINDS, n=1, cutoff=0.5)
+    meant = f"did you mean [{near[0]}]?" if near else f"the sections are {', '.join(KINDS)}"
+    return f"there is no section {section}; {meant}"
+
+
+def _unknown_key(section: str, key: str) -> str:
+    homes = [name for name, kinds in KINDS.items() if key in kinds]
+    if homes:
+        return f"there is no key {key} in [{section}]; it belongs below [{homes[0]}]"
+    near = difflib.get_close_matches(key, KINDS[section], n=1, cutoff=0.4)
+    meant = f"did you mean {near[0]}?" if near else f"its keys are {', '.join(KINDS[section])}"
+    return f"there is no key {key} in [{section}]; {meant}"

@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli
+
+from ipv6console import paths
+from ipv6console.config import Settings
+from ipv6console.configfile import ConfigError, load
+from ipv6console.configvalue import KINDS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def system_file(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = own_home / "etc" / "config.toml"
+    monkeypatch.setattr(paths, "SYSTEM_CONFIG", path)
+    return path
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refused(text: str, tmp_path: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(config=str(write(tmp_path / "c.toml", text)))
+    return str(caught.value).removeprefix(f"{tmp_path}/")
+
+
+def test_without_files_variables_and_flags_the_defaults_are_in_force() -> None:
+    assert load() == Settings()
+
+
+def test_a_flag_wins_over_the_environment_over_the_users_file_over_the_systems(
+    system_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = "[pool]\nusable_num = {0}\nmax_total = {0}\nmax_mirrors = {0}\nspread = {1}\n"
+    write(system_file, everything.format(11, 48))
+    assert (load().pool.usable_num, load().pool.spread) == (11, 48)
+    write(paths.user_config(), "[pool]\nusable_num = 22\nmax_total = 22\nmax_mirrors = 22")
+    monkeypatch.setenv("IPV6CONSOLE_POOL_USABLE_NUM", "33")
+    monkeypatch.setenv("IPV6CONSOLE_POOL_MAX_TOTAL", "44")
+    settings = load(flags={("pool", "usable_num"): ("--usable-num", 44)})
+    assert settings.pool.usable_num == 44
+    assert settings.pool.max_total == 44
+    assert settings.pool.max_mirrors == 22
+    assert settings.pool.spread == 48
+
+
+@pytest.mark.parametrize("by_variable", [True, False])
+def test_a_named_file_is_read_instead_of_the_users(
+    by_variable: bool, tmp_path: Path, system_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(system_file, "[pool]\nspread = 56")
+    write(paths.user_config(), "[pool]\nusable_num = 7\nmax_mirrors = 7")
+    named = write(tmp_path / "named.toml", "[pool]\nusable_num = 8")
+    if by_variable:
+        monkeypatch.setenv("IPV6CONSOLE_CONFIG", str(named))
+    settings = load(config=None if by_variable else str(named))
+    assert (settings.pool.usable_num, settings.pool.max_mirrors, settings.pool.spread) == (8, 1_000, 56)
+
+
+def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone\.toml: there is no such file"):
+        load(config=str(tmp_path / "gone.toml"))
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_cause(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load(config=str(tmp_path))
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_bytes(b"[pool]\n# \xff\n")
+    with pytest.raises(ConfigError, match=r"cannot be read: .*utf-8"):
+        load(config=str(tmp_path / "c.toml"))
+
+
+def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
+    assert refused("[pool]\nusable_num = = 3\n", tmp_path) == "c.toml:2: Invalid value (column 14)"
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_name_and_its_line(tmp_path: Path) -> None:
+    assert refused("[pool]\n\nusable_nun = 3\n", tmp_path) == (
+        "c.toml:3: there is no key usable_nun in [pool]; did you mean usable_num?"
+    )
+
+
+def test_an_unknown_section_is_refused_with_the_nearest_name_and_its_line(tmp_path: Path) -> None:
+    assert refused("# x\n[pol]\n", tmp_path) == "c.toml:2: there is no section pol; did you mean [pool]?"
+    assert "the sections are engine, pool" in refused("[zzzzzz]", tmp_path)
+
+
+def test_a_key_in_the_wrong_place_is_shown_home(tmp_path: Path) -> None:
+    assert refused("usable_num = 3", tmp_path) == "c.toml:1: usable_num belongs below [pool]"
+    assert refused("[engine]\nspread = 64", tmp_path).endswith("it belongs below [pool]")
+    assert "pool is a section" in refused("pool = 3", tmp_path)
+
+
+def test_the_line_is_right_below_text_that_looks_like_the_key(tmp_path: Path) -> None:
+    text = '[check]\nurls = [\n  "http://a/timeout=9", # timeout = 9\n]\n# timeout = 9\n\n"timeout" = -1\n'
+    assert refused(text, tmp_path).startswith("c.toml:7: check.timeout: ")
+
+
+def test_a_wrong_item_of_a_list_is_told_with_its_own_line(tmp_path: Path) -> None:
+    text = '[network]\nprefixes = [\n  "2001:db8::/64",\n  "2001:db8::1/64",\n]\n'
+    assert refused(text, tmp_path) == (
+        "c.toml:4: network.prefixes: bits beyond the prefix length are set in 2001:db8::1/64; 2001:db8::/64 is the prefix"
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "said"),
+    [
+        ("engine", 'listen = "127.0.0.1:16000"', "a list of texts"),
+        ("engine", 'listen = ["127.0.0.1"]', "IPV4:PORT or [IPV6]:PORT is expected"),
+        ("engine", 'listen = ["::1:16000"]', "IPV4:PORT or [IPV6]:PORT is expected"),
+        ("engine", 'listen = ["[127.0.0.1]:16000"]', "IPV4:PORT or [IPV6]:PORT is expected"),
+        ("engine", 'listen = ["[::1]:65536"]', "IPV4:PORT or [IPV6]:PORT is expected"),
+        ("engine", 'listen = ["[::1]:1", "[0::1]:1"]', "the same one is given twice"),
+        ("engine", 'socket = "engine.sock"', "an absolute path is expected"),
+        ("engine", f'socket = "/{"x" * 107}"', "at most 107 bytes"),
+        ("engine", 'group = "no group"', "the name of a group"),
+        ("engine", 'loopback_scope = "admin"', "one of read, scrape, operate is allowed"),
+        ("engine", 'state_dir = "~/x"', "an absolute path is expected"),
+        ("engine", "event_days = 0", "a whole number from 1 to 3650 is allowed, got 0"),
+        ("engine", "event_days = 1.5", "a whole number from 1 to 3650 is expected, got 1.5"),
+        ("engine", "event_days = true", "a whole number"),
+        ("engine", "verbose = 1", "true or false is expected"),
+        ("pool", 'lease_ttl = "1 week"', "a duration from 1 to 2592000 seconds"),
+        ("pool", "lease_ttl = nan", "a duration"),
+        ("pool", "lease_ttl = inf", "a duration"),
+        ("pool", "lease_ttl = [1]", "a duration"),
+        ("pool", "spread = 60", "one of 48, 56, 64 is allowed, got 60"),
+        ("pool", 'exclude = ["192.0.2.1"]', "an IPv6 address or prefix is expected"),
+        ("pool", 'exclude = ["2001:db8::1/64"]', "host bits set"),
+        (
+            "pool",
+            "usable_num = 200000",
+            "pool.usable_num = 200000 must not be above pool.max_total = 100000 (the default)",
+        ),
+        ("pool", 'bad_cooldown_max = "1m"', "pool.bad_cooldown = 900 must not be above pool.bad_cooldown_max = 60"),
+        ("check", "urls = []", "at least 1"),
+        ("check", 'urls = ["ftp://x/"]', "an http:// or https:// URL is expected"),
+        ("check", 'urls = ["http://"]', "an http:// or https:// URL is expected"),
+        ("check", 'urls = ["http://[::1/"]', "an http:// or https:// URL is expected"),
+        ("check", 'urls = ["http://x:99999/"]', "an http:// or https:// URL is expected"),
+        ("check", "timeout = 0", "a duration from 0.1 to 60 seconds"),
+        ("network", 'interfaces = ["a b"]', "the name of a network interface"),
+        ("network", "interfaces = [1]", "text in quotes is expected, got 1"),
+        ("network", 'prefixes = ["2000::/16"]', "a prefix length from /32 to /128"),
+        ("network", 'prefixes = ["10.0.0.0/8"]', "an IPv6 prefix is expected"),
+        ("network", 'ndp = "magic"', "one of auto, routed, ndppd is allowed, got 'magic'"),
+        ("network", 'ndppd = ""', "the name or path of the ndppd program"),
+        ("console", 'theme = "No Such"', "the name of a theme"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_with_what_is_allowed(
+    section: str, line: str, said: str, tmp_path: Path
+) -> None:
+    message = refused(f"[{section}]\n{line}\n", tmp_path)
+    assert said in message
+    assert message.startswith(("c.toml:2: ", "the default: "))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("15m", 900), ("1.5 h", 5_400), ("2d", 172_800), (" 1h ", 3_600)]
+)
+def test_a_duration_may_carry_a_unit(
+    text: str, seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "c.toml", f'[pool]\nlease_ttl = "{text}"')
+    assert load(config=str(path)).pool.lease_ttl == seconds
+    monkeypatch.setenv("IPV6CONSOLE_POOL_LEASE_TTL", text)
+    assert load().pool.lease_ttl == seconds
+
+
+def test_addresses_prefixes_and_listeners_are_kept_in_their_proper_spelling(tmp_path: Path) -> None:
+    text = (
+        '[engine]\nlisten = ["[0:0::1]:0016"]\n'
+        '[network]\nprefixes = ["2001:DB8:0000:1::/64"]\n[pool]\nexclude = ["2001:db8::000a", "2001:DB8::/120"]'
+    )
+    settings = load(config=str(write(tmp_path / "c.toml", text)))
+    assert settings.engine.listen == ("[::1]:16",)
+    assert settings.network.prefixes == ("2001:db8:0:1::/64",)
+    assert settings.pool.exclude == ("2001:db8::a", "2001:db8::/120")
+
+
+@pytest.mark.parametrize(
+    ("setting", "text", "value"),
+    [
+        ("engine.listen", "127.0.0.1:1, [::]:2", ("127.0.0.1:1", "[::]:2")),
+        ("engine.listen", "", ()),
+        ("engine.verbose", "Yes", True),
+        ("network.nonlocal_bind", "0", False),
+        ("pool.spread", "56", 56),
+        ("console.theme", "nord", "nord"),
+    ],
+)
+def test_the_environment_sets_every_kind_of_value(
+    setting: str, text: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IPV6CONSOLE_" + setting.upper().replace(".", "_"), text)
+    section, _, key = setting.partition(".")
+    assert getattr(getattr(load(), section), key) == value
+
+
+def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IPV6CONSOLE_POOL_USABLE_NUM", "many")
+    with pytest.raises(ConfigError, match=r"IPV6CONSOLE_POOL_USABLE_NUM: a whole number .* got 'many'"):
+        load()
+    monkeypatch.setenv("IPV6CONSOLE_ENGINE_VERBOSE", "perhaps")
+    monkeypatch.delenv("IPV6CONSOLE_POOL_USABLE_NUM")
+    with pytest.raises(ConfigError, match="IPV6CONSOLE_ENGINE_VERBOSE: true or false"):
+        load()
+
+
+def test_a_misspelt_variable_is_refused_with_the_nearest_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IPV6CONSOLE_POOL_USABLENUM", "3")
+    with pytest.raises(ConfigError, match=r"IPV6CONSOLE_POOL_USABLENUM: .*did you mean usable_num"):
+        load()
+
+
+def test_a_wrong_flag_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"^--usable-num: a whole number from 1 to 1000000 is allowed, got 0"):
+        load(flags={("pool", "usable_num"): ("--usable-num", 0)})
+
+
+def test_every_setting_has_a_kind_that_accepts_its_default() -> None:
+    defaults = Settings()
+    assert list(KINDS) == [section.name for section in fields(defaults)]
+    for section in fields(defaults):
+        values = getattr(defaults, section.name)
+        assert list(KINDS[section.name]) == [field.name for field in fields(values)]
+        for field in fields(values):
+            value = getattr(values, field.name)
+            assert KINDS[section.name][field.name].read(value) == value
+
+
+def test_the_example_file_says_the_defaults_key_by_key() -> None:
+    document = tomli.loads((ROOT / "config.example.toml").read_text(encoding="utf-8"))
+    defaults = Settings()
+    assert list(document) == [section.name for section in fields(defaults)]
+    for section in fields(defaults):
+        values = getattr(defaults, section.name)
+        assert list(document[section.name]) == [field.name for field in fields(values)]
+        for field in fields(values):
+            value = getattr(values, field.name)
+            given = document[section.name][field.name]
+            assert given == (list(value) if isinstance(value, tuple) else value), f"{section.name}.{field.name}"
+            assert isinstance(given, bool) == isinstance(value, bool)
+    assert load(config=str(ROOT / "config.example.toml")) == defaults
+
+
+def test_every_key_of_the_example_file_has_a_comment_above_it() -> None:
+    lines = (ROOT / "config.example.toml").read_text(encoding="utf-8").splitlines()
+    keys = [number for number, line in enumerate(lines) if re.match(r"\w+ =", line)]
+    assert keys
+    assert [lines[number] for number in keys if not lines[number - 1].startswith("# ")] == []
