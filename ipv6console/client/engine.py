@@ -1,0 +1,228 @@
+"""IPv6Client and AsyncIPv6Client: the engine's endpoints as methods that return wire documents."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import cache, wraps
+from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
+
+import httpx
+
+from ipv6console.client import request as requests
+from ipv6console.client.errors import EngineRefused, EngineUnreachable
+from ipv6console.client.place import Place, find_place
+from ipv6console.client.request import EngineRequest
+from ipv6console.client.stream import EventNews, Follower, Frame, StateNews, open_stream
+from ipv6console.client.tls import shared_context
+from ipv6console.wire.codec import decode
+from ipv6console.wire.problem import Problem
+
+P = ParamSpec("P")
+T = TypeVar("T")
+SLOW_TIMEOUT = 120.0
+"""Seconds a request that makes the engine do network checks may take."""
+
+
+class _Call(Generic[P, T]):
+    """A method made of the function that describes its request: the sync client returns T, the async one awaits it."""
+
+    def __init__(self, describe: Callable[P, EngineRequest[T]]) -> None:
+        self._describe = describe
+        self.__doc__ = describe.__doc__
+
+    @overload
+    def __get__(self, client: None, owner: type[object]) -> Self: ...
+    @overload
+    def __get__(self, client: IPv6Client, owner: type[object]) -> Callable[P, T]: ...
+    @overload
+    def __get__(self, client: AsyncIPv6Client, owner: type[object]) -> Callable[P, Awaitable[T]]: ...
+    def __get__(self, client: IPv6Client | AsyncIPv6Client | None, owner: type[object]) -> Any:
+        if client is None:
+            return self
+        send: Callable[[EngineRequest[T]], Any] = client.send
+        describe = self._describe
+
+        @wraps(describe)
+        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return send(describe(*args, **kwargs))
+
+        return call
+
+
+class _Endpoints:
+    """Every endpoint of the engine, once for both clients."""
+
+    stats = _Call(requests.stats)
+    mirror_stats = _Call(requests.mirror_stats)
+    spawn = _Call(requests.spawn)
+    spawns = _Call(requests.spawns)
+    pick = _Call(requests.pick)
+    picks = _Call(requests.picks)
+    check = _Call(requests.check)
+    checks = _Call(requests.checks)
+    report = _Call(requests.report)
+    reports = _Call(requests.reports)
+    reset = _Call(requests.reset)
+    resets = _Call(requests.resets)
+    reset_all = _Call(requests.reset_all)
+    save = _Call(requests.save)
+    flush = _Call(requests.flush)
+    state = _Call(requests.state)
+    health = _Call(requests.health)
+    events = _Call(requests.events)
+    leases = _Call(requests.leases)
+    renew = _Call(requests.renew)
+    release = _Call(requests.release)
+    mirror = _Call(requests.mirror)
+    drain_mirror = _Call(requests.drain_mirror)
+    drain_prefix = _Call(requests.drain_prefix)
+    plan = _Call(requests.plan)
+    apply = _Call(requests.apply)
+    doctor = _Call(requests.doctor)
+
+
+class IPv6Client(_Endpoints):
+    """A client of the engine; may be shared by threads. Calls use neither a leased source nor a proxy.
+
+    `url` or `socket` names the engine, else it is looked for (`find_place`); `timeout` in seconds. Every method raises
+    EngineUnreachable when nothing answers, and EngineRefused with the engine's problem document.
+    """
+
+    def __init__(
+        self, url: str | None = None, socket: str | os.PathLike[str] | None = None, timeout: float = 10.0
+    ) -> None:
+        self.place = find_place(url, socket)
+        self.timeout = timeout
+        transport = httpx.HTTPTransport(verify=_context(self.place), uds=self.place.socket, trust_env=False)
+        self._http = httpx.Client(base_url=self.place.url, transport=transport, timeout=timeout, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections to the engine."""
+        self._http.close()
+
+    def send(self, request: EngineRequest[T]) -> T:
+        """Send a described request and return its reply."""
+        try:
+            response = self._http.request(**_options(request, self.timeout))
+        except httpx.HTTPError as error:
+            raise EngineUnreachable(str(self.place), _cause(error, self.timeout)) from error
+        return _reply(request, response)
+
+
+class AsyncIPv6Client(_Endpoints):
+    """The same for asyncio and trio, with the engine's streams (asyncio only, through websockets)."""
+
+    def __init__(
+        self, url: str | None = None, socket: str | os.PathLike[str] | None = None, timeout: float = 10.0
+    ) -> None:
+        self.place = find_place(url, socket)
+        self.timeout = timeout
+        transport = httpx.AsyncHTTPTransport(verify=_context(self.place), uds=self.place.socket, trust_env=False)
+        self._http = httpx.AsyncClient(base_url=self.place.url, transport=transport, timeout=timeout, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections to the engine."""
+        await self._http.aclose()
+
+    async def send(self, request: EngineRequest[T]) -> T:
+        """Send a described request and return its reply."""
+        try:
+            response = await self._http.request(**_options(request, self.timeout))
+        except httpx.HTTPError as error:
+            raise EngineUnreachable(str(self.place), _cause(error, self.timeout)) from error
+        return _reply(request, response)
+
+    def stream(self) -> AbstractAsyncContextManager[AsyncIterator[Frame]]:
+        """Open /stream once: the document, then its deltas. The frames end with the connection (EngineUnreachable)."""
+        return open_stream(self.place, "/stream", self.timeout)
+
+    def event_stream(self, since: int = 0) -> AbstractAsyncContextManager[AsyncIterator[Frame]]:
+        """Open /events once: events with an id above `since`, then new ones as they come."""
+        return open_stream(self.place, f"/events?since={since}", self.timeout)
+
+    def follow_state(self, *, attempts: int | None = 10, interval: float = 3.0) -> AsyncGenerator[StateNews, None]:
+        """Follow /stream over lost connections; `attempts` None never gives up. Yields Connected and Disconnected too.
+
+        Leave the loop through contextlib.aclosing, or the connection stays until the collector finds it. Raises
+        EngineUnreachable after that many failures in a row, `interval` seconds (with jitter) apart.
+        """
+        return Follower(self.place, self.timeout, attempts=attempts, interval=interval).state()
+
+    def follow_events(
+        self, since: int = 0, *, attempts: int | None = 10, interval: float = 3.0
+    ) -> AsyncGenerator[EventNews, None]:
+        """Follow the events after id `since` over lost connections, each event once; otherwise as `follow_state`."""
+        return Follower(self.place, self.timeout, attempts=attempts, interval=interval).events(since)
+
+
+@cache
+def _plain_context() -> ssl.SSLContext:
+    """A context for places without TLS: httpx makes one in any case, and loading authorities costs 20 ms."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _context(place: Place) -> ssl.SSLContext:
+    return shared_context(http2=False) if place.url.startswith("https:") else _plain_context()
+
+
+def _options(request: EngineRequest[Any], timeout: float) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "url": request.path,
+        "params": dict(request.params) or None,
+        "json": request.json,
+        "timeout": httpx.Timeout(timeout, read=max(timeout, SLOW_TIMEOUT)) if request.slow else timeout,
+    }
+
+
+def _cause(error: httpx.HTTPError, timeout: float) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return f"no answer within {timeout:g} s"
+    return str(error) or type(error).__name__
+
+
+def _reply(request: EngineRequest[T], response: httpx.Response) -> T:
+    if not response.is_success:
+        raise EngineRefused(_problem(response))
+    try:
+        return decode(request.reply, response.json())
+    except ValueError as error:
+        raise EngineRefused(_misunderstood(request, response, error)) from error
+
+
+def _problem(response: httpx.Response) -> Problem:
+    try:
+        return decode(Problem, response.json())
+    except ValueError:
+        return Problem(
+            type="about:blank",
+            title=f"HTTP {response.status_code} {response.reason_phrase}",
+            status=response.status_code,
+            detail=response.text[:200] or "no explanation was given",
+            next="check that the URL or socket belongs to an ipv6console engine",
+        )
+
+
+def _misunderstood(request: EngineRequest[Any], response: httpx.Response, error: ValueError) -> Problem:
+    return Problem(
+        type="about:blank",
+        title="The answer is not understood",
+        status=response.status_code,
+        detail=f"{request.method} {request.path}: {error}",
+        next="check that the URL or socket belongs to an ipv6console engine of about this version",
+    )

@@ -1,0 +1,63 @@
+"""What can go wrong between a scraper, the engine and the network: each cause is an exception of its own."""
+
+from __future__ import annotations
+
+import httpx
+
+from ipv6console.wire.problem import Problem
+
+
+class IPv6ConsoleError(Exception):
+    """Any error of this library."""
+
+
+class EngineUnreachable(IPv6ConsoleError):
+    """No engine answers at `place` (a URL or a socket)."""
+
+    def __init__(self, place: str, cause: str) -> None:
+        super().__init__(f"no engine answers at {place}: {cause}; start one with `ipv6console serve`")
+        self.place = place
+        self.cause = cause
+
+
+class EngineRefused(IPv6ConsoleError):
+    """The engine answered with a problem document (RFC 9457); nothing was done. `next` is the step that helps."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(f"{problem.title}: {problem.detail} ({problem.next})")
+        self.problem = problem
+        self.status = problem.status
+        self.title = problem.title
+        self.detail = problem.detail
+        self.next = problem.next
+
+
+class PoolEmpty(IPv6ConsoleError):
+    """The mirror `dbname` had no address to lease, also after waiting."""
+
+    def __init__(self, dbname: str, tries: int, detail: str | None) -> None:
+        because = f" ({detail})" if detail else ""
+        super().__init__(
+            f"no idle address in mirror {dbname!r} after {tries} tries{because}; "
+            "see `ipv6console status`, or keep more addresses with `ipv6console serve -n NUM`"
+        )
+        self.dbname = dbname
+        self.tries = tries
+        self.detail = detail
+
+
+class LeaseLost(IPv6ConsoleError):
+    """The session holds no lease on `addr` (any more); nothing was sent. `adapt()` takes another address."""
+
+    def __init__(self, addr: str | None, cause: str) -> None:
+        super().__init__(f"{addr or 'no address'}: {cause}; take another address with adapt()")
+        self.addr = addr
+        self.cause = cause
+
+
+class NoIPv6Address(IPv6ConsoleError, httpx.ConnectError):
+    """The host can only be reached over IPv4, which a leased address cannot do; nothing was sent."""
+
+    def __init__(self, host: str, cause: str) -> None:
+        httpx.ConnectError.__init__(self, f"{host} has no IPv6 address ({cause}); this session speaks IPv6 only")
+        self.host = host

@@ -1,0 +1,219 @@
+"""The engine's endpoints, one function each: what to send, and the document that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+from ipv6console.wire.codec import encode
+from ipv6console.wire.doctor import DoctorReport
+from ipv6console.wire.event import EventPage
+from ipv6console.wire.health import Health
+from ipv6console.wire.lease import LeasePage
+from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
+from ipv6console.wire.reply import (
+    CheckReply,
+    ChecksReply,
+    FlushReply,
+    LeaseReply,
+    MirrorStats,
+    PickReply,
+    PicksReply,
+    PoolStats,
+    Reply,
+    ResetReply,
+    SaveReply,
+    SpawnReply,
+    SpawnsReply,
+)
+from ipv6console.wire.state import MirrorRow, PrefixRow, State
+
+T_co = TypeVar("T_co", covariant=True)
+DEFAULT_DBNAME = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRequest(Generic[T_co]):
+    """One request; `slow` ones do network checks and may take longer than the client's timeout."""
+
+    reply: type[T_co]
+    method: str
+    path: str
+    params: Mapping[str, str | int | float] = field(default_factory=dict)
+    json: Any = None
+    slow: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How one address did: `status` is idle, using or bad; `lease` its token, `target` the host that judged it."""
+
+    addr: str
+    status: str
+    lease: str | None = None
+    target: str | None = None
+    reason: str | None = None
+
+
+def stats() -> EngineRequest[PoolStats]:
+    """Ask for the pool's size, prefix and mirrors."""
+    return EngineRequest(PoolStats, "GET", "/stats")
+
+
+def mirror_stats(dbname: str = DEFAULT_DBNAME) -> EngineRequest[MirrorStats]:
+    """Ask for a mirror's counters; creates the mirror, as the older contract does."""
+    return EngineRequest(MirrorStats, "GET", "/stats", {"dbname": dbname})
+
+
+def spawn() -> EngineRequest[SpawnReply]:
+    """Make one verified address."""
+    return EngineRequest(SpawnReply, "GET", "/spawn", slow=True)
+
+
+def spawns(num: int = 1) -> EngineRequest[SpawnsReply]:
+    """Make up to `num` (1-100) verified addresses."""
+    return EngineRequest(SpawnsReply, "GET", "/spawns", {"num": num}, slow=True)
+
+
+def pick(
+    dbname: str = DEFAULT_DBNAME, *, ttl: float | None = None, holder: str | None = None
+) -> EngineRequest[PickReply]:
+    """Lease one address for `ttl` seconds; without `ttl` the lease can be ended without its token."""
+    return EngineRequest(PickReply, "GET", "/pick", _given(dbname=dbname, ttl=ttl, holder=holder))
+
+
+def picks(
+    num: int = 1, dbname: str = DEFAULT_DBNAME, *, ttl: float | None = None, holder: str | None = None
+) -> EngineRequest[PicksReply]:
+    """Lease up to `num` (1-100) addresses."""
+    return EngineRequest(PicksReply, "GET", "/picks", _given(dbname=dbname, num=num, ttl=ttl, holder=holder))
+
+
+def check(addr: str) -> EngineRequest[CheckReply]:
+    """Prove that an address works, now."""
+    return EngineRequest(CheckReply, "POST", "/check", json={"addr": addr}, slow=True)
+
+
+def checks(addrs: Sequence[str]) -> EngineRequest[ChecksReply]:
+    """Prove which of `addrs` work, now."""
+    return EngineRequest(ChecksReply, "POST", "/checks", json={"addrs": list(addrs)}, slow=True)
+
+
+def report(
+    addr: str,
+    status: str,
+    dbname: str = DEFAULT_DBNAME,
+    *,
+    lease: str | None = None,
+    target: str | None = None,
+    reason: str | None = None,
+) -> EngineRequest[Reply]:
+    """End a lease with a verdict (idle, bad), or say that it is still used (using)."""
+    verdict = Verdict(addr=addr, status=status, lease=lease, target=target, reason=reason)
+    return EngineRequest(Reply, "POST", "/report", json={"dbname": dbname, "report_info": _item(verdict)})
+
+
+def reports(verdicts: Sequence[Verdict], dbname: str = DEFAULT_DBNAME) -> EngineRequest[Reply]:
+    """Report on several addresses."""
+    items = [_item(verdict) for verdict in verdicts]
+    return EngineRequest(Reply, "POST", "/reports", json={"dbname": dbname, "report_infos": items})
+
+
+def reset(addr: str, dbname: str = DEFAULT_DBNAME) -> EngineRequest[Reply]:
+    """Make an address idle again in a mirror."""
+    return EngineRequest(Reply, "POST", "/reset", json={"dbname": dbname, "addr": addr})
+
+
+def resets(addrs: Sequence[str], dbname: str = DEFAULT_DBNAME) -> EngineRequest[ResetReply]:
+    """Make several addresses idle again in a mirror."""
+    return EngineRequest(ResetReply, "POST", "/resets", json={"dbname": dbname, "addrs": list(addrs)})
+
+
+def reset_all(dbname: str = DEFAULT_DBNAME) -> EngineRequest[ResetReply]:
+    """Make every address of a mirror idle again."""
+    return EngineRequest(ResetReply, "POST", "/reset_all", {"dbname": dbname})
+
+
+def save() -> EngineRequest[SaveReply]:
+    """Bring the database file up to date."""
+    return EngineRequest(SaveReply, "POST", "/save")
+
+
+def flush(dbname: str | None = None) -> EngineRequest[FlushReply]:
+    """Forget a mirror's usage; without `dbname` empty the pool. An operator's act."""
+    return EngineRequest(FlushReply, "POST", "/flush", _given(dbname=dbname))
+
+
+def state() -> EngineRequest[State]:
+    """Ask for the whole state document."""
+    return EngineRequest(State, "GET", "/state")
+
+
+def health() -> EngineRequest[Health]:
+    """Ask whether the engine can do its work."""
+    return EngineRequest(Health, "GET", "/health")
+
+
+def events(since: int = 0, limit: int = 100) -> EngineRequest[EventPage]:
+    """Ask for up to `limit` events with an id above `since`."""
+    return EngineRequest(EventPage, "GET", "/events", {"since": since, "limit": limit})
+
+
+def leases(dbname: str | None = None, *, cursor: str | None = None, limit: int = 100) -> EngineRequest[LeasePage]:
+    """Ask for live leases; `cursor` is the `next` of the page before."""
+    return EngineRequest(LeasePage, "GET", "/leases", _given(dbname=dbname, cursor=cursor, limit=limit))
+
+
+def renew(lease: str, ttl: float | None = None) -> EngineRequest[LeaseReply]:
+    """Let a lease run for `ttl` seconds from now."""
+    return EngineRequest(LeaseReply, "POST", f"/leases/{_segment(lease)}/renew", json=_given(ttl=ttl))
+
+
+def release(lease: str) -> EngineRequest[LeaseReply]:
+    """End a lease; its address is idle again."""
+    return EngineRequest(LeaseReply, "DELETE", f"/leases/{_segment(lease)}")
+
+
+def mirror(dbname: str) -> EngineRequest[MirrorStats]:
+    """Ask for a mirror's counters."""
+    return EngineRequest(MirrorStats, "GET", f"/mirrors/{_segment(dbname)}")
+
+
+def drain_mirror(dbname: str, *, draining: bool = True) -> EngineRequest[MirrorRow]:
+    """Stop (or, with `draining` False, resume) handing out addresses in a mirror. An operator's act."""
+    return EngineRequest(MirrorRow, "POST", f"/mirrors/{_segment(dbname)}/drain", json={"draining": draining})
+
+
+def drain_prefix(prefix: str, *, draining: bool = True) -> EngineRequest[PrefixRow]:
+    """Stop (or, with `draining` False, resume) handing out addresses of a prefix. An operator's act."""
+    return EngineRequest(PrefixRow, "POST", "/prefixes/drain", json={"prefix": prefix, "draining": draining})
+
+
+def plan(request: PlanRequest) -> EngineRequest[Plan]:
+    """Ask what a flush or a revocation would hurt. An operator's act."""
+    return EngineRequest(Plan, "POST", "/plan", json=encode(request))
+
+
+def apply(request: ApplyRequest) -> EngineRequest[Applied]:
+    """Do what a plan says, or nothing. An operator's act."""
+    return EngineRequest(Applied, "POST", "/apply", json=encode(request))
+
+
+def doctor(prefix: str | None = None) -> EngineRequest[DoctorReport]:
+    """Walk the chain interface, prefix, route, bind, NDP, echo."""
+    return EngineRequest(DoctorReport, "GET", "/doctor", _given(prefix=prefix), slow=True)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _item(verdict: Verdict) -> dict[str, Any]:
+    return _given(**encode(verdict))
+
+
+def _segment(text: str) -> str:
+    """Return `text` as one path segment; dots are encoded too, for "." and ".." would walk the path."""
+    return quote(text, safe="").replace(".", "%2E")

@@ -1,0 +1,178 @@
+"""The engine's two WebSocket streams, opened once or followed over lost connections. asyncio only."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ipv6console.client.errors import EngineRefused, EngineUnreachable
+from ipv6console.client.place import Place
+from ipv6console.wire.codec import WireError, decode
+from ipv6console.wire.frame import DeltaFrame, EventsFrame, MissedFrame, StateFrame
+from ipv6console.wire.problem import Problem
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+MAX_FRAME = 16 * 2**20
+"""Bytes of the largest frame taken: a state document with a thousand mirrors is well below."""
+
+JITTER = 0.2
+"""Share of the interval by which a reconnect comes earlier or later, so that watchers do not come back all at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The stream is open (again)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The stream is lost; what was read before is stale. Try number `attempt` comes in `retry_in` seconds."""
+
+    cause: str
+    attempt: int
+    retry_in: float
+
+
+Frame = StateFrame | DeltaFrame | EventsFrame | MissedFrame
+StateNews = Frame | Connected | Disconnected
+EventNews = EventsFrame | Connected | Disconnected
+
+_KINDS: dict[str, type[Frame]] = {
+    "state": StateFrame,
+    "delta": DeltaFrame,
+    "events": EventsFrame,
+    "missed": MissedFrame,
+}
+
+
+def parse_frame(text: str | bytes) -> Frame | None:
+    """Return the frame in `text`, None for a kind this client does not know; raises WireError."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise WireError(f"a frame is JSON: {error}") from error
+    if not isinstance(data, dict) or "type" not in data:
+        raise WireError("a frame is an object with a type")
+    kind = _KINDS.get(data["type"])
+    return None if kind is None else decode(kind, data)
+
+
+@asynccontextmanager
+async def open_stream(place: Place, path: str, timeout: float) -> AsyncIterator[AsyncIterator[Frame]]:  # noqa: ASYNC109 - seconds to open, not to live
+    """Open one WebSocket; the iterator ends in EngineUnreachable when the connection does.
+
+    Raises EngineUnreachable, and EngineRefused when the engine declines the stream.
+    """
+    connection = await _connect(place, path, timeout)
+    try:
+        yield _frames(place, connection)
+    finally:
+        await connection.close()
+
+
+async def _connect(place: Place, path: str, open_timeout: float) -> ClientConnection:
+    from websockets.asyncio.client import connect, unix_connect  # noqa: PLC0415 - 80 ms only watchers need
+    from websockets.exceptions import InvalidHandshake, InvalidStatus  # noqa: PLC0415 - as above
+
+    options: dict[str, Any] = {"compression": None, "max_size": MAX_FRAME, "open_timeout": open_timeout, "proxy": None}
+    try:
+        if place.socket:
+            return await unix_connect(place.socket, place.stream_url(path), **options)
+        return await connect(place.stream_url(path), **options)
+    except InvalidStatus as error:
+        raise EngineRefused(_declined(error.response.status_code, error.response.body)) from error
+    except (OSError, InvalidHandshake) as error:
+        raise EngineUnreachable(str(place), str(error) or type(error).__name__) from error
+
+
+def _declined(status: int, body: bytes | bytearray | None) -> Problem:
+    try:
+        return decode(Problem, json.loads(body or b""))
+    except ValueError:
+        return Problem(
+            type="about:blank",
+            title=f"HTTP {status}",
+            status=status,
+            detail="the stream was declined",
+            next="check that the URL or socket belongs to an ipv6console engine and that you may read it",
+        )
+
+
+async def _frames(place: Place, connection: ClientConnection) -> AsyncIterator[Frame]:
+    from websockets.exceptions import ConnectionClosed  # noqa: PLC0415 - 80 ms only watchers need
+
+    while True:
+        try:
+            text = await connection.recv()
+        except ConnectionClosed as error:
+            raise EngineUnreachable(str(place), f"the stream ended: {error}") from error
+        frame = parse_frame(text)
+        if frame is not None:
+            yield frame
+
+
+class Follower:
+    """Reconnects `interval` seconds (± JITTER) after a loss, up to `attempts` times in a row; None never gives up."""
+
+    def __init__(
+        self,
+        place: Place,
+        timeout: float,
+        *,
+        attempts: int | None,
+        interval: float,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
+    ) -> None:
+        import asyncio  # noqa: PLC0415 - only watchers need it
+
+        self._place = place
+        self._timeout = timeout
+        self._attempts = attempts
+        self._interval = interval
+        self._sleep = sleep or asyncio.sleep
+        self._failures = 0
+
+    async def state(self) -> AsyncGenerator[StateNews, None]:
+        """Yield the frames of /stream, with Connected and Disconnected where they belong."""
+        while True:
+            async with aclosing(self._connection("/stream")) as news:
+                async for item in news:
+                    yield item
+
+    async def events(self, since: int) -> AsyncGenerator[EventNews, None]:
+        """Yield every event above `since` once; after a gap the stream is opened anew, which replays what is missing."""
+        last = since
+        while True:
+            async with aclosing(self._connection(f"/events?since={last}")) as news:
+                async for item in news:
+                    if isinstance(item, MissedFrame):
+                        break
+                    if isinstance(item, Connected | Disconnected):
+                        yield item
+                    elif isinstance(item, EventsFrame):
+                        fresh = tuple(event for event in item.events if event.id > last)
+                        if fresh:
+                            last = fresh[-1].id
+                            yield EventsFrame(events=fresh)
+
+    async def _connection(self, path: str) -> AsyncGenerator[StateNews, None]:
+        """Yield what one connection brings, and after its loss a Disconnected and the pause."""
+        try:
+            async with open_stream(self._place, path, self._timeout) as frames:
+                self._failures = 0
+                yield Connected()
+                async for frame in frames:
+                    yield frame
+        except EngineUnreachable as error:
+            self._failures += 1
+            if self._attempts is not None and self._failures > self._attempts:
+                raise
+            retry_in = self._interval * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load, hides nothing
+            yield Disconnected(error.cause, self._failures, retry_in)
+            await self._sleep(retry_in)
