@@ -1,0 +1,1 @@
+"""The HTTP API: FastAPI application, access rules, event streams, server."""

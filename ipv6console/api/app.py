@@ -1,0 +1,112 @@
+"""The FastAPI application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, WebSocket
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from fastapi_offline import FastAPIOffline
+from pydantic import TypeAdapter
+from starlette.exceptions import HTTPException
+
+from ipv6console import __version__
+from ipv6console.api import leases, operator, scraper, state, streams
+from ipv6console.api.access import Access
+from ipv6console.api.gate import Gate
+from ipv6console.api.limits import LIMITS, Limits
+from ipv6console.api.problem import ValidationProblem
+from ipv6console.api.refusal import answer_with_problems
+from ipv6console.config import Settings
+from ipv6console.engine.engine import Engine
+from ipv6console.wire.problem import Problem
+
+_DESCRIPTION = """
+Leases verified IPv6 source addresses to scrapers, and lets operators see and act.
+
+* Scrapers' endpoints answer 200 also when there is nothing to give: look at `success`, then at `detail`.
+* Everything else that goes wrong is a problem document (RFC 9457) whose `next` says what to do.
+* Loopback TCP may read and scrape. Operators' acts need the Unix socket.
+
+Two WebSockets, which OpenAPI cannot describe: `/stream` sends the state document and then its deltas, `/events?since=`
+kept events and then new ones. Each frame is a JSON object with a `type`: `state`, `delta`, `events`, or `missed` when
+the watcher was too slow.
+"""
+_TAGS = [
+    {"name": "scraper", "description": "Pick, report, check, spawn: the older system's contract, fields added."},
+    {"name": "leases", "description": "Live leases by their tokens."},
+    {"name": "operator", "description": "Drain, plan and apply, doctor."},
+    {"name": "state", "description": "What the engine knows."},
+]
+_PARTS = (scraper.router, leases.router, operator.router, state.router, streams.router)
+_UNDOCUMENTED = ("/stream", "/docs", "/openapi.json")
+
+
+def create_app(engine: Engine, settings: Settings, *, limits: Limits = LIMITS) -> FastAPI:
+    """Return the application that serves `engine`; /docs needs nothing from outside."""
+    app: FastAPI = FastAPIOffline(
+        # Its ReDoc page fetches a logo from elsewhere.
+        redoc_url=None,
+        title="ipv6console",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_tags=_TAGS,
+        generate_unique_id_function=_operation_id,
+        max_body_size=limits.body,
+    )
+    access = Access(settings.engine)
+    app.state.engine = engine
+    app.state.access = access
+    app.state.limits = limits
+    for part in _PARTS:
+        app.include_router(part)
+    app.add_api_websocket_route("/{path:path}", _no_such_stream)
+    app.add_middleware(Gate, access=access)
+    answer_with_problems(app)
+    _describe(app)
+    app.state.paths = (*app.openapi()["paths"], *_UNDOCUMENTED)
+    return app
+
+
+async def _no_such_stream(websocket: WebSocket) -> None:
+    raise HTTPException(404)
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _describe(app: FastAPI) -> None:
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                tags=app.openapi_tags,
+                routes=app.routes,
+            )
+            _add_problem_schemas(document["components"]["schemas"])
+            _restore_nulls(document["paths"])
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def _add_problem_schemas(schemas: dict[str, Any]) -> None:
+    for kind in (Problem, ValidationProblem):
+        schema = TypeAdapter(kind).json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(schema.pop("$defs", {}))
+        schemas[kind.__name__] = schema
+
+
+def _restore_nulls(paths: dict[str, Any]) -> None:
+    """Put the examples of answers back as they were: get_openapi drops every null, inside examples too."""
+    for route in (route for part in _PARTS for route in part.routes if isinstance(route, APIRoute)):
+        for method in route.methods:
+            shown = paths[route.path][method.lower()]["responses"]
+            for status, described in route.responses.items():
+                for kind, content in described["content"].items():
+                    shown[str(status)]["content"][kind].update(content)

@@ -1,0 +1,83 @@
+"""Bodies of requests. Unknown fields are ignored, so that an older engine serves a newer client."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from ipv6console.api.parameter import DEFAULT_MIRROR, AddressText, MirrorName, Seconds, Text
+from ipv6console.engine.report import ReportItem
+
+
+class CheckBody(BaseModel):
+    """One address to prove."""
+
+    addr: AddressText
+
+
+class ChecksBody(BaseModel):
+    """Addresses to prove."""
+
+    addrs: list[AddressText]
+
+
+class ReportInfo(BaseModel):
+    """A verdict on one address; `lease` is the token its lease needs when it was shown before."""
+
+    addr: AddressText
+    status: Literal["idle", "using", "bad"]
+    lease: Annotated[str | None, Field(max_length=200, description="The lease's token.")] = None
+    target: Annotated[Text | None, Field(description="The host that refused the address.")] = None
+    reason: Annotated[Text | None, Field(description="Why, for people.")] = None
+
+    def item(self) -> ReportItem:
+        """Return it as the engine takes it."""
+        return ReportItem(addr=self.addr, status=self.status, lease=self.lease, target=self.target, reason=self.reason)
+
+
+class ReportBody(BaseModel):
+    """A verdict on one address in one mirror."""
+
+    dbname: MirrorName = DEFAULT_MIRROR
+    report_info: ReportInfo
+
+
+class ReportsBody(BaseModel):
+    """Verdicts on addresses in one mirror."""
+
+    dbname: MirrorName = DEFAULT_MIRROR
+    report_infos: list[ReportInfo]
+
+
+class ResetBody(BaseModel):
+    """An address to make idle in one mirror."""
+
+    dbname: MirrorName = DEFAULT_MIRROR
+    addr: AddressText
+
+
+class ResetsBody(BaseModel):
+    """Addresses to make idle in one mirror."""
+
+    dbname: MirrorName = DEFAULT_MIRROR
+    addrs: list[AddressText]
+
+
+class RenewBody(BaseModel):
+    """How long the lease is to last from now; the engine's default without."""
+
+    ttl: Seconds | None = None
+
+
+class DrainBody(BaseModel):
+    """Stop handing out (true), or hand out again (false)."""
+
+    draining: bool = True
+
+
+class PrefixDrainBody(BaseModel):
+    """Which prefix to drain, or to hand out from again."""
+
+    prefix: Annotated[str, Field(max_length=64, examples=["2001:db8:0:1::/64"])]
+    draining: bool = True

@@ -1,0 +1,227 @@
+"""Example answers, made of the very documents the engine answers with."""
+
+from __future__ import annotations
+
+from ipv6console import __version__
+from ipv6console.wire.doctor import DoctorReport, DoctorStep
+from ipv6console.wire.event import Event, EventLevel, EventPage
+from ipv6console.wire.health import Health
+from ipv6console.wire.lease import LeasePage, LeaseRow
+from ipv6console.wire.plan import Applied, Plan, PlanAction
+from ipv6console.wire.reply import (
+    CheckReply,
+    ChecksReply,
+    FlushReply,
+    LeaseReply,
+    MirrorStats,
+    PickedLease,
+    PickReply,
+    PicksReply,
+    PoolStats,
+    Reply,
+    ResetReply,
+    SaveReply,
+    SpawnReply,
+    SpawnsReply,
+)
+from ipv6console.wire.state import (
+    CheckUrl,
+    EngineState,
+    MirrorRow,
+    NdpRow,
+    PoolState,
+    PrefixRow,
+    PrefixState,
+    State,
+    StoreState,
+)
+from ipv6console.wire.status import Finding, Level, Stamp
+
+NOW = 1_767_225_600.0
+PREFIX = "2001:db8:0:1::/64"
+ADDR = "2001:db8:0:1:9a1c:44e0:7b2d:5f03"
+OTHER = "2001:db8:0:1:2f7e:918:c3aa:60b4"
+MIRROR = "task1"
+LEASE = "q3Zr8nV2tYwKp1sD"
+
+POOL_STATS = PoolStats(prefix=PREFIX, total_addrs=24, usable_num_target=20, mirrors=("default", MIRROR))
+MIRROR_STATS = MirrorStats(dbname=MIRROR, total=24, idle=20, using=3, bad=1)
+SPAWNED = SpawnReply(success=True, addr=ADDR)
+NOT_SPAWNED = SpawnReply(success=False, addr=None, detail="No prefix is usable: eth0 has no global address.")
+SPAWNED_MANY = SpawnsReply(success=True, addrs=(ADDR, OTHER), should_stop=False, spawned_count=2, requested_count=2)
+PICKED = PickReply(success=True, addr=ADDR, dbname=MIRROR, lease=LEASE, expires_at=NOW + 3_600.0, ttl=3_600.0)
+NOT_PICKED = PickReply(success=False, addr=None, dbname=MIRROR, detail="No address is idle; 20 are being spawned.")
+PICKED_MANY = PicksReply(
+    success=True,
+    addrs=(ADDR,),
+    dbname=MIRROR,
+    leases=(PickedLease(addr=ADDR, lease=LEASE, expires_at=NOW + 3_600.0, ttl=3_600.0),),
+    detail="1 of 2: no other address is idle.",
+)
+CHECKED = CheckReply(success=True, addr=ADDR, usable=True)
+CHECKED_MANY = ChecksReply(success=True, results={ADDR: True, OTHER: False})
+REPORTED = Reply(success=True, dbname=MIRROR)
+NOT_REPORTED = Reply(success=False, dbname=MIRROR, detail=f"{ADDR}: the lease has ended; nothing was changed.")
+RESET_MANY = ResetReply(success=True, dbname=MIRROR, reset_count=1, total_count=2)
+RESET_ALL = ResetReply(success=True, dbname=MIRROR, reset_count=4)
+SAVED = SaveReply(success=True)
+FLUSHED = FlushReply(success=True, dbname=MIRROR)
+RENEWED = LeaseReply(success=True, addr=ADDR, dbname=MIRROR, expires_at=NOW + 3_600.0, ttl=3_600.0)
+RELEASED = LeaseReply(success=True, addr=ADDR, dbname=MIRROR, expires_at=NOW, ttl=0.0)
+LEASES = LeasePage(
+    leases=(LeaseRow(addr=ADDR, dbname=MIRROR, holder="crawler-7", leased_at=NOW, expires_at=NOW + 3_600.0),),
+    total=1,
+    next=None,
+)
+PLAN = Plan(
+    id="p-7f21",
+    action=PlanAction.FLUSH_MIRROR,
+    target=MIRROR,
+    generation=412,
+    count=4,
+    sample=(ADDR, OTHER),
+    leases=3,
+    mirrors=(MIRROR,),
+    needs_reason=False,
+    created_at=NOW,
+    expires_at=NOW + 300.0,
+)
+APPLIED = Applied(plan="p-7f21", action=PlanAction.FLUSH_MIRROR, target=MIRROR, count=4, leases_ended=3)
+EVENTS = EventPage(
+    events=(
+        Event(
+            id=41,
+            at=NOW,
+            level=EventLevel.WARNING,
+            kind="lease.expired",
+            text=f"{ADDR} in {MIRROR} was not reported in time and is idle again",
+            subject=ADDR,
+            data={"dbname": MIRROR, "holder": "crawler-7"},
+        ),
+    ),
+    last=41,
+)
+_NDP_DEAD = Finding(
+    subject="ndppd", level=Level.WARN, text="ndppd was restarted 2 s ago", fix="journalctl -u ipv6console"
+)
+HEALTH = Health(level=Level.WARN, at=NOW, version=__version__, prefix=PREFIX, findings=(_NDP_DEAD,))
+DOCTOR = DoctorReport(
+    at=NOW,
+    prefix=PREFIX,
+    interface="eth0",
+    verdict="on-link",
+    steps=(
+        DoctorStep(name="interface", level=Level.OK, text="eth0 is up", evidence=("eth0: UP LOWER_UP",)),
+        DoctorStep(
+            name="route",
+            level=Level.FAIL,
+            text="there is no local route for the prefix",
+            fix=f"ip -6 route replace local {PREFIX} dev lo",
+        ),
+    ),
+)
+_ENGINE = Stamp(NOW, "engine")
+_NETLINK = Stamp(NOW, "netlink")
+PREFIX_ROW = PrefixRow(
+    stamp=_NETLINK,
+    id=1,
+    prefix=PREFIX,
+    interface="eth0",
+    source="interface",
+    state=PrefixState.ACTIVE,
+    preferred_until=NOW + 14_400.0,
+    valid_until=NOW + 86_400.0,
+    first_seen=NOW - 7_200.0,
+    changed_at=NOW - 7_200.0,
+    strategy="ndppd",
+    route=Level.OK,
+    ndp=Level.OK,
+    text="answered for by ndppd",
+    addresses=24,
+    leased=3,
+)
+MIRROR_ROW = MirrorRow(
+    stamp=_ENGINE,
+    name=MIRROR,
+    total=24,
+    idle=20,
+    using=3,
+    bad=1,
+    draining=False,
+    picks=912,
+    reports=909,
+    bans=1,
+    expired=0,
+    picks_per_s=4.2,
+    last_pick_at=NOW,
+    level=Level.OK,
+    text="20 idle",
+)
+STATE = State(
+    generation=412,
+    at=NOW,
+    engine=EngineState(
+        stamp=_ENGINE,
+        version=__version__,
+        pid=812,
+        host="edge1",
+        started_at=NOW - 7_200.0,
+        role="standalone",
+        privileged=True,
+        listeners=("127.0.0.1:16000", "[::1]:16000", "unix:/run/ipv6console/engine.sock"),
+        state_dir="/var/lib/ipv6console",
+        lab=None,
+        watchers=1,
+        last_event=41,
+        findings=(),
+    ),
+    prefixes=(PREFIX_ROW,),
+    ndp=(
+        NdpRow(
+            stamp=Stamp(NOW, "/proc"),
+            prefix=PREFIX,
+            interface="eth0",
+            strategy="ndppd",
+            why="the prefix is on-link on eth0",
+            level=Level.OK,
+            text="running",
+            fix=None,
+            pid=830,
+            started_at=NOW - 7_200.0,
+            restarts=0,
+            cpu=0.1,
+            config="proxy eth0 { rule 2001:db8:0:1::/64 { static } }",
+        ),
+    ),
+    pool=PoolState(
+        stamp=_ENGINE,
+        total=24,
+        usable_num=20,
+        idle=20,
+        neediest=MIRROR,
+        leased=3,
+        max_total=100_000,
+        spawning=0,
+        spawned=24,
+        spawned_per_min=0.5,
+        checks_failed=1,
+        pace_used=1,
+        pace_limit=1_000,
+        pace_window=30.0,
+        check_urls=(
+            CheckUrl(url="https://test.ipw.cn", level=Level.OK, ok=24, failed=0, last_ok_at=NOW - 9.0, last_error=None),
+        ),
+        level=Level.OK,
+        text="20 of 20 idle",
+    ),
+    mirrors=(MIRROR_ROW,),
+    store=StoreState(
+        stamp=_ENGINE,
+        url="sqlite:////var/lib/ipv6console/engine.db",
+        level=Level.OK,
+        text="commits flow",
+        queue=0,
+        commits=1_840,
+        last_commit_ms=0.3,
+    ),
+)

@@ -1,0 +1,30 @@
+"""How much one caller may ask of the server, in bytes and seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of one connection; sizes in bytes, times in seconds.
+
+    `head_seconds` and `body_seconds` bound slow senders, `send_seconds` a watcher that stopped reading, `grace` the
+    time running requests get when the server stops.
+    """
+
+    body: int = 1 << 20
+    head: int = 16 << 10
+    message: int = 64 << 10
+    head_seconds: float = 10.0
+    body_seconds: float = 30.0
+    send_seconds: float = 10.0
+    queue: int = 32
+    keep_alive: int = 75
+    ping_interval: float = 30.0
+    pong_timeout: float = 10.0
+    close_timeout: float = 10.0
+    grace: int = 3
+
+
+LIMITS = Limits()

@@ -1,0 +1,99 @@
+"""The operator's endpoints: drain, plan and apply, doctor."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+
+from ipv6console.api import example
+from ipv6console.api.answers import answers, asked
+from ipv6console.api.body import DrainBody, PrefixDrainBody
+from ipv6console.api.caller import EngineHere, Operator, Reader, Scraper
+from ipv6console.api.document import Document
+from ipv6console.api.parameter import DbnamePath, SomePrefix
+from ipv6console.engine.errors import NotFound
+from ipv6console.wire.doctor import DoctorReport
+from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
+from ipv6console.wire.reply import MirrorStats
+from ipv6console.wire.state import MirrorRow, PrefixRow
+
+router = APIRouter(tags=["operator"])
+
+
+@router.get("/mirrors/{dbname}", response_model=MirrorStats, responses=answers(example.MIRROR_STATS, problems=(404,)))
+async def mirror(engine: EngineHere, caller: Reader, dbname: DbnamePath) -> Document:
+    """Count one mirror; one that is not there is not made."""
+    if dbname not in engine.stats().mirrors:
+        raise NotFound(f"There is no mirror {dbname}.", next="GET /stats lists them; GET /pick makes one.")
+    return Document(await engine.mirror_stats(dbname))
+
+
+@router.post(
+    "/mirrors/{dbname}/drain",
+    response_model=MirrorRow,
+    responses=answers(example.MIRROR_ROW, problems=(404, 413)),
+)
+async def drain_mirror(
+    engine: EngineHere,
+    caller: Operator,
+    dbname: DbnamePath,
+    body: Annotated[DrainBody, Body(openapi_examples=asked(example={"draining": True}, end={"draining": False}))],
+) -> Document:
+    """Stop handing out addresses in a mirror and let its leases end, or go on handing out."""
+    return Document(await engine.drain_mirror(dbname, body.draining, caller))
+
+
+@router.post(
+    "/prefixes/drain", response_model=PrefixRow, responses=answers(example.PREFIX_ROW, problems=(404, 409, 413))
+)
+async def drain_prefix(
+    engine: EngineHere,
+    caller: Operator,
+    body: Annotated[
+        PrefixDrainBody, Body(openapi_examples=asked(example={"prefix": example.PREFIX, "draining": True}))
+    ],
+) -> Document:
+    """Stop handing out addresses of a prefix and let their leases end, or go on handing out."""
+    return Document(await engine.drain_prefix(body.prefix, body.draining, caller))
+
+
+@router.post("/plan", response_model=Plan, responses=answers(example.PLAN, problems=(404, 413)))
+async def plan(
+    engine: EngineHere,
+    caller: Operator,
+    body: Annotated[
+        PlanRequest,
+        Body(
+            openapi_examples=asked(
+                example={"action": "flush-mirror", "dbname": example.MIRROR},
+                everything={"action": "flush-pool"},
+                addresses={"action": "revoke-addresses", "addrs": [example.ADDR]},
+                prefix={"action": "revoke-prefix", "prefix": example.PREFIX},
+            )
+        ),
+    ],
+) -> Document:
+    """Say exactly what a flush or a revocation would do, and whom it would hurt; nothing is done."""
+    return Document(engine.plan(body, caller))
+
+
+@router.post("/apply", response_model=Applied, responses=answers(example.APPLIED, problems=(404, 409, 413)))
+async def apply(
+    engine: EngineHere,
+    caller: Operator,
+    body: Annotated[
+        ApplyRequest,
+        Body(
+            openapi_examples=asked(example={"plan": "p-7f21"}, revoke={"plan": "p-7f22", "reason": "abuse report 1184"})
+        ),
+    ],
+) -> Document:
+    """Do what a plan said, or nothing when the set has changed since."""
+    return Document(await engine.apply(body, caller))
+
+
+@router.get("/doctor", response_model=DoctorReport, responses=answers(example.DOCTOR, problems=(404,)))
+async def doctor(engine: EngineHere, caller: Scraper, prefix: SomePrefix = None) -> Document:
+    """Walk the chain interface, prefix, route, bind, NDP, echo, with evidence and the fix for what fails."""
+    return Document(await engine.examine(prefix))

@@ -1,0 +1,177 @@
+"""The HTTP and WebSocket protocols: uvicorn's, with the peer known and every wait bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+
+from ipv6console.api.limits import Limits
+from ipv6console.api.peer import peer_of
+from ipv6console.api.problem import TOO_SLOW, raw_answer
+from ipv6console.wire.problem import Problem
+
+_log = logging.getLogger(__name__)
+
+_MALFORMED = Problem(
+    type="malformed",
+    title="This is not HTTP",
+    status=400,
+    detail="The request is not HTTP/1.1 as RFC 9112 has it.",
+    next="Speak plain HTTP to this port: curl http://localhost, not https and nothing else.",
+)
+_LARGE_HEAD = Problem(
+    type="headers-too-large",
+    title="The headers are too large",
+    status=431,
+    detail="The request line and its headers are larger than this server reads.",
+    next="Send less: 16 KiB in all; to open a WebSocket at most 100 headers of 4 KiB.",
+)
+_WEBSOCKET_HEADERS = 100
+_WEBSOCKET_HEADER = 4096
+
+
+class _HeadTooLargeError(Exception):
+    """Raised inside the parser to stop it."""
+
+
+class Http(HttpToolsProtocol):
+    """Puts the peer's credentials and `abort` into the request's state; bounds the head and slow senders."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._limits: Limits = config.app.state.limits  # type: ignore[union-attr]  # ours, see server.run
+        self._head = 0
+        self._in_head = False
+        self._refusal = _MALFORMED
+        self._deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def _idle(self) -> bool:
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None until the first request
+        return cycle is None or cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
+        """Learn who connected."""
+        # A copy: the server shares one dict among all connections.
+        self.app_state = {
+            **self.app_state,
+            "peer": peer_of(transport.get_extra_info("socket")),
+            "abort": transport.abort,
+        }
+        super().connection_made(transport)
+        self._expect(self._limits.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        self._expect(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, within the bounds."""
+        if self._deadline is None and self._idle:
+            self._expect(self._limits.head_seconds)
+        super().data_received(data)
+        if self._in_head and not self.transport.is_closing():
+            self._head += len(data)
+            if self._head > self._limits.head:
+                self._refuse(_LARGE_HEAD)
+
+    def on_message_begin(self) -> None:
+        """Start counting a request's head."""
+        super().on_message_begin()
+        self._head = 0
+        self._in_head = True
+        self._expect(self._limits.head_seconds)
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the request line."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self._count(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Start waiting for the body."""
+        self._in_head = False
+        self._expect(self._limits.body_seconds)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Stop waiting: the request is here."""
+        self._expect(None)
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand over to the WebSocket protocol, which has bounds of its own for headers and no answer for them."""
+        self._expect(None)
+        if (
+            len(self.headers) > _WEBSOCKET_HEADERS
+            or any(len(name) + len(value) > _WEBSOCKET_HEADER for name, value in self.headers)
+            or len(self.url) > _WEBSOCKET_HEADER
+        ):
+            self._refuse(_LARGE_HEAD)
+            return
+        super().handle_websocket_upgrade()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what the parser refused."""
+        self._refuse(self._refusal)
+
+    def _count(self, size: int) -> None:
+        self._head += size
+        if self._head > self._limits.head:
+            self._refusal = _LARGE_HEAD
+            raise _HeadTooLargeError
+
+    def _refuse(self, problem: Problem) -> None:
+        self._expect(None)
+        if not self.transport.is_closing():
+            if self._idle:
+                self.transport.write(raw_answer(problem))
+            self.transport.close()
+
+    def _expect(self, seconds: float | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if seconds is None else self.loop.call_later(seconds, self._too_slow)
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        _log.info("closed a connection whose request did not arrive in time")
+        self._refuse(TOO_SLOW)
+
+
+class Stream(WebSocketsSansIOProtocol):
+    """Closes within `close_timeout`; a peer that answers no ping is cut off, not waited for."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        limits: Limits = config.app.state.limits  # type: ignore[union-attr]  # ours, see server.run
+        self.close_timeout = limits.close_timeout
+
+    def keepalive_timeout(self) -> None:
+        """End the connection; one with unsent bytes would wait for them for as long as TCP does."""
+        super().keepalive_timeout()
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()

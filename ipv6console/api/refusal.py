@@ -1,0 +1,154 @@
+"""Every error that reaches the application, answered with a problem document."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from difflib import get_close_matches
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from ipv6console.api.problem import FieldError, ValidationProblem, answer, problem_of
+from ipv6console.engine.errors import Refusal
+from ipv6console.engine.protocol import StoreError
+from ipv6console.wire.problem import Problem
+
+_log = logging.getLogger(__name__)
+
+_HINTS = {
+    "dbname": "Name the mirror with 1 to 64 of A-Z a-z 0-9 . _ - and no dot in front.",
+    "num": "Ask for a whole number from 1 to 100.",
+    "limit": "Ask for a whole number from 1 to 1000.",
+    "since": "Give the id of the last event you have, 0 for all.",
+    "status": "Use idle, using or bad.",
+    "ttl": "Give the lease's length in seconds, above 0.",
+    "action": "Use flush-mirror, flush-pool, revoke-addresses or revoke-prefix.",
+}
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Make `app` answer every refusal and every error with a problem document that says what to do."""
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(StoreError, _not_stored)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(WebSocketRequestValidationError, _not_valid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _failed)
+
+
+async def _refused(connection: HTTPConnection, error: Exception) -> Response:
+    assert isinstance(error, Refusal)  # noqa: S101 - registered for this type
+    return answer(problem_of(error))
+
+
+async def _not_stored(connection: HTTPConnection, error: Exception) -> Response:
+    assert isinstance(error, StoreError)  # noqa: S101 - registered for this type
+    return answer(
+        Problem(type="store-failed", title="The store failed", status=503, detail=str(error), next=error.fix),
+        {"retry-after": "5"},
+    )
+
+
+async def _not_valid(connection: HTTPConnection, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)  # noqa: S101 - see above
+    found = error.errors()
+    errors = tuple(FieldError(loc=tuple(item["loc"]), msg=item["msg"], type=item["type"]) for item in found)
+    return answer(
+        ValidationProblem(
+            type="invalid-request",
+            title="The request makes no sense",
+            status=422,
+            detail=_complaint(found),
+            next=_advice(connection, found),
+            errors=errors,
+        )
+    )
+
+
+def _complaint(errors: Sequence[Any]) -> str:
+    if errors[0]["type"] == "json_invalid":
+        return f"The body is not one whole JSON document: {errors[0]['ctx']['error']} at {errors[0]['loc'][-1]}."
+    return "; ".join(f"{' '.join(str(part) for part in item['loc'])}: {item['msg']}" for item in errors[:5]) + "."
+
+
+def _advice(connection: HTTPConnection, errors: Sequence[Any]) -> str:
+    kind = connection.headers.get("content-type", "")
+    if errors[0]["type"] == "json_invalid":
+        return "Send the body again, whole; the examples in /docs show its shape."
+    if errors[0]["loc"] == ("body",) and "json" not in kind and errors[0]["type"] != "missing":
+        return "Send the body as JSON, with the header: Content-Type: application/json"
+    for item in errors:
+        for part in reversed(item["loc"]):
+            if part in _HINTS:
+                return _HINTS[part]
+    method = connection.scope.get("method", "GET")
+    return f"Compare with the example of {method} {connection.url.path} in /docs."
+
+
+async def _http_error(connection: HTTPConnection, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
+    return answer(_http_problem(connection, error), error.headers)
+
+
+def _http_problem(connection: HTTPConnection, error: HTTPException) -> Problem:
+    path = connection.url.path
+    method = connection.scope.get("method", "GET")
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return Problem(
+            type="not-found",
+            title="There is no such path",
+            status=404,
+            detail=f"There is nothing at {path}.",
+            next=_nearest(connection, path),
+        )
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        return Problem(
+            type="method-not-allowed",
+            title="The path has another method",
+            status=405,
+            detail=f"{path} does not take {method}.",
+            next=f"Use {allowed} {path}; /docs has an example.",
+        )
+    if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return Problem(
+            type="body-too-large",
+            title="The body is too large",
+            status=413,
+            detail=f"The body of {method} {path} is larger than this server reads.",
+            next="Send at most 1 MiB; split a long list over several requests.",
+        )
+    return Problem(
+        type="http-error",
+        title=HTTPStatus(error.status_code).phrase,
+        status=error.status_code,
+        detail=str(error.detail),
+        next=f"Compare with the example of {method} {path} in /docs.",
+    )
+
+
+def _nearest(connection: HTTPConnection, path: str) -> str:
+    known: tuple[str, ...] = connection.app.state.paths
+    near = get_close_matches(path, known, n=1)
+    if near:
+        return f"The nearest path is {near[0]}; /docs lists them all."
+    return "/docs lists every path."
+
+
+async def _failed(connection: HTTPConnection, error: Exception) -> Response:
+    _log.error("%s %s failed: %s", connection.scope.get("method", "WebSocket"), connection.url.path, error)
+    return answer(
+        Problem(
+            type="internal-error",
+            title="The engine made a mistake",
+            status=500,
+            detail=f"{type(error).__name__} while answering {connection.url.path}.",
+            next="Look for the traceback in the engine's log, and report it.",
+        )
+    )

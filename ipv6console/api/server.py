@@ -1,0 +1,79 @@
+"""The server: uvicorn on sockets that are already bound, signals left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import uvicorn
+
+from ipv6console.api.app import create_app
+from ipv6console.api.limits import LIMITS, Limits
+from ipv6console.api.protocol import Http, Stream
+from ipv6console.config import Settings
+from ipv6console.engine.engine import Engine
+from ipv6console.listen import listeners
+
+_log = logging.getLogger(__name__)
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # Signals belong to the daemon, which stops the server through an event.
+        yield
+
+
+async def run(
+    engine: Engine,
+    sockets: Sequence[socket.socket],
+    settings: Settings,
+    *,
+    stop: asyncio.Event,
+    limits: Limits = LIMITS,
+) -> None:
+    """Serve `engine` on the listening `sockets` until `stop` is set; then running requests get `limits.grace` seconds.
+
+    The sockets are closed at the end; a Unix socket's file is left to whoever bound it.
+    """
+    config = uvicorn.Config(
+        create_app(engine, settings, limits=limits),
+        http=Http,
+        ws=Stream,
+        ws_max_size=limits.message,
+        ws_ping_interval=limits.ping_interval,
+        ws_ping_timeout=limits.pong_timeout,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        # Loopback callers would otherwise choose their own address with X-Forwarded-For.
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=limits.keep_alive,
+        timeout_graceful_shutdown=limits.grace,
+    )
+    for name in listeners(sockets):
+        _log.info(
+            "listening on %s: keep-alive %d s; WebSocket ping every %g s, pong within %g s, close within %g s, "
+            "%d frames queued a watcher",
+            name,
+            limits.keep_alive,
+            limits.ping_interval,
+            limits.pong_timeout,
+            limits.close_timeout,
+            limits.queue,
+        )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=list(sockets)), name="http server")
+    stopping = asyncio.create_task(stop.wait(), name="http server stop")
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        server.should_exit = True
+        await serving
