@@ -1,0 +1,81 @@
+"""The engine of the lab: its configuration, and how the lab asks it whether it is ready."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+from ipv6console.lab.plan import LabPlan
+from ipv6console.lab.topology import Topology
+
+URL = "http://127.0.0.1:16000"
+SOCKET = "engine.sock"
+CONFIG = "config.toml"
+
+# Neighbour tables are limited for the whole machine (1,024 entries by default), and labs may run side by side.
+_PACE = 200
+_MAX_TOTAL = 500
+
+
+def write_config(directory: Path, plan: LabPlan, topology: Topology) -> Path:
+    """Write the engine's configuration into `directory` and return its path."""
+    urls = [f"http://[{topology.site_address(number)}]/ip" for number in range(3)]
+    sections: dict[str, dict[str, str | int | list[str]]] = {
+        "engine": {"socket": str(directory / SOCKET), "state_dir": str(directory / "state")},
+        "pool": {"usable_num": plan.usable_num, "max_total": max(_MAX_TOTAL, 2 * plan.usable_num)},
+        "check": {"urls": urls, "pace": max(_PACE, plan.usable_num)},
+    }
+    lines = []
+    for section, values in sections.items():
+        lines.append(f"[{section}]")
+        # What JSON calls strings, numbers and lists, TOML 1.0 reads alike.
+        lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+        lines.append("")
+    path = directory / CONFIG
+    path.write_text("\n".join(lines))
+    return path
+
+
+class EngineNotReady(Exception):
+    """The engine cannot be worked with yet; the message says why."""
+
+
+def require_ready(directory: Path, usable_num: int) -> None:
+    """Return when the engine is well and its pool is full. Raises EngineNotReady."""
+    state = _get(directory, "/state")
+    health = _get(directory, "/health")
+    idle = state["pool"]["idle"]
+    if idle < usable_num:
+        text = state["pool"]["text"]
+        raise EngineNotReady(f"{idle} of {usable_num} addresses are idle" + (f" ({text})" if text else ""))
+    if health["level"] == "fail":
+        raise EngineNotReady("; ".join(finding["text"] for finding in health["findings"]) or "/health says fail")
+
+
+def _get(directory: Path, path: str) -> dict[str, Any]:
+    connection = _UnixConnection("localhost", timeout=2.0)
+    try:
+        connection.connect_to(directory / SOCKET)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read()
+        if response.status not in (200, 503):
+            raise EngineNotReady(f"{path} answers {response.status}: {body.decode(errors='replace')[:300]}")
+        document = json.loads(body)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise EngineNotReady(f"{path} does not answer: {error}") from error
+    finally:
+        connection.close()
+    if not isinstance(document, dict):
+        raise EngineNotReady(f"{path} answers no JSON object")
+    return document
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def connect_to(self, path: Path) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(path))

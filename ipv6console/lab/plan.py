@@ -1,0 +1,53 @@
+"""What a lab is asked to be."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv6Network
+
+from ipv6console.lab.error import LabError
+
+DEFAULT_PREFIX = IPv6Network("2001:db8:0:1::/64")
+GLOBAL_UNICAST = IPv6Network("2000::/3")
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+class Mode(StrEnum):
+    """How the ISP gives a prefix: neighbours on the link resolve each address, or all of it is routed to the host."""
+
+    ONLINK = "onlink"
+    ROUTED = "routed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabPlan:
+    """One lab: its prefix and how the ISP gives it, idle addresses the engine keeps, scrapers at work, its name."""
+
+    prefix: IPv6Network = DEFAULT_PREFIX
+    mode: Mode = Mode.ONLINK
+    usable_num: int = 40
+    scrapers: int = 0
+    name: str | None = None
+
+
+def parse_prefix(text: str) -> IPv6Network:
+    """Return the prefix `text` names. Raises LabError when it is none the lab can serve."""
+    try:
+        prefix = IPv6Network(text)
+    except ValueError as error:
+        raise LabError(f"{text!r} is no IPv6 prefix: {error}", f"Write it as {DEFAULT_PREFIX}.") from error
+    if not 32 <= prefix.prefixlen <= 120:
+        raise LabError(f"{prefix} is outside of /32 to /120", f"Choose a length between them, as in {DEFAULT_PREFIX}.")
+    if not prefix.subnet_of(GLOBAL_UNICAST):
+        raise LabError(f"{prefix} is not global unicast", f"Choose a prefix inside {GLOBAL_UNICAST}.")
+    return prefix
+
+
+def parse_name(text: str) -> str:
+    """Return `text` as the name of a lab. Raises LabError when it is none."""
+    if not _NAME.fullmatch(text):
+        raise LabError(f"{text!r} is no name for a lab", "Use 1 to 40 of A-Z a-z 0-9 _ -")
+    return text
