@@ -143,6 +143,10 @@ class Reach(Protocol):
         """Look at the kernel and the daemons now, mend what died, and say how each announced prefix stands."""
         ...
 
+    def changes(self) -> AsyncIterator[None]:
+        """Yield whenever something that was set up changed by itself (a daemon died, a route was deleted)."""
+        ...
+
     def privileged(self) -> bool:
         """Return whether this process may change routes (CAP_NET_ADMIN)."""
         ...

@@ -9,7 +9,10 @@ from typing import NamedTuple
 
 
 class PrefixRecorded(NamedTuple):
-    """A prefix was first seen or its state changed; replaces the row with the same id."""
+    """A prefix was first seen or its state changed; replaces the row with the same id.
+
+    `held` says that an operator drained it.
+    """
 
     id: int
     network: int
@@ -19,6 +22,7 @@ class PrefixRecorded(NamedTuple):
     state: str
     first_seen: float
     changed_at: float
+    held: bool = False
 
 
 class PrefixEmptied(NamedTuple):

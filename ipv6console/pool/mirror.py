@@ -88,6 +88,12 @@ class Mirror:
         self.bad: dict[int, float] = {}
         self.strikes: dict[int, int] = {}
 
+    def carry_on(self, earlier: Mirror) -> None:
+        """Take over the counters of this mirror's earlier self, when the pool was read back from the store."""
+        self.picks, self.reports = earlier.picks, earlier.reports
+        self.bans, self.expired = earlier.bans, earlier.expired
+        self.last_pick_at = earlier.last_pick_at
+
     def count(self) -> Count:
         """Return the counters; addresses of a draining prefix count only while they are leased or resting here."""
         using = len(self.leases) + len(self.resting)
@@ -97,6 +103,10 @@ class Mirror:
             bad += spoilt
             idle += live - spoilt - self._using_in.get(prefix_id, 0)
         return Count(idle + using + bad, idle, using, bad)
+
+    def held_in(self, prefix_id: int) -> int:
+        """Return how many addresses of the prefix are leased or resting here."""
+        return self._using_in.get(prefix_id, 0)
 
     def next_row(self) -> int | None:
         """Return the idle row that was released least recently, removing it from the idle ones."""

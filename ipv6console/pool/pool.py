@@ -43,6 +43,12 @@ class NotLeased(ValueError):
     """A report, renewal or release without a live lease it is entitled to; nothing has changed."""
 
 
+def check_name(name: str) -> None:
+    """Raise InvalidName unless `name` can be a mirror's."""
+    if not MIRROR_NAME.match(name):
+        raise InvalidName(f"{name[:80]!r} is no mirror name: 1 to 64 of A-Z a-z 0-9 . _ - and no dot in front")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Times in seconds, and bounds."""
@@ -172,8 +178,7 @@ class Pool:
         mirror = self.mirrors.get(name)
         if mirror is not None:
             return mirror, None
-        if not MIRROR_NAME.match(name):
-            raise InvalidName(f"{name[:80]!r} is no mirror name: 1 to 64 of A-Z a-z 0-9 . _ - and no dot in front")
+        check_name(name)
         if len(self.mirrors) >= self.limits.max_mirrors:
             raise TooManyMirrors(f"there are {len(self.mirrors)} mirrors already, as many as max_mirrors allows")
         number = max(self._by_id, default=0) + 1
@@ -322,7 +327,7 @@ class Pool:
     def restore(self, snapshot: Snapshot) -> None:
         """Fill an empty pool from what was committed."""
         for record in snapshot.prefixes:
-            prefix = Prefix(*record[:5], Standing(record.state), record.first_seen, record.changed_at)
+            prefix = Prefix(*record[:5], Standing(record.state), record.first_seen, record.changed_at, record.held)
             self.prefixes[prefix.id] = prefix
             if prefix.standing is Standing.ACTIVE:
                 self._active[prefix.id] = 0
@@ -350,16 +355,7 @@ class Pool:
             prefix.standing = standing
             prefix.changed_at = now
         self.generation += 1
-        return PrefixRecorded(
-            prefix.id,
-            prefix.network,
-            prefix.length,
-            prefix.interface,
-            prefix.source,
-            prefix.standing.value,
-            prefix.first_seen,
-            prefix.changed_at,
-        )
+        return prefix.record()
 
     def _drop(self, rows: Sequence[int]) -> list[Lease]:
         ended: list[Lease] = []

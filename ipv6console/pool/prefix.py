@@ -7,6 +7,7 @@ from enum import StrEnum
 from ipaddress import IPv6Network
 
 from ipv6console.pool.address import InvalidAddress, format_address, parse_address
+from ipv6console.pool.change import PrefixRecorded
 
 SHORTEST, LONGEST = 32, 128
 
@@ -26,7 +27,10 @@ class Standing(StrEnum):
 
 @dataclass(slots=True)
 class Prefix:
-    """One prefix of the pool; `live` counts its addresses, times are unix seconds."""
+    """One prefix of the pool; `live` counts its addresses, times are unix seconds.
+
+    `held` means that an operator drained it: the kernel's word does not make it hand out again.
+    """
 
     id: int
     network: int
@@ -36,6 +40,7 @@ class Prefix:
     standing: Standing
     first_seen: float
     changed_at: float
+    held: bool = False
     live: int = 0
 
     def __str__(self) -> str:
@@ -43,6 +48,20 @@ class Prefix:
 
     def __contains__(self, address: int) -> bool:
         return covers(self.network, self.length, address)
+
+    def record(self) -> PrefixRecorded:
+        """Return the row to commit."""
+        return PrefixRecorded(
+            self.id,
+            self.network,
+            self.length,
+            self.interface,
+            self.source,
+            self.standing.value,
+            self.first_seen,
+            self.changed_at,
+            self.held,
+        )
 
 
 def parse_prefix(text: str) -> tuple[int, int]:

@@ -1,0 +1,138 @@
+"""Proving addresses: an echo URL must see exactly the address the request was sent from."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from ipv6console.engine.clock import Clock
+from ipv6console.engine.echo import EchoFailed
+from ipv6console.pool.address import format_address
+from ipv6console.wire.state import CheckUrl
+from ipv6console.wire.status import Level
+
+_TRUSTED_FOR = 10.0
+
+
+class Outcome(StrEnum):
+    """USABLE is proved; UNUSABLE failed while a URL is known to be well; UNDECIDED means no URL can be asked."""
+
+    USABLE = "usable"
+    UNUSABLE = "unusable"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check found, in words too."""
+
+    outcome: Outcome
+    text: str
+
+
+class Asks(Protocol):
+    """Sends one echo request; engine.echo.Echo does."""
+
+    async def ask(self, url: str, source: int | None) -> int:
+        """Return the address the URL saw; raises EchoFailed."""
+        ...
+
+
+@dataclass(slots=True)
+class _Record:
+    url: str
+    ok: int = 0
+    failed: int = 0
+    last_ok_at: float | None = None
+    last_error: str | None = None
+    failing: bool = False
+    well_at: float | None = None
+
+
+class Checker:
+    """Checks addresses against several URLs, the one that answered last first, and judges the URLs apart from them.
+
+    A request that fails says nothing by itself: either the address is bad or the URL is. The URL is well when some
+    address passed on it in the last seconds, or when it answers the host's own address now.
+    """
+
+    def __init__(self, echo: Asks, urls: tuple[str, ...], clock: Clock, *, concurrency: int) -> None:
+        self._echo = echo
+        self._clock = clock
+        self._records = [_Record(url) for url in urls]
+        self._slots = asyncio.Semaphore(concurrency)
+        self._probes: dict[str, asyncio.Task[bool]] = {}
+
+    async def check(self, source: int) -> Verdict:
+        """Return whether `source` works as a source address."""
+        async with self._slots:
+            verdict = Verdict(Outcome.UNDECIDED, "no check URL is configured")
+            for record in self._by_health():
+                verdict = await self._try(record, source)
+                if verdict.outcome is not Outcome.UNDECIDED:
+                    break
+            return verdict
+
+    def urls(self) -> tuple[CheckUrl, ...]:
+        """Return how each URL stands."""
+        return tuple(
+            CheckUrl(
+                url=record.url,
+                level=self._level(record),
+                ok=record.ok,
+                failed=record.failed,
+                last_ok_at=record.last_ok_at,
+                last_error=record.last_error,
+            )
+            for record in self._records
+        )
+
+    def all_down(self) -> bool:
+        """Return whether every URL was found not to answer the host itself."""
+        return bool(self._records) and all(record.failing for record in self._records)
+
+    def _by_health(self) -> list[_Record]:
+        return sorted(self._records, key=lambda record: (record.failing, -(record.last_ok_at or 0.0)))
+
+    async def _try(self, record: _Record, source: int) -> Verdict:
+        try:
+            seen = await self._echo.ask(record.url, source)
+        except EchoFailed as error:
+            if not error.reached and await self._well(record):
+                return Verdict(Outcome.UNUSABLE, f"{record.url}: {error}")
+            record.failed += 1
+            record.last_error = str(error)
+            record.failing = True
+            return Verdict(Outcome.UNDECIDED, f"{record.url} is down: {error}")
+        if seen != source:
+            return Verdict(Outcome.UNUSABLE, f"{record.url} saw {format_address(seen)} instead")
+        record.ok += 1
+        record.last_ok_at = record.well_at = self._clock.now()
+        record.failing = False
+        return Verdict(Outcome.USABLE, f"seen by {record.url}")
+
+    async def _well(self, record: _Record) -> bool:
+        if record.well_at is not None and self._clock.now() - record.well_at < _TRUSTED_FOR:
+            return True
+        probe = self._probes.get(record.url)
+        if probe is None:
+            probe = self._probes[record.url] = asyncio.create_task(self._probe(record))
+            probe.add_done_callback(lambda _: self._probes.pop(record.url, None))
+        return await asyncio.shield(probe)
+
+    async def _probe(self, record: _Record) -> bool:
+        try:
+            await self._echo.ask(record.url, None)
+        except EchoFailed as error:
+            record.last_error = f"{error} (asked from the host's own address too)"
+            return False
+        record.well_at = self._clock.now()
+        record.failing = False
+        return True
+
+    def _level(self, record: _Record) -> Level:
+        if record.failing:
+            return Level.FAIL
+        return Level.UNKNOWN if record.well_at is None else Level.OK

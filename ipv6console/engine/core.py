@@ -1,0 +1,166 @@
+"""What every part of the engine shares: the pool, the store it is committed to, the clock and the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from random import Random
+
+from ipv6console.config import Settings
+from ipv6console.engine.clock import Clock
+from ipv6console.engine.errors import InvalidRequest, Unavailable
+from ipv6console.engine.journal import Journal
+from ipv6console.engine.protocol import Durability, Store, StoreError
+from ipv6console.pool.address import InvalidAddress, parse_address
+from ipv6console.pool.change import Change
+from ipv6console.pool.exclusion import Exclusions
+from ipv6console.pool.mirror import Mirror
+from ipv6console.pool.pool import InvalidName, Limits, Pool, TooManyMirrors, check_name
+from ipv6console.pool.prefix import parse_prefix
+
+_RETRY = 1.0
+
+
+def _secret() -> str:
+    return secrets.token_urlsafe(12)
+
+
+class Core:
+    """One decision, one commit, one reply.
+
+    Memory is only ever ahead of the store by what is being committed. When a commit fails, what memory holds is thrown
+    away and read back from the store, so nothing acknowledged is lost and nothing unacknowledged stays.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Clock,
+        *,
+        random: Random | None = None,
+        secret: Callable[[], str] = _secret,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+        self.random = random or secrets.SystemRandom()
+        self.journal = Journal(store, clock)
+        self.broken: StoreError | None = None
+        self.present: frozenset[int] = frozenset()
+        self.changed = asyncio.Event()
+        self._secret = secret
+        self._reload: asyncio.Task[None] | None = None
+        self.pool = self._blank()
+
+    async def open(self) -> None:
+        """Read everything committed."""
+        await self.journal.open()
+        self._restore(await self._load())
+
+    async def close(self) -> None:
+        """End what runs in the background."""
+        if self._reload is not None:
+            self._reload.cancel()
+            await asyncio.gather(self._reload, return_exceptions=True)
+
+    async def commit(self, *changes: Change | None, durability: Durability | None = None) -> None:
+        """Return once the changes are durable; raises Unavailable when the store cannot take them."""
+        rows = [change for change in changes if change is not None]
+        if not rows:
+            return
+        try:
+            await self.store.commit(rows, durability or Durability(self.settings.pool.durability))
+        except StoreError as error:
+            self._break(error)
+            raise Unavailable(f"the store cannot commit: {error}", next=error.fix) from error
+
+    async def checkpoint(self) -> None:
+        """Bring the database file up to date with its write-ahead log; raises Unavailable."""
+        try:
+            await self.store.checkpoint()
+        except StoreError as error:
+            raise Unavailable(f"the store cannot be saved: {error}", next=error.fix) from error
+
+    def working(self) -> Pool:
+        """Return the pool for a change; raises Unavailable while the store is broken."""
+        if self.broken is not None:
+            raise Unavailable(f"the store cannot commit: {self.broken}", next=self.broken.fix)
+        return self.pool
+
+    def mirror(self, name: str) -> tuple[Mirror, Change | None]:
+        """Return the mirror `name`, made by the first request; raises Refusal for a careless name."""
+        try:
+            return self.working().mirror(name, self.clock.now())
+        except InvalidName as error:
+            raise InvalidRequest(str(error), next="choose a name like task1 or shop.example-eu") from error
+        except TooManyMirrors as error:
+            raise Unavailable(str(error), next="use an existing dbname, or raise pool.max_mirrors") from error
+
+    def known_mirror(self, name: str) -> Mirror | None:
+        """Return the mirror if there is one; raises InvalidRequest for a name that can never be one."""
+        found = self.pool.mirrors.get(name)
+        if found is None:
+            self.check_name(name)
+        return found
+
+    def check_name(self, name: str) -> None:
+        """Raise InvalidRequest unless `name` can be a mirror's."""
+        try:
+            check_name(name)
+        except InvalidName as error:
+            raise InvalidRequest(str(error), next="choose a name like task1 or shop.example-eu") from error
+
+    def address(self, text: str) -> int:
+        """Return the address in `text`; raises InvalidRequest."""
+        try:
+            return parse_address(text)
+        except InvalidAddress as error:
+            raise InvalidRequest(str(error), next="give one IPv6 address, as /pick returned it") from error
+
+    def _blank(self) -> Pool:
+        pool = self.settings.pool
+        limits = Limits(
+            lease_ttl=pool.lease_ttl,
+            tokenless_ttl=pool.tokenless_ttl,
+            bad_cooldown=pool.bad_cooldown,
+            bad_cooldown_max=pool.bad_cooldown_max,
+            max_mirrors=pool.max_mirrors,
+        )
+        exclusions = Exclusions(parse_prefix(text) for text in pool.exclude)
+        exclusions.see(self.present)
+        return Pool(limits, secret=self._secret, exclusions=exclusions)
+
+    async def _load(self) -> Pool:
+        pool = self._blank()
+        pool.restore(await self.store.load())
+        return pool
+
+    def _restore(self, pool: Pool) -> None:
+        for name, mirror in self.pool.mirrors.items():
+            if name in pool.mirrors:
+                pool.mirrors[name].carry_on(mirror)
+        self.pool = pool
+        self.changed.set()
+
+    def _break(self, error: StoreError) -> None:
+        if self.broken is None:
+            self.broken = error
+            self.journal.fail("store.failed", f"{error}; picks stop until it can commit again: {error.fix}")
+            self._reload = asyncio.create_task(self._mend())
+
+    async def _mend(self) -> None:
+        while True:
+            try:
+                pool = await self._load()
+                # Reading back works on a full disk too: only a commit proves that commits work.
+                await self.store.commit([prefix.record() for prefix in pool.prefixes.values()])
+            except StoreError as error:
+                self.broken = error
+                await asyncio.sleep(_RETRY)
+            else:
+                break
+        self._restore(pool)
+        self.broken = None
+        self.journal.write("store.recovered", "the store commits again; the pool was read back from it")

@@ -1,0 +1,273 @@
+"""The engine: everything a caller may ask, and the tasks that keep it true."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from ipv6console.config import Settings
+from ipv6console.engine.caller import Caller
+from ipv6console.engine.checker import Asks, Checker, Outcome, Verdict
+from ipv6console.engine.clock import BootClock, Clock
+from ipv6console.engine.core import Core
+from ipv6console.engine.document import Document
+from ipv6console.engine.echo import Echo
+from ipv6console.engine.errors import NotFound
+from ipv6console.engine.feed import Feed
+from ipv6console.engine.health import health_of
+from ipv6console.engine.janitor import Janitor
+from ipv6console.engine.leasing import Leasing
+from ipv6console.engine.operating import Operating
+from ipv6console.engine.prefixes import PrefixKeeper
+from ipv6console.engine.protocol import Doctor, PrefixWatch, Reach, Store
+from ipv6console.engine.report import ReportItem
+from ipv6console.engine.spawner import Spawner
+from ipv6console.pool.prefix import Standing, format_prefix
+from ipv6console.wire.delta import Delta
+from ipv6console.wire.doctor import DoctorReport
+from ipv6console.wire.event import Event, EventPage
+from ipv6console.wire.health import Health
+from ipv6console.wire.lease import LeasePage
+from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
+from ipv6console.wire.reply import (
+    CheckReply,
+    FlushReply,
+    LeaseReply,
+    MirrorStats,
+    PickReply,
+    PicksReply,
+    PoolStats,
+    Reply,
+    ResetReply,
+    SaveReply,
+    SpawnsReply,
+)
+from ipv6console.wire.state import MirrorRow, PrefixRow, State
+
+log = logging.getLogger("ipv6console")
+
+
+class Engine:
+    """Owns the pool. Methods that change something return after the change is durable, or raise Refusal."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        store: Store,
+        watch: PrefixWatch,
+        reach: Reach,
+        doctor: Doctor,
+        clock: Clock | None = None,
+        echo: Asks | None = None,
+        state_dir: str = "",
+        lab: str | None = None,
+    ) -> None:
+        self.settings = settings
+        self._watch = watch
+        self._reach = reach
+        self._doctor = doctor
+        core = self._core = Core(settings, store, clock or BootClock())
+        check = settings.check
+        self._checker = Checker(echo or Echo(check.timeout), check.urls, core.clock, concurrency=check.concurrency)
+        on_link: set[int] = set()
+        self._spawner = Spawner(core, self._checker, on_link)
+        self._keeper = PrefixKeeper(core, watch, reach, on_link, on_change=self._spawner.start_over)
+        self._janitor = Janitor(core, self._checker)
+        self._leasing = Leasing(core)
+        self._operating = Operating(core)
+        self._document = Document(
+            core,
+            self._keeper,
+            self._spawner,
+            self._checker,
+            privileged=reach.privileged(),
+            state_dir=state_dir,
+            lab=lab,
+            watchers=lambda: self._document.feed.watchers,
+        )
+        self.news = core.journal.feed
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def states(self) -> Feed[Delta]:
+        """Deltas of the state document."""
+        return self._document.feed
+
+    def listening(self, listeners: tuple[str, ...]) -> None:
+        """Say where callers reach this engine."""
+        self._document.listeners = listeners
+
+    async def start(self) -> None:
+        """Read what was committed and start the tasks; returns when the first view of the kernel was taken up."""
+        await self._core.open()
+        self._core.journal.write("engine.started", "the engine started")
+        await self._keeper.take(await self._watch.view())
+        for task in (
+            self._keeper.follow(),
+            self._keeper.inspect(),
+            self._spawner.run(),
+            self._janitor.run(),
+            self._document.run(),
+        ):
+            self._tasks.append(asyncio.create_task(self._watched(task)))
+
+    async def stop(self) -> None:
+        """Stop the tasks, remove what was set up on the host, and write what is left to write."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self._reach.withdraw_all()
+        except OSError as error:
+            self._core.journal.fail("prefix.refused", f"not everything set up could be removed: {error}")
+        self._core.journal.write("engine.stopped", "the engine stopped")
+        await self._core.close()
+
+    async def pick(
+        self, dbname: str, caller: Caller, *, ttl: float | None = None, holder: str | None = None
+    ) -> PickReply:
+        """Lease one address; with `ttl` (seconds) the lease is owned by who holds the token."""
+        return await self._leasing.pick(dbname, caller, ttl=ttl, holder=holder)
+
+    async def picks(
+        self, dbname: str, count: int, caller: Caller, *, ttl: float | None = None, holder: str | None = None
+    ) -> PicksReply:
+        """Lease up to `count` addresses."""
+        return await self._leasing.picks(dbname, count, caller, ttl=ttl, holder=holder)
+
+    async def report(self, dbname: str, items: Sequence[ReportItem]) -> Reply:
+        """End or renew leases with a verdict."""
+        return await self._leasing.report(dbname, items)
+
+    async def renew(self, token: str, ttl: float | None) -> LeaseReply:
+        """Let a lease run on for `ttl` seconds from now."""
+        return await self._leasing.renew(token, ttl)
+
+    async def release(self, token: str, status: str = "idle") -> LeaseReply:
+        """End a lease with a verdict, idle or bad."""
+        return await self._leasing.release(token, status)
+
+    async def reset(self, dbname: str, addrs: Sequence[str] | None, caller: Caller) -> ResetReply:
+        """Make addresses of a mirror idle again; None means all of it."""
+        reply = await self._leasing.reset(dbname, addrs)
+        if reply.reset_count:
+            text = f"{reply.reset_count} addresses of {dbname} were made idle"
+            self._core.journal.write("mirror.reset", text, subject=dbname, actor=caller.label)
+        return reply
+
+    def leases(self, dbname: str | None, cursor: str | None, limit: int) -> LeasePage:
+        """Return live leases in pages."""
+        return self._leasing.leases(dbname, cursor, limit)
+
+    async def check(self, addrs: Sequence[str]) -> dict[str, CheckReply]:
+        """Prove addresses of the pool's prefixes now, side by side; keys are the texts given."""
+        wanted = {addr: self._core.address(addr) for addr in addrs}
+        verdicts = await asyncio.gather(*(self._prove(address) for address in wanted.values()))
+        return {
+            addr: CheckReply(success=True, addr=addr, usable=verdict.outcome is Outcome.USABLE, detail=verdict.text)
+            for addr, verdict in zip(wanted, verdicts, strict=True)
+        }
+
+    async def spawn(self, count: int, caller: Caller) -> SpawnsReply:
+        """Make `count` more verified addresses now."""
+        self._core.working()
+        reply = await self._spawner.spawn(count)
+        text = f"{reply.spawned_count} of {count} addresses made on request"
+        self._core.journal.write("pool.spawn", text, actor=caller.label, count=reply.spawned_count)
+        return reply
+
+    async def drain_mirror(self, dbname: str, draining: bool, caller: Caller) -> MirrorRow:
+        """Stop or resume handing out in one mirror."""
+        mirror = await self._operating.drain_mirror(dbname, draining, caller)
+        return next(row for row in self.state().mirrors if row.name == mirror.name)
+
+    async def drain_prefix(self, prefix: str, draining: bool, caller: Caller) -> PrefixRow:
+        """Stop or resume handing out from one prefix."""
+        drained = await self._operating.drain_prefix(prefix, draining, caller)
+        await self._keeper.settle(drained)
+        return next(row for row in self.state().prefixes if row.id == drained.id)
+
+    def plan(self, request: PlanRequest) -> Plan:
+        """Return what an act would do to exactly which set."""
+        return self._operating.plan(request)
+
+    async def apply(self, request: ApplyRequest, caller: Caller) -> Applied:
+        """Do what was planned, or nothing."""
+        applied = await self._operating.apply(request, caller)
+        for prefix in [p for p in self._core.pool.prefixes.values() if p.standing is Standing.REVOKED]:
+            await self._keeper.settle(prefix)
+        return applied
+
+    async def flush(self, dbname: str | None, caller: Caller) -> FlushReply:
+        """Forget one mirror's usage, or with None empty the pool; a mirror nobody knows has nothing to forget."""
+        if dbname is not None and self._core.known_mirror(dbname) is None:
+            return FlushReply(success=False, dbname=dbname)
+        await self._operating.flush(dbname, caller)
+        return FlushReply(success=True, dbname=dbname)
+
+    async def save(self) -> SaveReply:
+        """Bring the database file up to date with its write-ahead log."""
+        await self._core.checkpoint()
+        return SaveReply(success=True)
+
+    def stats(self) -> PoolStats:
+        """Return the pool in the older contract's words."""
+        pool = self._core.pool
+        active = (p for p in pool.prefixes.values() if p.standing is Standing.ACTIVE)
+        first = next(active, None)
+        return PoolStats(
+            prefix=format_prefix(first.network, first.length) if first else "",
+            total_addrs=sum(p.live for p in pool.prefixes.values() if p.standing is Standing.ACTIVE),
+            usable_num_target=self.settings.pool.usable_num,
+            mirrors=tuple(pool.mirrors),
+        )
+
+    async def mirror_stats(self, dbname: str) -> MirrorStats:
+        """Return one mirror's counters, making the mirror as the older contract does."""
+        mirror, made = self._core.mirror(dbname)
+        await self._core.commit(made)
+        count = mirror.count()
+        return MirrorStats(dbname=dbname, total=count.total, idle=count.idle, using=count.using, bad=count.bad)
+
+    def state(self) -> State:
+        """Return the state document as it is now."""
+        return self._document.now()
+
+    def health(self) -> Health:
+        """Return the verdict on the state document."""
+        return health_of(self._document.now())
+
+    async def events(self, since: int, limit: int) -> EventPage:
+        """Return up to `limit` events after number `since`, oldest first."""
+        return await self._core.journal.page(since, limit)
+
+    async def examine(self, prefix: str | None) -> DoctorReport:
+        """Walk the chain for one prefix of the kernel's, or for the best; raises NotFound."""
+        if prefix is None:
+            return await self._doctor.examine(None)
+        view = await self._watch.view()
+        for host in view.prefixes:
+            if format_prefix(host.network, host.length) == prefix:
+                return await self._doctor.examine(host)
+        raise NotFound(f"the kernel has no prefix {prefix}", next="leave the prefix out to examine the best one")
+
+    async def prove(self, source: int) -> tuple[bool, str]:
+        """Return whether an echo URL sees `source`, and what was seen, for the doctor."""
+        verdict = await self._checker.check(source)
+        return verdict.outcome is Outcome.USABLE, verdict.text
+
+    async def _prove(self, address: int) -> Verdict:
+        if not any(address in prefix for prefix in self._core.pool.prefixes.values()):
+            return Verdict(Outcome.UNUSABLE, "it is in none of the pool's prefixes; GET /stats names the prefix")
+        return await self._checker.check(address)
+
+    async def _watched(self, task: Coroutine[Any, Any, None]) -> None:
+        try:
+            await task
+        except Exception as error:
+            log.exception("a task of the engine ended")
+            self._core.journal.fail("engine.failed", f"a task of the engine ended: {error!r}; restart the engine")
+            raise

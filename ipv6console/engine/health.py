@@ -1,0 +1,77 @@
+"""How well the engine does its work, and what is in the way."""
+
+from __future__ import annotations
+
+from ipv6console import __version__
+from ipv6console.engine.checker import Checker
+from ipv6console.engine.core import Core
+from ipv6console.engine.spawner import Spawner
+from ipv6console.pool.mirror import Mirror
+from ipv6console.pool.prefix import Standing
+from ipv6console.wire.health import Health
+from ipv6console.wire.state import PrefixState, State
+from ipv6console.wire.status import Finding, Level, worst
+
+_DOCTOR = "ipv6console doctor"
+
+
+def judge_pool(core: Core, spawner: Spawner, checker: Checker) -> tuple[Level, str]:
+    """Return the pool's level and the sentence that explains it."""
+    pool, wanted = core.pool, core.settings.pool.usable_num
+    if core.broken is not None:
+        return Level.FAIL, f"picks stop: {core.broken}"
+    if not any(prefix.standing is Standing.ACTIVE for prefix in pool.prefixes.values()):
+        return Level.FAIL, "no active prefix"
+    idle, name = spawner.idle()
+    if idle >= wanted:
+        return Level.OK, "enough idle addresses"
+    if checker.all_down():
+        return Level.FAIL, "every check URL is down, so no address can be proved"
+    where = f" for {name}" if name else ""
+    level = Level.FAIL if idle == 0 and spawner.complaint else Level.WARN
+    reason = spawner.complaint or ("checking candidates" if spawner.checking else "about to fill")
+    return level, f"{idle} of {wanted} idle{where}: {reason}"
+
+
+def judge_mirror(mirror: Mirror) -> tuple[Level, str]:
+    """Return a mirror's level and the sentence that explains it."""
+    count = mirror.count()
+    if mirror.draining:
+        return Level.OFF, "drains"
+    if count.idle == 0:
+        return Level.FAIL, "nothing idle" if count.total else "the pool is empty"
+    if count.bad * 2 > count.total:
+        return Level.WARN, "more than half are bad"
+    return Level.OK, "ok"
+
+
+def health_of(state: State) -> Health:
+    """Return the verdict on a state document: its findings, gravest first."""
+    findings = list(state.engine.findings)
+    for prefix in state.prefixes:
+        if prefix.state in (PrefixState.ACTIVE, PrefixState.DRAINING) and prefix.route is not Level.OK:
+            findings.append(
+                Finding(subject=f"route {prefix.prefix}", level=prefix.route, text=prefix.text, fix=_DOCTOR)
+            )
+    findings.extend(
+        Finding(subject=f"ndp {row.prefix}", level=row.level, text=row.text, fix=row.fix)
+        for row in state.ndp
+        if row.level is not Level.OK
+    )
+    if state.pool.level is not Level.OK:
+        findings.append(Finding(subject="pool", level=state.pool.level, text=state.pool.text, fix=_DOCTOR))
+    findings.extend(
+        Finding(subject=f"check URL {url.url}", level=Level.WARN, text=url.last_error or "down")
+        for url in state.pool.check_urls
+        if url.level is Level.FAIL
+    )
+    if state.store.level is not Level.OK:
+        findings.append(Finding(subject="store", level=state.store.level, text=state.store.text))
+    active = (prefix.prefix for prefix in state.prefixes if prefix.state is PrefixState.ACTIVE)
+    return Health(
+        level=worst((Level.OK, *(finding.level for finding in findings))),
+        at=state.at,
+        version=__version__,
+        prefix=next(active, None),
+        findings=tuple(sorted(findings, key=lambda finding: finding.level is not Level.FAIL)),
+    )

@@ -1,0 +1,114 @@
+"""The janitor: what time does to leases, verdicts and events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from ipv6console.engine.checker import Checker, Outcome
+from ipv6console.engine.core import Core
+from ipv6console.engine.errors import Refusal
+from ipv6console.pool.address import format_address
+from ipv6console.pool.lease import Lease
+
+_TICK = 0.5
+_SINGLY = 5
+_DAY = 86_400.0
+_FORGET_EVERY = 3_600.0
+
+
+class Janitor:
+    """Ends expired leases, checks again what has cooled down, and forgets old events."""
+
+    def __init__(self, core: Core, checker: Checker) -> None:
+        self._core = core
+        self._checker = checker
+        self._forget_at = 0.0
+        self._rechecks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        try:
+            while True:
+                await self.tick()
+                await asyncio.sleep(_TICK)
+        finally:
+            for task in self._rechecks:
+                task.cancel()
+
+    async def tick(self) -> None:
+        """Do what is due now; while the store is broken nothing is, the time comes again when it is mended."""
+        core = self._core
+        core.journal.tick()
+        if core.broken is not None:
+            return
+        expiry = core.pool.expire(core.clock.now())
+        for name, row in expiry.cooled:
+            task = asyncio.create_task(self._recheck(name, row))
+            self._rechecks.add(task)
+            task.add_done_callback(self._rechecks.discard)
+        if expiry.changes:
+            try:
+                await core.commit(*expiry.changes)
+            except Refusal:
+                # The journal has said so, and the pool is read back: these leases expire again then.
+                return
+            self._tell(expiry.ended)
+            core.changed.set()
+        await self._forget()
+
+    async def _recheck(self, name: str, row: int) -> None:
+        core = self._core
+        address = core.pool.table.address(row)
+        verdict = await self._checker.check(address)
+        mirror = core.pool.mirrors.get(name)
+        if mirror is None or core.broken is not None or row not in mirror.bad:
+            return
+        now = core.clock.now()
+        try:
+            if verdict.outcome is Outcome.USABLE:
+                await core.commit(core.pool.acquit(mirror, row, now))
+            elif verdict.outcome is Outcome.UNDECIDED:
+                core.pool.postpone(mirror, row, now)
+            else:
+                gone = core.pool.remove([row])
+                await core.commit(*gone.changes)
+                core.journal.warn(
+                    "address.removed",
+                    f"{format_address(address)} left the pool: bad in {name}, and the check failed: {verdict.text}",
+                    subject=format_address(address),
+                )
+                self._tell_lost(gone.ended)
+        except Refusal:
+            # As in tick: the pool is read back from the store, and the cool-down with it.
+            return
+        core.changed.set()
+
+    def _tell(self, ended: tuple[Lease, ...]) -> None:
+        for lease in ended[:_SINGLY]:
+            self._core.journal.warn(
+                "lease.expired",
+                f"{format_address(lease.address)} in {lease.mirror}: its holder {lease.holder} never gave it back",
+                subject=lease.mirror,
+                addr=format_address(lease.address),
+                holder=lease.holder,
+            )
+        more = Counter(lease.mirror for lease in ended[_SINGLY:])
+        for mirror, count in more.items():
+            self._core.journal.warn("lease.expired", f"{count} more leases in {mirror}", subject=mirror, count=count)
+
+    def _tell_lost(self, ended: tuple[Lease, ...]) -> None:
+        for lease in ended:
+            self._core.journal.warn(
+                "lease.lost",
+                f"{format_address(lease.address)} in {lease.mirror}, held by {lease.holder}: the address left the pool",
+                subject=lease.mirror,
+                addr=format_address(lease.address),
+                holder=lease.holder,
+            )
+
+    async def _forget(self) -> None:
+        now = self._core.clock.now()
+        if now >= self._forget_at:
+            self._forget_at = now + _FORGET_EVERY
+            await self._core.store.forget_events(now - self._core.settings.engine.event_days * _DAY)

@@ -1,0 +1,96 @@
+"""The journal: numbered events for operators, kept, and published to those who watch."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from typing import Any
+
+from ipv6console.engine.clock import Clock
+from ipv6console.engine.feed import Feed
+from ipv6console.engine.protocol import Store
+from ipv6console.wire.event import Event, EventLevel, EventPage
+
+_RECENT = 1_000
+_LOGGED = {EventLevel.INFO: logging.INFO, EventLevel.WARNING: logging.WARNING, EventLevel.ERROR: logging.ERROR}
+log = logging.getLogger("ipv6console")
+
+
+class Journal:
+    """Writes events; what happens many times a second is tallied and written once a tick."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.feed: Feed[Event] = Feed()
+        self.last = 0
+        self._store = store
+        self._clock = clock
+        self._recent: deque[Event] = deque(maxlen=_RECENT)
+        self._bans: Counter[str] = Counter()
+        self._added = 0
+
+    async def open(self) -> None:
+        """Continue the numbering of the kept events."""
+        self.last = await self._store.last_event()
+
+    def write(
+        self,
+        kind: str,
+        text: str,
+        *,
+        level: EventLevel = EventLevel.INFO,
+        subject: str | None = None,
+        actor: str | None = None,
+        **data: Any,
+    ) -> Event:
+        """Number, keep and publish one event; `kind` is dotted, `subject` the object it is about."""
+        self.last += 1
+        event = Event(
+            id=self.last,
+            at=self._clock.now(),
+            level=level,
+            kind=kind,
+            text=text,
+            subject=subject,
+            actor=actor,
+            data=data,
+        )
+        self._recent.append(event)
+        self._store.record((event,))
+        self.feed.publish(event)
+        log.log(_LOGGED[level], "%s: %s", kind, text)
+        return event
+
+    def warn(self, kind: str, text: str, **more: Any) -> Event:
+        """Write an event an operator should look at."""
+        return self.write(kind, text, level=EventLevel.WARNING, **more)
+
+    def fail(self, kind: str, text: str, **more: Any) -> Event:
+        """Write an event that means something does not work."""
+        return self.write(kind, text, level=EventLevel.ERROR, **more)
+
+    def ban(self, mirror: str) -> None:
+        """Count a bad verdict for the next tick."""
+        self._bans[mirror] += 1
+
+    def added(self) -> None:
+        """Count an address that entered the pool for the next tick."""
+        self._added += 1
+
+    def tick(self) -> None:
+        """Write what was tallied."""
+        if self._added:
+            noun = "address" if self._added == 1 else "addresses"
+            self.write("pool.spawned", f"{self._added} {noun} verified and added", count=self._added)
+            self._added = 0
+        for mirror, count in self._bans.items():
+            noun = "address" if count == 1 else "addresses"
+            self.warn("address.bad", f"{count} {noun} reported bad in {mirror}", subject=mirror, count=count)
+        self._bans.clear()
+
+    async def page(self, since: int, limit: int) -> EventPage:
+        """Return up to `limit` events after number `since`, oldest first."""
+        if self._recent and self._recent[0].id <= since + 1:
+            events = tuple(event for event in self._recent if event.id > since)[:limit]
+        else:
+            events = await self._store.events(since, limit)
+        return EventPage(events=events, last=self.last)

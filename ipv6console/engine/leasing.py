@@ -1,0 +1,251 @@
+"""What scrapers ask for: pick, report, renew, release, reset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from math import isfinite
+
+from ipv6console.engine.caller import Caller
+from ipv6console.engine.core import Core
+from ipv6console.engine.errors import InvalidRequest, NotFound
+from ipv6console.engine.report import ReportItem
+from ipv6console.pool.address import format_address
+from ipv6console.pool.change import Change, UsageRecorded
+from ipv6console.pool.lease import Lease, locate_token
+from ipv6console.pool.mirror import Mirror, Status
+from ipv6console.pool.pool import NotLeased
+from ipv6console.pool.prefix import Standing
+from ipv6console.wire.lease import LeasePage, LeaseRow
+from ipv6console.wire.reply import LeaseReply, PickedLease, PickReply, PicksReply, Reply, ResetReply
+
+_VERDICTS = {"idle": Status.IDLE, "using": Status.USING, "bad": Status.BAD}
+
+
+class Leasing:
+    """Leases and verdicts; every answer is given after its change was committed."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def pick(self, dbname: str, caller: Caller, *, ttl: float | None, holder: str | None) -> PickReply:
+        """Lease one address, or say why there is none."""
+        leases = await self._lease(dbname, 1, caller, ttl=ttl, holder=holder)
+        if not leases:
+            return PickReply(success=False, addr=None, dbname=dbname, detail=self.shortage(dbname))
+        lease = leases[0]
+        return PickReply(
+            success=True,
+            addr=format_address(lease.address),
+            dbname=dbname,
+            lease=lease.token,
+            expires_at=lease.until,
+            ttl=lease.until - lease.since,
+        )
+
+    async def picks(
+        self, dbname: str, count: int, caller: Caller, *, ttl: float | None, holder: str | None
+    ) -> PicksReply:
+        """Lease up to `count` addresses."""
+        leases = await self._lease(dbname, count, caller, ttl=ttl, holder=holder)
+        picked = tuple(
+            PickedLease(
+                addr=format_address(lease.address),
+                lease=lease.token,
+                expires_at=lease.until,
+                ttl=lease.until - lease.since,
+            )
+            for lease in leases
+        )
+        return PicksReply(
+            success=bool(picked),
+            addrs=tuple(lease.addr for lease in picked),
+            dbname=dbname,
+            leases=picked,
+            detail=None if len(picked) == count else self.shortage(dbname),
+        )
+
+    async def report(self, dbname: str, items: Sequence[ReportItem]) -> Reply:
+        """End or renew leases with a verdict; what a report is not entitled to is left as it is, and said."""
+        core = self._core
+        mirror = core.known_mirror(dbname)
+        judged = [(core.address(item.addr), _verdict(item.status), item) for item in items]
+        pool, now = core.working(), core.clock.now()
+        changes: list[Change] = []
+        complaints: list[str] = []
+        for address, verdict, item in judged:
+            try:
+                lease = self._held(mirror, dbname, address, item.lease)
+            except NotLeased as error:
+                complaints.append(f"{item.addr}: {self._lost(address) or error}")
+                continue
+            if verdict is Status.USING:
+                changes.append(pool.renew(lease, now))
+                continue
+            changes.append(pool.end(lease, verdict, now))
+            if verdict is Status.BAD:
+                core.journal.ban(dbname)
+        await core.commit(*changes)
+        core.changed.set()
+        return Reply(success=not complaints, dbname=dbname, detail="; ".join(complaints[:5]) or None)
+
+    async def renew(self, token: str, ttl: float | None) -> LeaseReply:
+        """Let the token's lease run on; raises NotFound when it has ended."""
+        lease, now = self._find(token), self._core.clock.now()
+        change = self._core.working().renew(lease, now, _checked_ttl(ttl))
+        await self._core.commit(change)
+        return _reply(lease, now)
+
+    async def release(self, token: str, status: str) -> LeaseReply:
+        """End the token's lease with a verdict (idle or bad); raises NotFound when it has ended."""
+        verdict = _verdict(status)
+        if verdict is Status.USING:
+            raise InvalidRequest("a release says idle or bad", next="to keep the lease, renew it")
+        lease, now = self._find(token), self._core.clock.now()
+        change = self._core.working().end(lease, verdict, now)
+        if verdict is Status.BAD:
+            self._core.journal.ban(lease.mirror)
+        await self._core.commit(change)
+        self._core.changed.set()
+        return _reply(lease, now)
+
+    async def reset(self, dbname: str, addrs: Sequence[str] | None) -> ResetReply:
+        """Make addresses idle again that are bad, rest, or are leased without an owner; None means all of them."""
+        core = self._core
+        mirror = core.known_mirror(dbname)
+        pool, now = core.working(), core.clock.now()
+        rows = self._resettable(mirror) if addrs is None else [pool.table.find(core.address(addr)) for addr in addrs]
+        changes: list[UsageRecorded] = []
+        for row in dict.fromkeys(rows):
+            if mirror is None or row is None:
+                continue
+            try:
+                change = pool.reset(mirror, row, now)
+            except NotLeased:
+                # An owned lease is somebody else's: it is left alone, and the count says so.
+                continue
+            if change is not None:
+                changes.append(change)
+        await core.commit(*changes)
+        core.changed.set()
+        return ResetReply(
+            success=bool(changes),
+            dbname=dbname,
+            reset_count=len(changes),
+            total_count=None if addrs is None else len(addrs),
+        )
+
+    def leases(self, dbname: str | None, cursor: str | None, limit: int) -> LeasePage:
+        """Return live leases of one mirror or all, in pages; `cursor` is the `next` of the page before."""
+        pool = self._core.pool
+        if dbname is not None and self._core.known_mirror(dbname) is None:
+            raise NotFound(f"there is no mirror {dbname}", next="see GET /stats for those there are")
+        mirrors = [pool.mirrors[name] for name in sorted(pool.mirrors) if dbname in (None, name)]
+        after = _cursor(cursor)
+        found = ((mirror, row) for mirror in mirrors for row in sorted(mirror.leases) if (mirror.name, row) > after)
+        window = list(islice(found, limit + 1))
+        rows = tuple(_row(mirror.leases[row]) for mirror, row in window[:limit])
+        last = window[limit - 1] if len(window) > limit else None
+        return LeasePage(
+            leases=rows,
+            total=sum(len(mirror.leases) for mirror in mirrors),
+            next=f"{last[0].name}:{last[1]}" if last else None,
+        )
+
+    def shortage(self, dbname: str) -> str:
+        """Return why the mirror has nothing to give, and what helps."""
+        pool = self._core.pool
+        mirror = pool.mirrors[dbname]
+        if mirror.draining:
+            return f"mirror {dbname} is draining; undrain it to pick again"
+        if not any(prefix.standing is Standing.ACTIVE for prefix in pool.prefixes.values()):
+            return "there is no active prefix; `ipv6console doctor` says why"
+        count = mirror.count()
+        if count.total == 0:
+            return "the pool is empty and being filled; try again, `ipv6console status` shows how far it is"
+        return f"all {count.total} addresses are taken in {dbname} ({count.using} using, {count.bad} bad); try again"
+
+    async def _lease(
+        self, dbname: str, count: int, caller: Caller, *, ttl: float | None, holder: str | None
+    ) -> list[Lease]:
+        core = self._core
+        seconds = _checked_ttl(ttl)
+        mirror, made = core.mirror(dbname)
+        pool, now = core.working(), core.clock.now()
+        label = (holder or caller.label)[:200]
+        leases: list[Lease] = []
+        changes: list[Change | None] = [made]
+        while len(leases) < count and (leased := pool.lease(mirror, now, holder=label, ttl=seconds)):
+            leases.append(leased[0])
+            changes.append(leased[1])
+        await core.commit(*changes)
+        core.changed.set()
+        return leases
+
+    def _held(self, mirror: Mirror | None, dbname: str, address: int, token: str | None) -> Lease:
+        if mirror is None:
+            raise NotLeased(f"nothing was ever picked from mirror {dbname}")
+        return self._core.working().held(mirror, address, token, self._core.clock.now())
+
+    def _find(self, token: str) -> Lease:
+        pool = self._core.working()
+        try:
+            return pool.find_lease(token, self._core.clock.now())
+        except NotLeased as error:
+            place = locate_token(token)
+            known = place is not None and place[1] < len(pool.table)
+            lost = self._lost(pool.table.address(place[1])) if place and known else None
+            raise NotFound(lost or str(error), next="pick again: GET /pick") from error
+
+    def _lost(self, address: int) -> str | None:
+        """Return what became of a pool address whose prefix no longer serves."""
+        for prefix in self._core.pool.prefixes.values():
+            if address in prefix and prefix.standing in (Standing.GONE, Standing.REVOKED):
+                return f"the lease is lost: prefix {prefix} is {prefix.standing}; pick again"
+        return None
+
+    @staticmethod
+    def _resettable(mirror: Mirror | None) -> list[int | None]:
+        return [] if mirror is None else list(mirror.touched())
+
+
+def _verdict(status: str) -> Status:
+    verdict = _VERDICTS.get(status)
+    if verdict is None:
+        raise InvalidRequest(f"{status[:40]!r} is no status", next="report idle, using or bad")
+    return verdict
+
+
+def _checked_ttl(ttl: float | None) -> float | None:
+    if ttl is not None and not (isfinite(ttl) and ttl > 0):
+        raise InvalidRequest(f"a ttl of {ttl} seconds has no meaning", next="give a number above 0, or leave it out")
+    return ttl
+
+
+def _cursor(cursor: str | None) -> tuple[str, int]:
+    if cursor is None:
+        return "", -1
+    name, _, row = cursor.rpartition(":")
+    if not (name and row.isascii() and row.isdigit()):
+        raise InvalidRequest(f"{cursor[:80]!r} is no cursor", next="pass the `next` of the page before as it was")
+    return name, int(row)
+
+
+def _row(lease: Lease) -> LeaseRow:
+    return LeaseRow(
+        addr=format_address(lease.address),
+        dbname=lease.mirror,
+        holder=lease.holder,
+        leased_at=lease.since,
+        expires_at=lease.until,
+    )
+
+
+def _reply(lease: Lease, now: float) -> LeaseReply:
+    return LeaseReply(
+        success=True,
+        addr=format_address(lease.address),
+        dbname=lease.mirror,
+        expires_at=lease.until,
+        ttl=max(0.0, lease.until - now),
+    )

@@ -1,0 +1,209 @@
+"""What operators do: plan and apply, flush, revoke, drain."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from ipv6console.engine.caller import Caller
+from ipv6console.engine.core import Core
+from ipv6console.engine.errors import InvalidRequest, NotFound, PlanChanged
+from ipv6console.pool.address import format_address
+from ipv6console.pool.mirror import Mirror
+from ipv6console.pool.pool import Withdrawal
+from ipv6console.pool.prefix import InvalidPrefix, Prefix, Standing, format_prefix, parse_prefix
+from ipv6console.pool.survey import Survey, survey_mirror, survey_networks, survey_pool
+from ipv6console.wire.event import EventLevel
+from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanAction, PlanRequest
+
+PLAN_LIFETIME = 300.0
+_PLANS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    action: PlanAction
+    target: str
+    mirror: str | None = None
+    networks: tuple[tuple[int, int], ...] = ()
+
+
+class Operating:
+    """Operators' acts; the dangerous ones are planned first and refused when their set has changed since."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._plans: dict[str, tuple[Plan, _Act, Hashable]] = {}
+
+    def plan(self, request: PlanRequest) -> Plan:
+        """Return what the act would do to exactly which set."""
+        act = self._act(request)
+        survey = self._survey(act)
+        now = self._core.clock.now()
+        plan = Plan(
+            id=secrets.token_hex(6),
+            action=act.action,
+            target=act.target,
+            generation=self._core.pool.generation,
+            count=survey.count,
+            sample=survey.sample,
+            leases=survey.leases,
+            mirrors=survey.mirrors,
+            needs_reason=act.action in (PlanAction.REVOKE_ADDRESSES, PlanAction.REVOKE_PREFIX),
+            created_at=now,
+            expires_at=now + PLAN_LIFETIME,
+        )
+        self._plans = {key: kept for key, kept in self._plans.items() if kept[0].expires_at > now}
+        while len(self._plans) >= _PLANS:
+            self._plans.pop(next(iter(self._plans)))
+        self._plans[plan.id] = (plan, act, survey.fingerprint)
+        return plan
+
+    async def apply(self, request: ApplyRequest, caller: Caller) -> Applied:
+        """Do what was planned, or nothing: raises PlanChanged when the set is another one now."""
+        kept = self._plans.get(request.plan)
+        if kept is None or kept[0].expires_at <= self._core.clock.now():
+            raise NotFound(f"plan {request.plan[:40]!r} is not known, or older than 5 minutes", next="plan again")
+        plan, act, fingerprint = kept
+        reason = (request.reason or "").strip()
+        if plan.needs_reason and not reason:
+            raise InvalidRequest("a revocation needs a reason", next="apply again with a reason")
+        if self._survey(act).fingerprint != fingerprint:
+            del self._plans[plan.id]
+            raise PlanChanged(f"the set of {plan.action} {plan.target} is not what was planned", next="plan again")
+        del self._plans[plan.id]
+        withdrawal = await self._do(act, reason, caller)
+        return Applied(
+            plan=plan.id,
+            action=act.action,
+            target=act.target,
+            count=withdrawal.removed,
+            leases_ended=len(withdrawal.ended),
+        )
+
+    async def flush(self, dbname: str | None, caller: Caller) -> Withdrawal:
+        """Forget one mirror's usage, or with None empty the pool, without a plan (the older contract)."""
+        action = PlanAction.FLUSH_POOL if dbname is None else PlanAction.FLUSH_MIRROR
+        return await self._do(self._act(PlanRequest(action=action, dbname=dbname)), "", caller)
+
+    async def drain_mirror(self, dbname: str, draining: bool, caller: Caller) -> Mirror:
+        """Stop or resume handing out in one mirror."""
+        mirror = self._mirror(dbname)
+        await self._core.commit(self._core.working().drain_mirror(mirror, draining))
+        verb = "drains: nothing is picked from it" if draining else "hands out again"
+        self._core.journal.write("mirror.drained", f"mirror {dbname} {verb}", subject=dbname, actor=caller.label)
+        self._core.changed.set()
+        return mirror
+
+    async def drain_prefix(self, text: str, draining: bool, caller: Caller) -> Prefix:
+        """Stop or resume handing out from one prefix."""
+        core = self._core
+        network, length = self._prefix(text)
+        prefix = core.pool.find_prefix(network, length)
+        if prefix is None or prefix.standing in (Standing.GONE, Standing.REVOKED):
+            raise NotFound(f"{text} is not a prefix in use", next="`ipv6console status` lists the prefixes")
+        pool, now = core.working(), core.clock.now()
+        if draining:
+            prefix.held = True
+            change = pool.drain(prefix, now)
+        else:
+            prefix.held = False
+            _, change = pool.admit(network, length, interface=prefix.interface, source=prefix.source, now=now)
+        await core.commit(change)
+        verb = "drains: nothing is picked from it" if draining else "hands out again"
+        core.journal.write("prefix.drained", f"prefix {prefix} {verb}", subject=str(prefix), actor=caller.label)
+        core.changed.set()
+        return prefix
+
+    async def _do(self, act: _Act, reason: str, caller: Caller) -> Withdrawal:
+        core = self._core
+        pool, now = core.working(), core.clock.now()
+        match act.action:
+            case PlanAction.FLUSH_MIRROR:
+                done = pool.flush(self._mirror(act.mirror or ""))
+            case PlanAction.FLUSH_POOL:
+                done = pool.empty()
+            case _:
+                parts = [
+                    pool.revoke(network, length, reason=reason, actor=caller.label, now=now)
+                    for network, length in act.networks
+                ]
+                done = Withdrawal(
+                    sum(part.removed for part in parts),
+                    tuple(lease for part in parts for lease in part.ended),
+                    tuple(change for part in parts for change in part.changes),
+                )
+        await core.commit(*done.changes)
+        core.journal.write(
+            act.action.value.replace("-", "."),
+            f"{act.target}: {done.removed} addresses, {len(done.ended)} leases ended"
+            + (f"; {reason}" if reason else ""),
+            level=EventLevel.WARNING,
+            subject=act.target,
+            actor=caller.label,
+            count=done.removed,
+            leases=len(done.ended),
+            reason=reason or None,
+        )
+        core.changed.set()
+        return done
+
+    def _survey(self, act: _Act) -> Survey:
+        pool = self._core.working()
+        match act.action:
+            case PlanAction.FLUSH_MIRROR:
+                return survey_mirror(pool, self._mirror(act.mirror or ""))
+            case PlanAction.FLUSH_POOL:
+                return survey_pool(pool)
+            case _:
+                return survey_networks(pool, act.networks)
+
+    def _act(self, request: PlanRequest) -> _Act:
+        match request.action:
+            case PlanAction.FLUSH_MIRROR:
+                if request.dbname is None:
+                    raise InvalidRequest("flush-mirror needs a dbname", next="give the mirror's name as dbname")
+                return _Act(request.action, self._mirror(request.dbname).name, mirror=request.dbname)
+            case PlanAction.FLUSH_POOL:
+                return _Act(request.action, "the whole pool")
+            case PlanAction.REVOKE_ADDRESSES:
+                return self._revocation(request.action, request.addrs)
+            case PlanAction.REVOKE_PREFIX:
+                return self._prefix_revocation(request.action, request.prefix)
+
+    def _revocation(self, action: PlanAction, addrs: tuple[str, ...]) -> _Act:
+        if not addrs:
+            raise InvalidRequest("revoke-addresses needs addrs", next="give the addresses to withdraw")
+        addresses = tuple(dict.fromkeys(self._core.address(addr) for addr in addrs))
+        prefixes = self._core.pool.prefixes.values()
+        for address in addresses:
+            if not any(address in prefix for prefix in prefixes):
+                raise NotFound(
+                    f"{format_address(address)} is in none of the pool's prefixes",
+                    next="`ipv6console status` lists the prefixes",
+                )
+        target = format_address(addresses[0]) if len(addresses) == 1 else f"{len(addresses)} addresses"
+        return _Act(action, target, networks=tuple((address, 128) for address in addresses))
+
+    def _prefix_revocation(self, action: PlanAction, text: str | None) -> _Act:
+        if text is None:
+            raise InvalidRequest("revoke-prefix needs a prefix", next="give it in CIDR form")
+        network, length = self._prefix(text)
+        known = self._core.pool.prefixes.values()
+        shared = [min(length, prefix.length) for prefix in known]
+        if not any((p.network ^ network) >> (128 - bits) == 0 for p, bits in zip(known, shared, strict=True)):
+            raise NotFound(f"{text} overlaps none of the pool's prefixes", next="`ipv6console status` lists them")
+        return _Act(action, format_prefix(network, length), networks=((network, length),))
+
+    def _mirror(self, name: str) -> Mirror:
+        mirror = self._core.known_mirror(name)
+        if mirror is None:
+            raise NotFound(f"there is no mirror {name}", next="`ipv6console status` lists the mirrors")
+        return mirror
+
+    def _prefix(self, text: str) -> tuple[int, int]:
+        try:
+            return parse_prefix(text)
+        except InvalidPrefix as error:
+            raise InvalidRequest(str(error), next="give it in CIDR form, like 2001:db8:0:1::/64") from error

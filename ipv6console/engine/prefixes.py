@@ -1,0 +1,239 @@
+"""The prefixes in use: follows what the kernel says, announces, drains and retires."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from itertools import count
+
+from ipv6console.engine.core import Core
+from ipv6console.engine.errors import Refusal
+from ipv6console.engine.protocol import HostPrefix, HostView, PrefixWatch, Reach, Reachability
+from ipv6console.pool.address import format_address
+from ipv6console.pool.prefix import Prefix, Standing, format_prefix
+from ipv6console.wire.status import Finding, Level
+
+_INSPECT = 1.0
+_RETRY = 5
+_TOLD = 5
+Key = tuple[int, int]
+
+
+class PrefixKeeper:
+    """Keeps the pool's prefixes equal to the kernel's, and this host reachable at each of them."""
+
+    def __init__(
+        self, core: Core, watch: PrefixWatch, reach: Reach, on_link: set[int], *, on_change: Callable[[], None]
+    ) -> None:
+        self.view: HostView | None = None
+        self.reachability: dict[Key, Reachability] = {}
+        self._core = core
+        self._watch = watch
+        self._reach = reach
+        self._on_change = on_change
+        self._on_link = on_link
+        self._announced: dict[Key, HostPrefix] = {}
+        self._refused: dict[Key, str] = {}
+        self._lock = asyncio.Lock()
+
+    async def follow(self) -> None:
+        """Take up every view of the kernel until cancelled."""
+        async for view in self._watch.views():
+            await self.take(view)
+
+    async def inspect(self) -> None:
+        """Look at routes and daemons every second, and at once when one of them says so, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._inspect_at_times())
+            group.create_task(self._inspect_on_word())
+
+    async def take(self, view: HostView) -> None:
+        """Make the pool agree with `view`: what is new first, so that there is something to go on with."""
+        async with self._lock:
+            self.view = view
+            await self._exclude(view.addresses | view.neighbours)
+            seen = {(prefix.network, prefix.length): prefix for prefix in view.prefixes}
+            for prefix in self._wanted(view):
+                await self._appear(prefix)
+            for prefix in view.prefixes:
+                if prefix.deprecated:
+                    await self._deprecate(prefix)
+            for known in list(self._core.pool.prefixes.values()):
+                key = (known.network, known.length)
+                if known.standing in (Standing.ACTIVE, Standing.DRAINING) and key not in seen:
+                    await self._disappear(known)
+            for key in [key for key in self._announced if self._unserved(key)]:
+                await self._withdraw(key)
+
+    async def look(self) -> None:
+        """Inspect every announced prefix now."""
+        before = {key: self._summary(found) for key, found in self.reachability.items()}
+        found = {(r.network, r.length): r for r in await self._reach.inspect()}
+        self.reachability = found
+        for key, reachability in found.items():
+            now = self._summary(reachability)
+            if before.get(key, now) != now:
+                self._tell(key, reachability)
+
+    async def settle(self, prefix: Prefix) -> None:
+        """Make reach agree with a prefix an operator revoked or drained."""
+        async with self._lock:
+            key = (prefix.network, prefix.length)
+            if self._unserved(key):
+                await self._withdraw(key)
+        self._on_change()
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what the kernel and the daemons say is wrong."""
+        refused = tuple(
+            Finding(subject=format_prefix(*key), level=Level.FAIL, text=text) for key, text in self._refused.items()
+        )
+        seen = self.view.findings if self.view is not None else ()
+        return refused + seen + tuple(f for r in self.reachability.values() for f in r.findings)
+
+    def host_prefix(self, network: int, length: int) -> HostPrefix | None:
+        """Return what the kernel says about the prefix now."""
+        prefixes = self.view.prefixes if self.view is not None else ()
+        return next((p for p in prefixes if (p.network, p.length) == (network, length)), None)
+
+    def _wanted(self, view: HostView) -> list[HostPrefix]:
+        usable = [prefix for prefix in view.prefixes if not prefix.deprecated]
+        best = next((prefix for prefix in usable if prefix.source != "static"), None)
+        return [p for p in usable if p.source == "static" or (best is not None and p.interface == best.interface)]
+
+    async def _appear(self, host: HostPrefix) -> None:
+        core, key = self._core, (host.network, host.length)
+        known = core.pool.find_prefix(*key)
+        if known is not None and (known.standing is Standing.REVOKED or known.held):
+            return
+        if not await self._announce(host):
+            return
+        if known is not None and known.standing is Standing.ACTIVE and known.interface == host.interface:
+            self._note_link(known, host)
+            return
+        try:
+            pool = core.working()
+            prefix, change = pool.admit(*key, interface=host.interface, source=host.source, now=core.clock.now())
+            self._note_link(prefix, host)
+            await core.commit(change)
+        except Refusal as refusal:
+            self._refused[key] = refusal.detail
+            return
+        self._refused.pop(key, None)
+        text = f"{prefix} on {host.interface} ({host.source}, {'on-link' if host.on_link else 'routed'})"
+        core.journal.write("prefix.appeared", text, subject=str(prefix))
+        self._on_change()
+
+    async def _deprecate(self, host: HostPrefix) -> None:
+        core = self._core
+        known = core.pool.find_prefix(host.network, host.length)
+        if known is None or known.standing is not Standing.ACTIVE:
+            return
+        try:
+            await core.commit(core.working().drain(known, core.clock.now()))
+        except Refusal as refusal:
+            self._refused[known.network, known.length] = refusal.detail
+            return
+        self._refused.pop((known.network, known.length), None)
+        text = f"{known} on {host.interface} is deprecated: it drains, its leases may end in peace"
+        core.journal.warn("prefix.deprecated", text, subject=str(known))
+        self._on_change()
+
+    async def _disappear(self, known: Prefix) -> None:
+        core = self._core
+        try:
+            gone = core.working().retire(known, core.clock.now())
+            await core.commit(*gone.changes)
+        except Refusal as refusal:
+            self._refused[known.network, known.length] = refusal.detail
+            return
+        self._refused.pop((known.network, known.length), None)
+        text = f"{known} is gone: {gone.removed} addresses left the pool, {len(gone.ended)} leases are lost"
+        core.journal.warn("prefix.gone", text, subject=str(known), count=gone.removed, leases=len(gone.ended))
+        for lease in gone.ended[:_TOLD]:
+            core.journal.warn(
+                "lease.lost",
+                f"{format_address(lease.address)} in {lease.mirror}, held by {lease.holder}: {known} is gone",
+                subject=lease.mirror,
+                addr=format_address(lease.address),
+                holder=lease.holder,
+            )
+        self._on_change()
+
+    async def _announce(self, host: HostPrefix) -> bool:
+        key = (host.network, host.length)
+        announced = self._announced.get(key)
+        if announced and (announced.interface, announced.on_link) == (host.interface, host.on_link):
+            return True
+        try:
+            await self._reach.announce(host)
+        except OSError as error:
+            if self._refused.get(key) != str(error):
+                self._core.journal.fail(
+                    "prefix.refused", f"{format_prefix(*key)}: {error}", subject=format_prefix(*key)
+                )
+            self._refused[key] = str(error)
+            return False
+        self._refused.pop(key, None)
+        self._announced[key] = host
+        return True
+
+    async def _withdraw(self, key: Key) -> None:
+        try:
+            await self._reach.withdraw(*key)
+        except OSError as error:
+            self._core.journal.fail("prefix.refused", f"{format_prefix(*key)}: {error}", subject=format_prefix(*key))
+            return
+        del self._announced[key]
+        self.reachability.pop(key, None)
+        self._core.journal.write("prefix.withdrawn", f"route and NDP of {format_prefix(*key)} are removed")
+
+    def _unserved(self, key: Key) -> bool:
+        known = self._core.pool.find_prefix(*key)
+        return key in self._announced and (known is None or known.standing in (Standing.GONE, Standing.REVOKED))
+
+    async def _exclude(self, present: frozenset[int]) -> None:
+        core = self._core
+        core.present = present
+        core.pool.exclusions.see(present)
+        rows = [row for address in present if (row := core.pool.table.find(address)) is not None]
+        if not rows or core.broken is not None:
+            return
+        gone = core.pool.remove(rows)
+        try:
+            await core.commit(*gone.changes)
+        except Refusal as refusal:
+            core.journal.fail("address.removed", refusal.detail)
+            return
+        core.journal.warn("address.removed", f"{len(rows)} addresses turned out to be somebody's on this link")
+
+    def _note_link(self, prefix: Prefix, host: HostPrefix) -> None:
+        if host.on_link:
+            self._on_link.add(prefix.id)
+        else:
+            self._on_link.discard(prefix.id)
+
+    def _tell(self, key: Key, reachability: Reachability) -> None:
+        ndp, text = reachability.ndp, format_prefix(*key)
+        well = reachability.route is Level.OK and ndp.level is Level.OK
+        said = f"{text}: {reachability.text}; {ndp.strategy}: {ndp.text}"
+        if well:
+            self._core.journal.write("reach.recovered", said, subject=text)
+            self._on_change()
+        else:
+            self._core.journal.fail("reach.broken", said, subject=text)
+
+    @staticmethod
+    def _summary(reachability: Reachability) -> tuple[Level, Level]:
+        return reachability.route, reachability.ndp.level
+
+    async def _inspect_at_times(self) -> None:
+        for second in count():
+            await self.look()
+            if second % _RETRY == 0 and self._refused and self.view is not None and self._core.broken is None:
+                await self.take(self.view)
+            await asyncio.sleep(_INSPECT)
+
+    async def _inspect_on_word(self) -> None:
+        async for _ in self._reach.changes():
+            await self.look()

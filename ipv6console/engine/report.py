@@ -1,0 +1,16 @@
+"""One verdict of a scraper on one address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportItem:
+    """`status` is idle, using or bad; `lease` the token; `target` the host that answered so, `reason` in words."""
+
+    addr: str
+    status: str
+    lease: str | None = None
+    target: str | None = None
+    reason: str | None = None

@@ -1,0 +1,205 @@
+"""The spawner: keeps `usable_num` idle addresses for the neediest mirror, for as long as the engine lives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+
+from ipv6console.engine.checker import Checker, Outcome
+from ipv6console.engine.core import Core
+from ipv6console.engine.errors import Refusal
+from ipv6console.engine.pace import Pace
+from ipv6console.pool.address import format_address
+from ipv6console.pool.change import AddressAdded
+from ipv6console.pool.draw import Draw
+from ipv6console.pool.prefix import Prefix, Standing
+from ipv6console.wire.reply import SpawnsReply
+
+_ROUNDS = 3
+_FIRST_WAIT = 0.25
+_SLOWEST = 5.0
+_IDLE_WAIT = 1.0
+_BREATH = 0.02
+
+
+class Spawner:
+    """Draws candidates, checks them side by side, and takes in those that are proved."""
+
+    def __init__(self, core: Core, checker: Checker, on_link: set[int]) -> None:
+        self._core = core
+        self._checker = checker
+        self._on_link = on_link
+        self._draws: dict[int, Draw] = {}
+        self._turn = 0
+        self._times: deque[float] = deque(maxlen=1_000)
+        check = core.settings.check
+        self.pace = Pace(check.pace, check.pace_window, core.clock)
+        self.spawned = 0
+        self.failed = 0
+        self.complaint: str | None = None
+        self._running: dict[asyncio.Task[bool], int] = {}
+        self._wait = _FIRST_WAIT
+        self._not_before = 0.0
+
+    @property
+    def checking(self) -> int:
+        """The number of candidates being checked for the pool's own need."""
+        return len(self._running)
+
+    async def run(self) -> None:
+        """Fill the pool until cancelled; after fruitless checks wait longer, up to a few seconds."""
+        try:
+            while True:
+                self._core.changed.clear()
+                missing = self.need() - len(self._running)
+                if missing > 0 and self._core.broken is None and self._core.clock.now() >= self._not_before:
+                    self._launch(min(missing, self._core.settings.check.concurrency))
+                await self._doze()
+        finally:
+            self._cancel(set())
+
+    def need(self) -> int:
+        """Return how many addresses are wanting for the neediest mirror that hands out, within `max_total`."""
+        pool, settings = self._core.pool, self._core.settings.pool
+        if not self._active():
+            return 0
+        wanting = settings.usable_num - self.idle()[0]
+        return min(wanting, settings.max_total - pool.table.live)
+
+    def idle(self) -> tuple[int, str | None]:
+        """Return the fewest idle addresses any mirror that hands out has, and its name; without one, the pool's."""
+        pool = self._core.pool
+        counts = ((mirror.count().idle, name) for name, mirror in pool.mirrors.items() if not mirror.draining)
+        return min(counts, default=(sum(prefix.live for prefix in self._active()), None))
+
+    def per_minute(self) -> float:
+        """Return how many addresses were taken in during the last minute."""
+        since = self._core.clock.now() - 60
+        return float(sum(at > since for at in self._times))
+
+    async def spawn(self, count: int) -> SpawnsReply:
+        """Make `count` more addresses now; fewer, and why, when that is not possible."""
+        added: list[int] = []
+        obstacle = self._obstacle()
+        for _ in range(_ROUNDS):
+            missing = min(count - len(added), self._core.settings.pool.max_total - self._core.pool.table.live)
+            candidates = [] if obstacle or missing <= 0 else self._candidates(missing)
+            if not candidates:
+                break
+            async with asyncio.TaskGroup() as group:
+                tasks = {address: group.create_task(self._prove(address, prefix)) for address, prefix in candidates}
+            proved = [address for address, task in tasks.items() if task.result()]
+            added.extend(proved)
+            if not proved:
+                obstacle = self.complaint
+        short = len(added) < count
+        reason = obstacle or self._obstacle() or "on-link addresses are paced; try again in a moment"
+        return SpawnsReply(
+            success=bool(added),
+            addrs=tuple(format_address(address) for address in added),
+            should_stop=short,
+            spawned_count=len(added),
+            requested_count=count,
+            detail=reason if short else None,
+        )
+
+    def start_over(self) -> None:
+        """Forget failures and checks of prefixes that no longer serve: the host changed, it may work now."""
+        self.complaint = None
+        self._wait, self._not_before = _FIRST_WAIT, 0.0
+        self._cancel({prefix.id for prefix in self._active()})
+        self._core.changed.set()
+
+    def _launch(self, count: int) -> None:
+        for address, prefix in self._candidates(count):
+            task = asyncio.create_task(self._prove(address, prefix))
+            self._running[task] = prefix.id
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[bool]) -> None:
+        self._running.pop(task, None)
+        self._core.changed.set()
+        if task.cancelled():
+            return
+        now = self._core.clock.now()
+        if task.result():
+            self._wait = _FIRST_WAIT
+        elif now >= self._not_before:
+            self._not_before = now + self._wait
+            self._wait = min(2 * self._wait, _SLOWEST)
+
+    def _cancel(self, but_of: set[int]) -> None:
+        for task in [task for task, prefix_id in self._running.items() if prefix_id not in but_of]:
+            task.cancel()
+            self._running.pop(task, None)
+
+    async def _prove(self, address: int, prefix: Prefix) -> bool:
+        verdict = await self._checker.check(address)
+        if verdict.outcome is not Outcome.USABLE:
+            self.failed += 1
+            self.complaint = verdict.text
+            return False
+        try:
+            change = self._take(address, prefix)
+            await self._core.commit(change)
+        except Refusal as refusal:
+            self.complaint = refusal.detail
+            return False
+        if change is None:
+            return False
+        self.spawned += 1
+        self.complaint = None
+        self._times.append(self._core.clock.now())
+        self._core.journal.added()
+        return True
+
+    def _take(self, address: int, prefix: Prefix) -> AddressAdded | None:
+        pool = self._core.working()
+        known = pool.prefixes.get(prefix.id)
+        return pool.add(address, known, self._core.clock.now()) if known else None
+
+    def _candidates(self, count: int) -> list[tuple[int, Prefix]]:
+        pool = self._core.pool
+        active = self._active()
+        chosen: list[tuple[int, Prefix]] = []
+        shares: Counter[int] = Counter()
+        for _ in range(count if active else 0):
+            self._turn += 1
+            shares[active[self._turn % len(active)].id] += 1
+        for prefix in active:
+            share = shares[prefix.id]
+            if prefix.id in self._on_link:
+                share = min(share, self.pace.room)
+            taken = self._draw(prefix).take(share, lambda a: a in pool.exclusions or pool.table.find(a) is not None)
+            chosen.extend((address, prefix) for address in taken)
+            if prefix.id in self._on_link:
+                for _ in taken:
+                    self.pace.enter()
+        return chosen
+
+    def _draw(self, prefix: Prefix) -> Draw:
+        draw = self._draws.get(prefix.id)
+        if draw is None:
+            spread = self._core.settings.pool.spread
+            draw = Draw(prefix.network, prefix.length, spread=spread, random=self._core.random)
+            self._draws[prefix.id] = draw
+        return draw
+
+    def _active(self) -> list[Prefix]:
+        return [p for p in self._core.pool.prefixes.values() if p.standing is Standing.ACTIVE]
+
+    def _obstacle(self) -> str | None:
+        if not self._active():
+            return "there is no active prefix; `ipv6console doctor` says why"
+        if self._core.pool.table.live >= self._core.settings.pool.max_total:
+            return "the pool holds max_total addresses; raise pool.max_total"
+        return None
+
+    async def _doze(self) -> None:
+        # Every pick says that something changed: a breath joins what comes in quick succession.
+        await asyncio.sleep(_BREATH)
+        try:
+            async with asyncio.timeout(_IDLE_WAIT):
+                await self._core.changed.wait()
+        except TimeoutError:
+            return
