@@ -1,0 +1,121 @@
+"""Writing changes and events: every kind of row has its statement, and runs of one kind go to the driver at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import sqlite
+
+from ipv6console.pool.address import format_address
+from ipv6console.pool.change import (
+    AddressAdded,
+    AddressRemoved,
+    Change,
+    MirrorFlushed,
+    MirrorRecorded,
+    PoolEmptied,
+    PrefixEmptied,
+    PrefixRecorded,
+    RevocationRecorded,
+    UsageRecorded,
+)
+from ipv6console.store.schema import address, kept_event, mirror, prefix, revocation, usage
+from ipv6console.wire.event import Event
+
+
+def write_changes(connection: Connection, changes: Iterable[Change]) -> None:
+    """Write `changes` in their order into the open transaction, consecutive ones of a kind with one call."""
+    for kind, run in groupby(changes, type):
+        plan = _PLANS[kind]
+        rows: list[Any] = list(run)
+        if plan.row is not None:
+            rows = [plan.row(change) for change in rows]
+        for statement in plan.statements:
+            if plan.parameters:
+                connection.exec_driver_sql(statement, rows)
+            else:
+                connection.exec_driver_sql(statement)
+
+
+def write_events(connection: Connection, events: Sequence[Event]) -> None:
+    """Write `events` into the open transaction; one that is kept already stays as it is, so a retry is harmless."""
+    connection.exec_driver_sql(
+        _KEEP,
+        [
+            (
+                event.id,
+                event.at,
+                event.level.value,
+                event.kind,
+                event.text,
+                event.subject,
+                event.actor,
+                # An event is for reading: a value JSON does not know is better kept as text than lost.
+                json.dumps(event.data, default=str),
+            )
+            for event in events
+        ],
+    )
+
+
+class _Plan(NamedTuple):
+    statements: tuple[str, ...]
+    row: Callable[[Any], tuple[Any, ...]] | None = None
+    parameters: bool = True
+
+
+def _insert(table: Table, *, leave_out: tuple[str, ...] = ()) -> str:
+    names = [column.name for column in table.columns if column.name not in leave_out]
+    return _text(sqlite.insert(table), names)
+
+
+def _upsert(table: Table) -> str:
+    keys = [column.name for column in table.primary_key]
+    statement = sqlite.insert(table)
+    replaced = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    return _text(statement.on_conflict_do_update(index_elements=keys, set_=replaced), table.columns.keys())
+
+
+def _insert_once(table: Table) -> str:
+    return _text(sqlite.insert(table).on_conflict_do_nothing(), table.columns.keys())
+
+
+def _text(statement: sqlite.Insert, names: list[str]) -> str:
+    return str(statement.compile(dialect=sqlite.dialect(), column_keys=names))
+
+
+def _prefix_row(change: PrefixRecorded) -> tuple[Any, ...]:
+    return (change.id, format_address(change.network), *change[2:])
+
+
+def _address_row(change: AddressAdded) -> tuple[Any, ...]:
+    return (change.id, change.prefix_id, format_address(change.address), change.verified_at)
+
+
+def _revocation_row(change: RevocationRecorded) -> tuple[Any, ...]:
+    return (format_address(change.network), *change[1:])
+
+
+_KEEP = _insert_once(kept_event)
+
+# Usage goes first where many addresses leave: the cascade would look it up once for each of them.
+_PLANS: dict[type, _Plan] = {
+    PrefixRecorded: _Plan((_upsert(prefix),), _prefix_row),
+    PrefixEmptied: _Plan(
+        (
+            "DELETE FROM usage WHERE address_id IN (SELECT id FROM address WHERE prefix_id = ?)",
+            "DELETE FROM address WHERE prefix_id = ?",
+        )
+    ),
+    AddressAdded: _Plan((_insert(address),), _address_row),
+    AddressRemoved: _Plan(("DELETE FROM address WHERE id = ?",)),
+    PoolEmptied: _Plan(("DELETE FROM usage", "DELETE FROM address"), parameters=False),
+    MirrorRecorded: _Plan((_upsert(mirror),)),
+    MirrorFlushed: _Plan(("DELETE FROM usage WHERE mirror_id = ?",)),
+    UsageRecorded: _Plan((_upsert(usage),)),
+    RevocationRecorded: _Plan((_insert(revocation, leave_out=("id",)),), _revocation_row),
+}

@@ -1,0 +1,185 @@
+"""The store of an engine: one SQLite file in its state directory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from ipv6console.engine.protocol import Durability, StoreError
+from ipv6console.pool.change import Change, Snapshot
+from ipv6console.store.file import DatabaseFile, OpenedFile, open_file
+from ipv6console.store.lock import Ending, StateLock
+from ipv6console.store.writer import Writer
+from ipv6console.wire.event import Event, EventLevel
+from ipv6console.wire.state import StoreState
+from ipv6console.wire.status import Finding, Level, Stamp
+
+_FORGET_AT_ONCE = 1_000
+
+
+class SqliteStore:
+    """Implements `engine.protocol.Store`; built by `open`, used from the event loop that opened it.
+
+    `findings` says what had to be done to the file when it was opened.
+    """
+
+    def __init__(self, opened: OpenedFile, lock: StateLock) -> None:
+        self.findings = opened.findings
+        self._file: DatabaseFile = opened.file
+        self._lock: StateLock | None = lock
+        self._url = f"sqlite:///{opened.file.path}"
+        # Opening has read everything already, which is how damage is found; the first `load` need not read it again.
+        self._fresh: Snapshot | None = opened.snapshot
+        self._writer = Writer(opened.file)
+
+    @classmethod
+    async def open(cls, path: Path, *, busy_timeout: float = 5.0) -> Self:
+        """Open the database at `path`, making it and its directory as needed, for this engine alone.
+
+        A commit waits up to `busy_timeout` seconds for another program that is writing. Raises StoreError when another
+        engine has the directory, when it cannot be written, or when the file belongs to another program or version.
+        """
+        ready = await asyncio.to_thread(_open, path, busy_timeout)
+        return cls(ready.opened, ready.lock)
+
+    async def load(self) -> Snapshot:
+        """Return everything committed; after a failed commit this also makes the store commit again."""
+        fresh, self._fresh = self._fresh, None
+        return fresh if fresh is not None else await self._writer.load()
+
+    async def commit(self, changes: Sequence[Change], durability: Durability = Durability.PROCESS) -> None:
+        """Return once `changes` are committed, in order, all or none; raises StoreError.
+
+        Commits that wait at the same time share one transaction and its fate. After a failure every commit is refused
+        until `load` has returned what is really there.
+        """
+        self._fresh = None
+        await self._writer.commit(changes, durability)
+
+    def record(self, events: Sequence[Event]) -> None:
+        """Queue `events` to be kept; those that cannot be saved now are tried again, and `status` says so."""
+        self._writer.record(events)
+
+    async def events(self, since: int, limit: int) -> tuple[Event, ...]:
+        """Return up to `limit` kept events with an id above `since`, oldest first; raises StoreError."""
+        rows = await self._writer.perform(
+            lambda: self._file.connection.exec_driver_sql(
+                "SELECT id, at, level, kind, text, subject, actor, data FROM event WHERE id > ? ORDER BY id LIMIT ?",
+                (since, max(limit, 0)),
+            ).all()
+        )
+        return tuple(
+            Event(
+                id=row.id,
+                at=row.at,
+                level=EventLevel(row.level),
+                kind=row.kind,
+                text=row.text,
+                subject=row.subject,
+                actor=row.actor,
+                data=json.loads(row.data),
+            )
+            for row in rows
+        )
+
+    async def last_event(self) -> int:
+        """Return the id of the newest kept event, 0 when there is none; raises StoreError."""
+        return await self._writer.perform(
+            lambda: int(self._file.connection.exec_driver_sql("SELECT coalesce(max(id), 0) FROM event").scalar_one())
+        )
+
+    async def forget_events(self, before: float) -> int:
+        """Delete events older than `before` (unix seconds), return how many; raises StoreError."""
+        gone = 0
+        while True:
+            # A few at a time, so that the commits of scrapers get in between.
+            count = await self._writer.perform(lambda: _forget(self._file, before))
+            gone += count
+            if count < _FORGET_AT_ONCE:
+                return gone
+
+    async def checkpoint(self) -> None:
+        """Bring the database file up to date with the write-ahead log; raises StoreError."""
+        await self._writer.perform(self._file.checkpoint)
+
+    def status(self) -> StoreState:
+        """Return how the store is right now, from memory."""
+        writer = self._writer
+        level, text = Level.OK, "every change is saved"
+        if writer.stopped:
+            level, text = Level.OFF, "closed"
+        elif writer.fault is not None:
+            level, text = Level.FAIL, f"{writer.fault.text}. To mend it: {writer.fault.fix}"
+        elif writer.event_fault is not None:
+            level = Level.WARN
+            text = (
+                f"{writer.events_unsaved} events wait to be saved, {writer.events_lost} are lost:"
+                f" {writer.event_fault.text}. To mend it: {writer.event_fault.fix}"
+            )
+        return StoreState(
+            stamp=Stamp(time.time(), "store"),
+            url=self._url,
+            level=level,
+            text=text,
+            queue=writer.queue,
+            commits=writer.commits,
+            last_commit_ms=writer.last_commit_ms,
+        )
+
+    async def close(self) -> None:
+        """Commit what is queued and close; raises StoreError when the file could not be closed whole."""
+        lock, self._lock = self._lock, None
+        if lock is None:
+            return
+        clean = False
+        try:
+            await self._writer.stop()
+            clean = self._writer.sound
+        finally:
+            lock.release(clean=clean)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    opened: OpenedFile
+    lock: StateLock
+
+
+def _open(given: Path, busy_timeout: float) -> _Ready:
+    path = given.absolute()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the state directory {path.parent} cannot be made: {error.strerror}",
+            "give the engine a directory its user can write with --state-dir DIR",
+        ) from error
+    lock = StateLock(path.with_name(path.name + ".lock"))
+    try:
+        there = path.exists() and path.stat().st_size > 0
+        opened = open_file(path, check=there and lock.before is not Ending.CLEAN, busy_timeout=busy_timeout)
+    except BaseException:
+        lock.abandon()
+        raise
+    if there or lock.before is Ending.NONE:
+        return _Ready(opened, lock)
+    missing = Finding(
+        subject="store",
+        level=Level.WARN,
+        text=f"an engine used {path.parent} before, but {path.name} was missing or empty: the pool starts empty",
+        fix=f"if that was not intended, stop the engine and put a copy of {path.name} back",
+    )
+    return _Ready(OpenedFile(opened.file, opened.snapshot, (*opened.findings, missing)), lock)
+
+
+def _forget(file: DatabaseFile, before: float) -> int:
+    with file.transaction(Durability.PROCESS) as connection:
+        return connection.exec_driver_sql(
+            "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ? ORDER BY at LIMIT ?)",
+            (before, _FORGET_AT_ONCE),
+        ).rowcount

@@ -1,0 +1,1 @@
+"""Steps from one revision of the schema to the next."""

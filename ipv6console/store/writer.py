@@ -1,0 +1,278 @@
+"""The writer: one thread, one connection, and a commit for whatever has queued."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from ipv6console.engine.protocol import Durability, StoreError
+from ipv6console.pool.change import Change, Snapshot
+from ipv6console.store.batch import write_changes, write_events
+from ipv6console.store.fault import Cause, Fault, diagnose
+from ipv6console.store.file import DatabaseFile
+from ipv6console.store.snapshot import read_snapshot
+from ipv6console.wire.event import Event
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_UNSAVED_EVENTS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Commit:
+    changes: Sequence[Change]
+    durability: Durability
+    generation: int
+    answer: asyncio.Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    work: Callable[[], Any]
+    answer: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    answer: asyncio.Future[None]
+
+
+_Job = _Commit | Sequence[Event] | _Task | _Stop
+
+
+class Writer:
+    """Owns `file` from construction to `stop`; every method is for the thread of the loop that built it.
+
+    After a commit that failed nothing more is committed until `load` has returned: what was queued behind it was
+    decided on a state that was never saved.
+    """
+
+    def __init__(self, file: DatabaseFile) -> None:
+        self.queue = 0
+        self.commits = 0
+        self.last_commit_ms: float | None = None
+        self.fault: Fault | None = None
+        self.event_fault: Fault | None = None
+        self.events_lost = 0
+        self.events_unsaved = 0
+        self.stopped = False
+        self._loop = asyncio.get_running_loop()
+        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._file = file
+        # The generation the caller's decisions rest on.
+        self._loaded = 0
+        # What the writer's thread itself knows; the attributes above follow through the loop. A failure starts a new
+        # generation, and commits of an earlier one are refused.
+        self._generation = 0
+        self._failure: Fault | None = None
+        self._suspect = False
+        self._damaged = False
+        self._unsaved: deque[Event] = deque()
+        self._lost = 0
+        # A daemon: an engine that dies without closing its store must not hang on it.
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing seen so far calls for a check of the file; to be asked after `stop`."""
+        return not self._suspect and not self._damaged
+
+    async def commit(self, changes: Sequence[Change], durability: Durability) -> None:
+        """Return once `changes` are committed; raises StoreError."""
+        self._refuse_if_stopped()
+        if not changes:
+            return
+        answer = self._loop.create_future()
+        self.queue += 1
+        self._jobs.put(_Commit(changes, durability, self._loaded, answer))
+        await answer
+
+    def record(self, events: Sequence[Event]) -> None:
+        """Queue `events` to be kept."""
+        if self.stopped:
+            logger.warning("%d events came after the store was closed and are not kept", len(events))
+        elif events:
+            self._jobs.put(tuple(events))
+
+    async def load(self) -> Snapshot:
+        """Return everything committed, and take commits again; raises StoreError."""
+        known = self.fault
+        snapshot, generation = await self.perform(self._load)
+        # Only now, in the very step in which the caller gets its rows: a commit queued while they were being read
+        # still rests on the state they replace.
+        self._loaded = generation
+        if self.fault is known:
+            self.fault = None
+        return snapshot
+
+    async def perform(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns in the writer's thread, after all that is queued; raises StoreError."""
+        self._refuse_if_stopped()
+        answer: asyncio.Future[T] = self._loop.create_future()
+        self._jobs.put(_Task(work, answer))
+        return await answer
+
+    async def stop(self) -> None:
+        """Commit what is queued, close the file and end the thread."""
+        if self.stopped:
+            return
+        self.stopped = True
+        answer = self._loop.create_future()
+        self._jobs.put(_Stop(answer))
+        try:
+            await asyncio.shield(answer)
+        finally:
+            await asyncio.to_thread(self._thread.join)
+
+    def _refuse_if_stopped(self) -> None:
+        if self.stopped:
+            raise StoreError(f"{self._file.path} is closed", "the engine is stopping; start it again")
+
+    # From here on: the writer's thread.
+
+    def _run(self) -> None:
+        running = True
+        while running:
+            jobs = [self._jobs.get()]
+            with suppress(Empty):
+                while True:
+                    jobs.append(self._jobs.get_nowait())
+            running = self._work(jobs)
+
+    def _work(self, jobs: list[_Job]) -> bool:
+        commits: list[_Commit] = []
+        events: list[Event] = []
+        for job in jobs:
+            if isinstance(job, _Commit):
+                commits.append(job)
+            elif isinstance(job, _Task | _Stop):
+                self._commit(commits)
+                self._keep(events)
+                commits, events = [], []
+                self._perform(job.work if isinstance(job, _Task) else self._file.close, job.answer)
+                if isinstance(job, _Stop):
+                    return False
+            else:
+                events.extend(job)
+        self._commit(commits)
+        self._keep(events)
+        return True
+
+    def _commit(self, commits: list[_Commit]) -> None:
+        stale = [commit for commit in commits if commit.generation != self._generation]
+        if stale and self._failure is not None:
+            self._tell(self._settle, stale, self._failure, None)
+        batch = [commit for commit in commits if commit.generation == self._generation] if stale else commits
+        if not batch:
+            return
+        power = any(commit.durability is Durability.POWER for commit in batch)
+        started = time.perf_counter()
+        fault = None
+        try:
+            with self._file.transaction(Durability.POWER if power else Durability.PROCESS) as connection:
+                write_changes(connection, chain.from_iterable(commit.changes for commit in batch))
+        except Exception as error:
+            fault = self._judge(error)
+            self._fail(fault)
+            logger.exception("%d commits were refused: %s", len(batch), fault.text)
+        self._tell(self._settle, batch, fault, (time.perf_counter() - started) * 1_000)
+
+    def _keep(self, events: list[Event]) -> None:
+        if events:
+            self._unsaved.extend(events)
+            self._save_events()
+
+    def _save_events(self) -> None:
+        # In a transaction of their own: an event that cannot be kept is no reason to refuse a lease.
+        fault = None
+        try:
+            with self._file.transaction(Durability.PROCESS) as connection:
+                write_events(connection, self._unsaved)
+            self._unsaved.clear()
+        except Exception as error:
+            fault = self._judge(error)
+            logger.exception("%d events could not be saved: %s", len(self._unsaved), fault.text)
+            while len(self._unsaved) > (0 if fault.hopeless else _UNSAVED_EVENTS):
+                self._unsaved.popleft()
+                self._lost += 1
+        self._tell(self._settle_events, fault, len(self._unsaved), self._lost)
+
+    def _load(self) -> tuple[Snapshot, int]:
+        if self._suspect:
+            self._file.reopen()
+            self._suspect = False
+        snapshot = read_snapshot(self._file.connection)
+        if self._unsaved:
+            self._save_events()
+        return snapshot, self._generation
+
+    def _perform(self, work: Callable[[], T], answer: asyncio.Future[T]) -> None:
+        try:
+            result = work()
+        except Exception as error:
+            fault = self._judge(error)
+            if not isinstance(error, StoreError):
+                logger.exception("%s", fault.text)
+            self._tell(_refuse, answer, fault)
+        else:
+            self._tell(_answer, answer, result)
+
+    def _judge(self, error: Exception) -> Fault:
+        fault = diagnose(error, self._file.path)
+        self._damaged = self._damaged or fault.cause is Cause.DAMAGED
+        if fault.suspect:
+            # Whatever was being done: what later commits would say to be on the disk may not be there.
+            self._suspect = True
+            self._fail(fault)
+        return fault
+
+    def _fail(self, fault: Fault) -> None:
+        self._generation += 1
+        self._failure = fault
+
+    def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *arguments)
+        except RuntimeError:
+            logger.warning("the event loop ended before its store was closed; nobody hears of the last commits")
+
+    # From here on: the loop's thread again.
+
+    def _settle(self, commits: list[_Commit], fault: Fault | None, took_ms: float | None) -> None:
+        self.queue -= len(commits)
+        if fault is None:
+            self.commits += 1
+            self.last_commit_ms = took_ms
+        else:
+            self.fault = fault
+        for commit in commits:
+            if fault is None:
+                _answer(commit.answer, None)
+            else:
+                _refuse(commit.answer, fault)
+
+    def _settle_events(self, fault: Fault | None, unsaved: int, lost: int) -> None:
+        self.event_fault, self.events_unsaved, self.events_lost = fault, unsaved, lost
+
+
+def _answer(answer: asyncio.Future[T], result: T) -> None:
+    # A caller that went away has cancelled its future.
+    if not answer.done():
+        answer.set_result(result)
+
+
+def _refuse(answer: asyncio.Future[Any], fault: Fault) -> None:
+    if not answer.done():
+        answer.set_exception(fault.error())
