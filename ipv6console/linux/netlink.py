@@ -26,7 +26,6 @@ _AF_INET6 = 10
 _FOREVER = 0xFFFFFFFF
 _GROUPS = 0x1 | 0x100 | 0x400
 """RTMGRP_LINK, RTMGRP_IPV6_IFADDR and RTMGRP_IPV6_ROUTE (linux/rtnetlink.h)."""
-_RECEIVE_BUFFER = 1 << 20
 _QUEUE = 4_096
 _EXISTS = errno.EEXIST
 _ABSENT = frozenset({errno.ESRCH, errno.ENOENT, errno.ENODEV})
@@ -75,7 +74,9 @@ class Netlink:
     Every method raises OSError with a sentence that says what was tried and what helps.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, receive_buffer: int = 1 << 20) -> None:
+        """Take the size in bytes of the buffer in which the kernel queues notices."""
+        self._receive_buffer = receive_buffer
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -212,7 +213,7 @@ class Netlink:
 
     async def _listen(self, notices: Notices) -> None:
         if self._watcher is None or self._watcher.done():
-            socket = await _bound()
+            socket = await _bound(self._receive_buffer)
             self._watcher = asyncio.create_task(self._watch(socket))
         self._subscribers.add(notices)
 
@@ -225,7 +226,7 @@ class Netlink:
                 except OSError:
                     # After an overrun the socket is spent (netlink(7), ENOBUFS): open another, let subscribers dump.
                     socket.close()
-                    socket = await _bound()
+                    socket = await _bound(self._receive_buffer)
                     self._publish((Notice(NoticeKind.OVERRUN),))
         finally:
             socket.close()
@@ -265,8 +266,8 @@ def _open() -> Any:
     return import_module("pyroute2").AsyncIPRoute()
 
 
-async def _bound() -> Any:
-    socket = import_module("pyroute2").AsyncIPRoute(rcvbuf=_RECEIVE_BUFFER)
+async def _bound(receive_buffer: int) -> Any:
+    socket = import_module("pyroute2").AsyncIPRoute(rcvbuf=receive_buffer)
     await socket.bind(groups=_GROUPS)
     return socket
 

@@ -84,7 +84,8 @@ def _candidates(dump: Dump, settings: NetworkSettings) -> list[tuple[Link, Addre
         if address.index in dump.by_index and address.address >> 125 == _GLOBAL
     ]
     allowed = [pair for pair in found if not settings.interfaces or pair[0].name in settings.interfaces]
-    return sorted(allowed, key=lambda pair: (order.get(pair[0].index, len(order)), pair[1].deprecated, pair[0].index))
+    # The address comes last so that the order does not depend on the kernel's.
+    return sorted(allowed, key=lambda pair: (order.get(pair[0].index, len(order)), pair[1].deprecated, pair[1].address))
 
 
 def _objection(link: Link, address: Address) -> Finding | None:

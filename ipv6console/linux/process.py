@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +37,7 @@ def packet_sockets(pid: int) -> tuple[PacketSocket, ...]:
     try:
         rows = Path(f"/proc/{pid}/net/packet").read_text().splitlines()[1:]
         held = {_target(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()}
-    except (FileNotFoundError, ProcessLookupError, PermissionError, OSError):
+    except OSError:
         return ()
     found = []
     for row in rows:
@@ -74,6 +76,21 @@ def with_argument(argument: str) -> tuple[int, ...]:
         for entry in Path("/proc").iterdir()
         if entry.name.isdigit() and wanted in _arguments(entry) and int(entry.name) != os.getpid()
     )
+
+
+def kill(pid: int, patience: float) -> bool:
+    """Kill `pid` and wait up to `patience` seconds; returns whether it has ended. Raises PermissionError."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        return bool(select.select([handle], [], [], patience)[0])
+    except ProcessLookupError:
+        return True
+    finally:
+        os.close(handle)
 
 
 def _arguments(entry: Path) -> list[bytes]:

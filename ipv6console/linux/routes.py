@@ -99,8 +99,9 @@ def exception_route(address: int, index: int) -> Route:
 
 
 def state(routes: Iterable[Route], network: int, length: int) -> RouteState:
-    """Return how the local route of exactly this prefix stands in `routes` (table local)."""
-    found = [r for r in routes if r.kind == ROUTE_LOCAL and (r.network, r.length) == (network, length)]
+    """Return how the local route of exactly this prefix stands among `routes`."""
+    table = [route for route in routes if route.table == TABLE_LOCAL and route.kind == ROUTE_LOCAL]
+    found = [route for route in table if (route.network, route.length) == (network, length)]
     if not found:
         return RouteState(False)
     mine = any(route.protocol == PROTOCOL for route in found)
@@ -124,7 +125,7 @@ def bystanders(prefix: HostPrefix, dump: Dump) -> dict[int, int]:
     return {
         address: index
         for address, index in {**seen, **gateways}.items()
-        if index is not None and contains(prefix.network, prefix.length, address) and address not in own
+        if contains(prefix.network, prefix.length, address) and address not in own
     }
 
 

@@ -1,0 +1,300 @@
+"""Walks the chain that makes an address work: interface, prefix, route, bind, NDP, echo."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import shutil
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipv6console.config import NetworkSettings
+from ipv6console.engine.protocol import HostPrefix, Reach
+from ipv6console.freebind import bound_socket
+from ipv6console.linux import process, sysctl
+from ipv6console.linux.dump import ROUTE_LOCAL, TABLE_LOCAL, Address, Dump, Link
+from ipv6console.linux.ndp.config import render
+from ipv6console.linux.ndp.strategy import NDPPD, choose
+from ipv6console.linux.netlink import Netlink
+from ipv6console.linux.prefixes import Selection, contains, prefix_text, select
+from ipv6console.linux.routes import bystanders, exception_command, route_command, state
+from ipv6console.linux.sysctl import NONLOCAL_BIND
+from ipv6console.pool.address import format_address
+from ipv6console.wire.doctor import DoctorReport, DoctorStep
+from ipv6console.wire.state import NdpRow
+from ipv6console.wire.status import Level
+
+STEPS = ("interface", "prefix", "route", "bind", "ndp", "echo")
+NOT_USABLE = "not usable"
+"""The verdict begins with this when a step failed, and names the step after a colon."""
+
+Echo = Callable[[int], Awaitable[tuple[bool, str]]]
+"""Proves one source address from outside; returns whether it works and what was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What one examination looks at."""
+
+    dump: Dump
+    selection: Selection
+    prefix: HostPrefix | None
+    interface: str | None
+    source: int
+
+
+class HostDoctor:
+    """Examines this host (a Doctor); `reach` is the one that keeps NDP up here, None when no engine runs."""
+
+    def __init__(
+        self, settings: NetworkSettings, state_dir: Path, netlink: Netlink, reach: Reach | None, echo: Echo
+    ) -> None:
+        self._settings = settings
+        self._state_dir = state_dir
+        self._netlink = netlink
+        self._reach = reach
+        self._echo = echo
+
+    async def examine(self, prefix: HostPrefix | None) -> DoctorReport:
+        """Return the chain's report for `prefix`, or for the best one of this host when None; raises OSError.
+
+        Steps after the first failure are not taken: what they would show says nothing.
+        """
+        scene = await self._scene(prefix)
+        looks = (self._interface, self._prefix, self._route, self._bind, self._ndp, self._echoed)
+        steps: list[DoctorStep] = []
+        failed: str | None = None
+        for name, look in zip(STEPS, looks, strict=True):
+            if failed is not None:
+                steps.append(DoctorStep(name=name, level=Level.UNKNOWN, text=f"not reached: {failed} comes first"))
+                continue
+            step = await look(scene)
+            steps.append(step)
+            if step.level is Level.FAIL:
+                failed = name
+        usable = "on-link" if scene.prefix and scene.prefix.on_link else "routed"
+        return DoctorReport(
+            at=time.time(),
+            prefix=prefix_text(scene.prefix.network, scene.prefix.length) if scene.prefix else None,
+            interface=scene.interface,
+            verdict=f"{NOT_USABLE}: {failed}" if failed else usable,
+            steps=tuple(steps),
+        )
+
+    async def _scene(self, prefix: HostPrefix | None) -> _Scene:
+        dump = await self._netlink.dump()
+        selection = select(dump, self._settings)
+        found = (
+            next(iter(sorted(selection.prefixes, key=lambda row: row.deprecated)), None) if prefix is None else prefix
+        )
+        named = found.interface if found else next(iter(self._settings.interfaces), None)
+        if named is None:
+            likely = [dump.by_index[r.index] for r in dump.default_routes() if r.index in dump.by_index]
+            likely += [link for link in dump.links if not link.loopback]
+            named = likely[0].name if likely else None
+        return _Scene(dump, selection, found, named, _sample(found, dump) if found else 0)
+
+    async def _interface(self, scene: _Scene) -> DoctorStep:
+        name = scene.interface
+        there = tuple(f"{link.name}: {_link_words(link)}" for link in scene.dump.links)
+        if name is None:
+            text = "this host has no network interface beside loopback"
+            return DoctorStep(name="interface", level=Level.FAIL, text=text, evidence=there)
+        link = scene.dump.link(name)
+        if link is None:
+            return DoctorStep(name="interface", level=Level.FAIL, text=f"{name} does not exist", evidence=there)
+        seen = (f"{name}: {_link_words(link)}",)
+        if not link.up:
+            fix = f"ip link set dev {name} up"
+            return DoctorStep(name="interface", level=Level.FAIL, text=f"{name} is down", evidence=seen, fix=fix)
+        if not link.carrier:
+            text = f"{name} has no carrier: the cable, the other end or the hypervisor's port is down"
+            return DoctorStep(name="interface", level=Level.FAIL, text=text, evidence=seen)
+        return DoctorStep(name="interface", level=Level.OK, text=f"{name} is up", evidence=seen)
+
+    async def _prefix(self, scene: _Scene) -> DoctorStep:
+        prefix, name = scene.prefix, scene.interface or ""
+        link = scene.dump.link(name)
+        held = tuple(_address_words(row) for row in scene.dump.addresses if link and row.index == link.index)
+        disabled = f"net.ipv6.conf.{name}.disable_ipv6"
+        if prefix is None:
+            if sysctl.read(disabled) == "1":
+                text = f"IPv6 is switched off on {name}"
+                return DoctorStep(
+                    name="prefix", level=Level.FAIL, text=text, evidence=held, fix=sysctl.command(disabled, "0")
+                )
+            reasons = [finding for finding in scene.selection.findings if finding.subject in ("prefix", name)]
+            text = "; ".join(finding.text for finding in reasons) or "no usable global IPv6 prefix"
+            fix = next((finding.fix for finding in reasons if finding.fix), None)
+            return DoctorStep(name="prefix", level=Level.FAIL, text=text, evidence=held, fix=fix)
+        shown = prefix_text(prefix.network, prefix.length)
+        now = next(
+            (p for p in scene.selection.prefixes if (p.network, p.length) == (prefix.network, prefix.length)), None
+        )
+        if now is None:
+            text = f"this host no longer has an address in {shown}"
+            return DoctorStep(name="prefix", level=Level.FAIL, text=text, evidence=held)
+        if now.deprecated:
+            text = f"{shown} is deprecated: the network is taking it back"
+            return DoctorStep(name="prefix", level=Level.WARN, text=text, evidence=held)
+        return DoctorStep(name="prefix", level=Level.OK, text=f"{shown} ({now.source}) on {name}", evidence=held)
+
+    async def _route(self, scene: _Scene) -> DoctorStep:
+        prefix, dump = _given(scene.prefix), scene.dump
+        shown = prefix_text(prefix.network, prefix.length)
+        table = [route for route in dump.routes if route.table == TABLE_LOCAL]
+        standing = state(table, prefix.network, prefix.length)
+        evidence = [f"local route of {shown}: {'by ' + standing.owner if standing.present else 'missing'}"]
+        if not standing.present:
+            text = f"the kernel does not know that all of {shown} is this host"
+            return _failed("route", text, evidence, route_command(prefix.network, prefix.length))
+        taken = await self._netlink.resolve(scene.source)
+        evidence.append(f"{format_address(scene.source)} is {'local' if taken.kind == ROUTE_LOCAL else 'not local'}")
+        if taken.kind != ROUTE_LOCAL:
+            return _failed(
+                "route", f"another route or rule comes before the local route of {shown}; see `ip -6 rule`", evidence
+            )
+        if not dump.default_routes():
+            return _failed("route", "there is no IPv6 default route", evidence, _way_out(scene))
+        evidence.extend(_route_words(dump))
+        excepted = {route.network for route in table if route.length == 128}
+        swallowed = sorted(address for address in bystanders(prefix, dump) if address not in excepted)
+        if swallowed:
+            names = ", ".join(format_address(address) for address in swallowed[:4])
+            fix = " && ".join(exception_command(address, prefix.interface) for address in swallowed)
+            text = f"the local route hides {len(swallowed)} on-link neighbour(s): {names}"
+            return DoctorStep(name="route", level=Level.WARN, text=text, evidence=tuple(evidence), fix=fix)
+        return DoctorStep(name="route", level=Level.OK, text=f"all of {shown} is local", evidence=tuple(evidence))
+
+    async def _bind(self, scene: _Scene) -> DoctorStep:
+        source = format_address(scene.source)
+        try:
+            bound_socket(source).close()
+        except OSError as error:
+            return _failed(
+                "bind", f"binding {source} fails: {error.strerror}", [f"freebind {source}: {error.strerror}"]
+            )
+        evidence = [f"freebind {source}: ok"]
+        plain = _plain_bind(source)
+        evidence += [f"plain bind {source}: {plain or 'ok'}", f"{NONLOCAL_BIND} = {sysctl.read(NONLOCAL_BIND)}"]
+        if plain is None:
+            return DoctorStep(name="bind", level=Level.OK, text="every program can bind", evidence=tuple(evidence))
+        if not self._settings.nonlocal_bind:
+            text = "programs that set IPV6_FREEBIND can bind; network.nonlocal_bind is off, so others cannot"
+            return DoctorStep(name="bind", level=Level.OK, text=text, evidence=tuple(evidence))
+        text = "only programs that set IPV6_FREEBIND can bind; curl and others cannot"
+        fix = sysctl.command(NONLOCAL_BIND, "1")
+        return DoctorStep(name="bind", level=Level.WARN, text=text, evidence=tuple(evidence), fix=fix)
+
+    async def _ndp(self, scene: _Scene) -> DoctorStep:
+        prefix = _given(scene.prefix)
+        row = await self._row(prefix)
+        if row is not None:
+            told = (
+                f"strategy {row.strategy}: {row.why}",
+                f"pid {row.pid}, {row.restarts} restarts, cpu {_share(row.cpu)}",
+            )
+            level = Level.WARN if row.level in (Level.UNKNOWN, Level.OFF) else row.level
+            return DoctorStep(name="ndp", level=level, text=row.text, evidence=told, fix=row.fix)
+        strategy, why = choose(self._settings.ndp, prefix)
+        if strategy != NDPPD:
+            return DoctorStep(name="ndp", level=Level.OK, text="nothing to answer", evidence=(f"{strategy}: {why}",))
+        found = process.holders(socket.if_nametoindex(prefix.interface))
+        evidence = [why, *(f"{name} ({pid}) has an IPv6 packet socket there" for pid, name in found.items())]
+        if "ndppd" in found.values():
+            return DoctorStep(name="ndp", level=Level.OK, text="an ndppd answers there", evidence=tuple(evidence))
+        if shutil.which(self._settings.ndppd) is None:
+            return _failed(
+                "ndp", "nobody answers neighbours, and ndppd is not installed", evidence, "apt-get install -y ndppd"
+            )
+        return _failed("ndp", f"nobody answers neighbours on {prefix.interface}", evidence, self._start(prefix))
+
+    async def _echoed(self, scene: _Scene) -> DoctorStep:
+        source = format_address(scene.source)
+        good, seen = await self._echo(scene.source)
+        if good:
+            return DoctorStep(name="echo", level=Level.OK, text=f"{source} was seen outside", evidence=(seen,))
+        prefix = _given(scene.prefix)
+        guess = (
+            "everything here is right, so look upstream: does the provider filter neighbours or addresses on this port?"
+            if prefix.on_link
+            else "everything here is right, so look upstream: does the router send the whole prefix to this host?"
+        )
+        return _failed("echo", f"{source} gets no answer; {guess}", [seen])
+
+    async def _row(self, prefix: HostPrefix) -> NdpRow | None:
+        if self._reach is None:
+            return None
+        key = (prefix.network, prefix.length)
+        return next((row.ndp for row in await self._reach.inspect() if (row.network, row.length) == key), None)
+
+    def _start(self, prefix: HostPrefix) -> str:
+        """Return the command that starts an ndppd by hand, with a configuration of its own."""
+        file = self._state_dir / f"ndppd-{prefix.interface}-by-hand.conf"
+        text = render(prefix.interface, ((prefix.network, prefix.length),))
+        folder, path, pid = (shlex.quote(str(p)) for p in (self._state_dir, file, file.with_suffix(".pid")))
+        daemon = shlex.quote(self._settings.ndppd)
+        return f"mkdir -p {folder} && printf %s {shlex.quote(text)} > {path} && {daemon} -d -c {path} -p {pid}"
+
+
+def _given(prefix: HostPrefix | None) -> HostPrefix:
+    if prefix is None:
+        raise LookupError("the prefix step comes first")
+    return prefix
+
+
+def _failed(name: str, text: str, evidence: list[str], fix: str | None = None) -> DoctorStep:
+    return DoctorStep(name=name, level=Level.FAIL, text=text, evidence=tuple(evidence), fix=fix)
+
+
+def _sample(prefix: HostPrefix, dump: Dump) -> int:
+    taken = {row.address for row in dump.addresses} | {row.address for row in dump.neighbours}
+    while True:
+        address = prefix.network | (1 + secrets.randbelow((1 << (128 - prefix.length)) - 1))
+        if address not in taken and contains(prefix.network, prefix.length, address):
+            return address
+
+
+def _plain_bind(source: str) -> str | None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as sock:
+        try:
+            sock.bind((source, 0))
+        except OSError as error:
+            return error.strerror or str(error)
+    return None
+
+
+def _way_out(scene: _Scene) -> str | None:
+    """Return the command that adds a default route, if a neighbour says that it is a router."""
+    link = scene.dump.link(scene.interface or "")
+    routers = [row for row in scene.dump.neighbours if link and row.index == link.index and row.router and row.known]
+    if not routers or link is None:
+        return None
+    return f"ip -6 route add default via {format_address(routers[0].address)} dev {link.name}"
+
+
+def _route_words(dump: Dump) -> list[str]:
+    words = []
+    for route in dump.default_routes():
+        via = f" via {format_address(route.gateway)}" if route.gateway is not None else ""
+        link = dump.by_index.get(route.index) if route.index is not None else None
+        words.append(f"default{via} dev {link.name if link else '?'} metric {route.metric}")
+    return words
+
+
+def _link_words(link: Link) -> str:
+    if not link.up:
+        return "down"
+    return "up" if link.carrier else "up, no carrier"
+
+
+def _address_words(row: Address) -> str:
+    marks = [name for name in ("tentative", "duplicate", "deprecated", "temporary") if getattr(row, name)]
+    return " ".join([f"{format_address(row.address)}/{row.length}", *marks])
+
+
+def _share(cpu: float | None) -> str:
+    return "not measured yet" if cpu is None else f"{cpu:.0%} of a core"

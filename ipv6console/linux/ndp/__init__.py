@@ -1,0 +1,1 @@
+"""How neighbours learn that this host answers for an address: one module a strategy."""

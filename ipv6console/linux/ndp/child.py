@@ -1,0 +1,249 @@
+"""One supervised ndppd process for one interface: started, watched, restarted when it dies, stops or spins.
+
+The child is started through setpriv(1) with a parent-death signal, so that a killed engine leaves no ndppd behind: that
+needs no code between fork and exec, and the signal is set by the program that then becomes ndppd. The kernel sends it
+when the *thread* that started the child ends; the engine starts it from its loop's thread, which lives as long as it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import socket
+import time
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipv6console.linux import capability, process
+from ipv6console.linux.ndp.config import Rule, write
+from ipv6console.wire.status import Level
+
+FIRST_BACKOFF = 0.2
+LAST_BACKOFF = 5.0
+WELL_AFTER = 30.0
+"""Seconds a child must live before the next death counts as the first again."""
+SAMPLE = 1.0
+SPINNING = 0.5
+"""Share of a core above which ndppd is taken to spin; answering 20,000 solicitations a second stays below."""
+SICK_SAMPLES = 2
+"""Samples in a row that must be bad before a living child is replaced."""
+RECENT = 10.0
+"""Seconds for which an unplanned restart is worth a warning."""
+
+_READY = 3.0
+_STOP = 2.0
+_GLANCE = 0.02
+_INSTALL = "apt-get install -y ndppd"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How the child is: level, what is so, the command that helps."""
+
+    level: Level
+    text: str
+    fix: str | None = None
+
+
+class NdppdChild:
+    """The ndppd of one interface."""
+
+    def __init__(self, interface: str, command: str, state_dir: Path, changed: Callable[[], None]) -> None:
+        self.interface = interface
+        self.config = state_dir / f"ndppd-{interface}.conf"
+        self.pid: int | None = None
+        self.started_at: float | None = None
+        self.restarts = 0
+        self.cpu: float | None = None
+        self._command = command
+        self._changed = changed
+        self._rules: tuple[Rule, ...] = ()
+        self._task: asyncio.Task[None] | None = None
+        self._poke = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._output: deque[str] = deque(maxlen=8)
+        self._trouble: Condition | None = None
+        self._mishap: tuple[float, str] | None = None
+        self._shown: object = None
+
+    async def serve(self, rules: tuple[Rule, ...]) -> None:
+        """Answer for exactly `rules`; returns once the process answers or is known not to. Raises OSError."""
+        if rules != self._rules or not self.config.exists():
+            write(self.config, self.interface, rules)
+            self._rules = rules
+            self._settled.clear()
+            self._poke.set()
+        if self._task is None:
+            for pid in process.with_argument(str(self.config)):
+                # An engine that died before the parent-death signal was set left it.
+                await asyncio.to_thread(process.kill, pid, _STOP)
+            self._settled.clear()
+            self._task = asyncio.create_task(self._supervise(), name=f"ndppd {self.interface}")
+        await self._settled.wait()
+
+    async def stop(self) -> None:
+        """End the process and remove its configuration file."""
+        task, self._task = self._task, None
+        self._rules = ()
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        self.config.unlink(missing_ok=True)
+
+    def condition(self) -> Condition:
+        """Return how the child is at this moment, /proc and interface looked at now."""
+        index = _index(self.interface)
+        if index is None:
+            return Condition(Level.FAIL, f"interface {self.interface} is gone; ndppd starts again when it is back")
+        if self.pid is None:
+            return self._trouble or Condition(Level.UNKNOWN, "ndppd is starting")
+        trouble = self._illness(self.pid, index)
+        if trouble is not None:
+            return Condition(Level.FAIL, f"ndppd {self.pid} {trouble}; replacing it")
+        if self._mishap is not None and time.monotonic() - self._mishap[0] < RECENT:
+            return Condition(Level.WARN, f"ndppd {self.pid} answers again on {self.interface}: {self._mishap[1]}")
+        return Condition(Level.OK, f"ndppd {self.pid} answers on {self.interface}")
+
+    def _illness(self, pid: int, index: int) -> str | None:
+        if process.stopped(pid):
+            return "is stopped by a signal and answers nobody"
+        if not any(sock.index == index for sock in process.packet_sockets(pid)):
+            return f"has no packet socket on {self.interface}"
+        if self.cpu is not None and self.cpu > SPINNING:
+            return f"spins ({self.cpu:.0%} of a core)"
+        return None
+
+    async def _supervise(self) -> None:
+        backoff = FIRST_BACKOFF
+        while True:
+            self._poke.clear()
+            trouble = self._obstacle()
+            if trouble is not None:
+                self._settle(trouble)
+                await self._poked(SAMPLE)
+                continue
+            began = time.monotonic()
+            what = await self._life()
+            if what is None:
+                backoff = FIRST_BACKOFF
+                continue
+            if time.monotonic() - began > WELL_AFTER:
+                backoff = FIRST_BACKOFF
+            self.restarts += 1
+            self._mishap = (time.monotonic(), what)
+            self._settle(Condition(Level.FAIL, f"{what}; starting it again in {backoff:.1f} s"))
+            await self._poked(backoff)
+            backoff = min(backoff * 2, LAST_BACKOFF)
+
+    async def _life(self) -> str | None:
+        """Run one process to its end; returns what went wrong, None when it was ended on purpose."""
+        self._output.clear()
+        child = await asyncio.create_subprocess_exec(
+            *("setpriv", "--pdeathsig", "KILL", "--", self._command, "-c", str(self.config)),
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+            start_new_session=True,
+        )
+        self.pid, self.started_at, self.cpu = child.pid, time.time(), None
+        reading = asyncio.create_task(self._read(child))
+        exited = asyncio.create_task(child.wait())
+        try:
+            return await self._observe(child, exited)
+        finally:
+            self.pid, self.started_at, self.cpu = None, None, None
+            await _end(child, exited)
+            await reading
+
+    async def _observe(self, child: Process, exited: asyncio.Task[int]) -> str | None:
+        await self._until_ready(child.pid, exited)
+        used, at, sick = process.cpu_seconds(child.pid), time.monotonic(), 0
+        while not exited.done():
+            if not self._poke.is_set():
+                self._settle(None)
+            if await self._poked(SAMPLE, exited):
+                return None
+            now, total = time.monotonic(), process.cpu_seconds(child.pid)
+            if total is not None and used is not None and now > at:
+                self.cpu = (total - used) / (now - at)
+            used, at = total, now
+            condition = self.condition()
+            sick = sick + 1 if condition.level is Level.FAIL and not exited.done() else 0
+            if sick >= SICK_SAMPLES:
+                self._show()
+                return condition.text.removesuffix("; replacing it")
+        return self._epitaph(exited.result())
+
+    async def _until_ready(self, pid: int, exited: asyncio.Task[int]) -> None:
+        deadline = time.monotonic() + _READY
+        while not exited.done() and not process.packet_sockets(pid) and time.monotonic() < deadline:
+            await asyncio.wait({exited}, timeout=_GLANCE)
+
+    async def _read(self, child: Process) -> None:
+        if child.stdout is None:
+            return
+        while chunk := await child.stdout.read(4096):
+            self._output.extend(line for line in chunk.decode(errors="replace").splitlines() if line.strip())
+
+    async def _poked(self, timeout: float, exited: asyncio.Task[int] | None = None) -> bool:  # noqa: ASYNC109 - a pause, not a limit
+        poke = asyncio.create_task(self._poke.wait())
+        try:
+            await asyncio.wait(
+                {poke, exited} if exited else {poke}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            poke.cancel()
+        return self._poke.is_set()
+
+    def _obstacle(self) -> Condition | None:
+        if _index(self.interface) is None:
+            return Condition(Level.FAIL, f"interface {self.interface} is gone")
+        if shutil.which(self._command) is None:
+            return Condition(Level.FAIL, f"ndppd is not installed (looked for {self._command})", _INSTALL)
+        if shutil.which("setpriv") is None:
+            return Condition(
+                Level.FAIL, "setpriv is not installed; ndppd is started through it", "apt-get install -y util-linux"
+            )
+        if not capability.may_open_packet_sockets():
+            return Condition(Level.FAIL, "ndppd cannot run: CAP_NET_RAW is missing", capability.FIX)
+        return None
+
+    def _epitaph(self, code: int) -> str:
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
+        said = next((line for line in reversed(self._output) if "(error)" in line), None)
+        return f"ndppd {how}" + (f" ({said.removeprefix('(error) ')})" if said else "")
+
+    def _settle(self, trouble: Condition | None) -> None:
+        self._trouble = trouble
+        self._settled.set()
+        self._show()
+
+    def _show(self) -> None:
+        condition = self.condition()
+        shown = (condition.level, self.pid, self.restarts)
+        if shown != self._shown:
+            self._shown = shown
+            self._changed()
+
+
+def _index(interface: str) -> int | None:
+    try:
+        return socket.if_nametoindex(interface)
+    except OSError:
+        return None
+
+
+async def _end(child: Process, exited: asyncio.Task[int]) -> None:
+    """End `child` and wait for it, also while this task is being cancelled."""
+    for number, patience in ((signal.SIGTERM, _STOP), (signal.SIGKILL, None)):
+        if exited.done() or (number == signal.SIGTERM and process.stopped(child.pid)):
+            continue
+        with suppress(ProcessLookupError):
+            child.send_signal(number)
+        await asyncio.wait({exited}, timeout=patience)

@@ -1,0 +1,24 @@
+"""ndppd's configuration file (ndppd.conf(5)): ours alone, in our state directory, never /etc."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ipv6console.linux.prefixes import prefix_text
+
+Rule = tuple[int, int]
+"""Network and length of a prefix ndppd answers for."""
+
+
+def render(interface: str, rules: tuple[Rule, ...]) -> str:
+    """Return the file that makes ndppd answer on `interface` for every address of `rules`, as a host."""
+    blocks = "".join(f"   rule {prefix_text(*rule)} {{\n      static\n   }}\n" for rule in rules)
+    return f"route-ttl 30000\nproxy {interface} {{\n   router no\n   timeout 500\n   ttl 30000\n{blocks}}}\n"
+
+
+def write(path: Path, interface: str, rules: tuple[Rule, ...]) -> None:
+    """Replace the file at `path`; raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(render(interface, rules))
+    fresh.replace(path)

@@ -1,0 +1,220 @@
+"""Makes this host answer for prefixes: local route, sysctl and NDP strategy together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipv6console.config import NetworkSettings
+from ipv6console.engine.protocol import HostPrefix, Reachability
+from ipv6console.linux import capability, sysctl
+from ipv6console.linux.dump import Dump, Link
+from ipv6console.linux.ndp.ndppd import NdppdStrategy
+from ipv6console.linux.ndp.routed import RoutedStrategy
+from ipv6console.linux.ndp.strategy import AUTO, NDPPD, ROUTED, Strategy, choose
+from ipv6console.linux.netlink import Netlink
+from ipv6console.linux.prefixes import prefix_text
+from ipv6console.linux.record import RecordFile
+from ipv6console.linux.routes import LocalRoutes, bystanders, ours, route_command, state
+from ipv6console.linux.sysctl import NONLOCAL_BIND, NonlocalBind
+from ipv6console.wire.status import Finding, Level, Stamp
+
+Key = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    prefix: HostPrefix
+    strategy: str
+    why: str
+
+
+class HostReach:
+    """Sets up and keeps up routes and NDP (a Reach); raises ValueError when network.ndp names no strategy."""
+
+    def __init__(self, settings: NetworkSettings, state_dir: Path, netlink: Netlink) -> None:
+        if settings.ndp not in (AUTO, ROUTED, NDPPD):
+            raise ValueError(f"network.ndp: {settings.ndp!r} is not known here; choose {AUTO}, {ROUTED} or {NDPPD}")
+        self._settings = settings
+        self._netlink = netlink
+        self._routes = LocalRoutes(netlink)
+        self._record = RecordFile(state_dir)
+        self._bind = NonlocalBind(self._record)
+        self._strategies: dict[str, Strategy] = {
+            ROUTED: RoutedStrategy(),
+            NDPPD: NdppdStrategy(settings.ndppd, state_dir, self._ring),
+        }
+        self._announced: dict[Key, _Announced] = {}
+        self._listeners: set[asyncio.Event] = set()
+        self._turn = asyncio.Lock()
+
+    async def announce(self, prefix: HostPrefix) -> None:
+        """Set up route, sysctl and NDP for `prefix`; repeating it changes nothing.
+
+        Raises OSError when the route cannot be set up; `inspect` tries again then. What NDP or the sysctl lack does not
+        raise: addresses of a working route are worth having, and `inspect` says what is missing.
+        """
+        async with self._turn:
+            strategy, why = choose(self._settings.ndp, prefix)
+            key = (prefix.network, prefix.length)
+            before = self._announced.get(key)
+            if before is not None and (before.strategy, before.prefix.interface) != (strategy, prefix.interface):
+                await self._strategies[before.strategy].drop(before.prefix)
+            self._announced[key] = _Announced(prefix, strategy, why)
+            self._enable_bind()
+            try:
+                await self._put(prefix, await self._netlink.dump())
+            finally:
+                await self._strategies[strategy].serve(prefix)
+
+    async def withdraw(self, network: int, length: int) -> None:
+        """Remove what `announce` set up for that prefix; raises OSError."""
+        async with self._turn:
+            await self._withdraw((network, length))
+
+    async def withdraw_all(self) -> None:
+        """Remove everything that was set up, last to first, and set the sysctl back; raises OSError after trying all."""
+        async with self._turn:
+            failures: list[OSError] = []
+            for key in reversed(list(self._announced)):
+                try:
+                    await self._withdraw(key)
+                except OSError as error:
+                    failures.append(error)
+            for strategy in self._strategies.values():
+                await strategy.stop()
+            try:
+                await self._sweep()
+                self._bind.restore()
+            except OSError as error:
+                failures.append(error)
+            if failures:
+                raise failures[0]
+
+    async def inspect(self) -> tuple[Reachability, ...]:
+        """Look at the kernel and the daemons now, mend what is broken, and say how each announced prefix stands."""
+        async with self._turn:
+            general = (*capability.findings(), *self._mend_bind())
+            if self._announced:
+                general = (*general, *await self._sweep())
+            dump = await self._netlink.dump()
+            return tuple([await self._reachability(item, dump, general) for item in self._announced.values()])
+
+    async def changes(self) -> AsyncIterator[None]:
+        """Yield whenever something happened that `inspect` would tell: a daemon died, came back or fell ill."""
+        bell = asyncio.Event()
+        self._listeners.add(bell)
+        try:
+            while True:
+                await bell.wait()
+                bell.clear()
+                yield
+        finally:
+            self._listeners.discard(bell)
+
+    def privileged(self) -> bool:
+        """Return whether this process may change routes of this network namespace (CAP_NET_ADMIN)."""
+        return capability.may_change_routes()
+
+    def _ring(self) -> None:
+        for bell in self._listeners:
+            bell.set()
+
+    async def _put(self, prefix: HostPrefix, dump: Dump) -> bool:
+        """Set up exceptions, then the route; returns whether the route was missing."""
+        text = prefix_text(prefix.network, prefix.length)
+        if not state(dump.routes, prefix.network, prefix.length).present:
+            # On disk first: a route nobody remembers would outlive a crash.
+            self._record.remember_prefix(text)
+        await self._routes.spare(prefix, dump)
+        return await self._routes.put(prefix.network, prefix.length, _loopback(dump).index)
+
+    async def _withdraw(self, key: Key) -> None:
+        item = self._announced.pop(key, None)
+        if item is None:
+            return
+        await self._strategies[item.strategy].drop(item.prefix)
+        await self._routes.remove(*key)
+        self._record.forget_prefix(prefix_text(*key))
+
+    async def _sweep(self) -> tuple[Finding, ...]:
+        """Remove routes that a crashed engine on this state directory left for prefixes nobody announces now."""
+        wanted = {prefix_text(*key): key for key in self._announced}
+        left = [text for text in self._record.read().prefixes if text not in wanted]
+        if not left:
+            return ()
+        found = []
+        for route in ours(await self._routes.dump()):
+            text = prefix_text(route.network, route.length)
+            if text in left:
+                await self._routes.remove(route.network, route.length)
+                found.append(Finding(text, Level.OK, f"removed the local route of {text}, left by an earlier engine"))
+        for text in left:
+            self._record.forget_prefix(text)
+        return tuple(found)
+
+    def _enable_bind(self) -> None:
+        if not self._settings.nonlocal_bind:
+            return
+        try:
+            self._bind.enable()
+        except OSError:
+            # `inspect` says so with its fix; our own sockets bind without it.
+            return
+
+    def _mend_bind(self) -> tuple[Finding, ...]:
+        if not self._settings.nonlocal_bind or not self._announced or self._bind.on():
+            return ()
+        try:
+            self._bind.enable()
+        except OSError as error:
+            text = f"programs other than ours cannot bind pool addresses: {error.strerror}"
+            return (Finding(NONLOCAL_BIND, Level.WARN, text, sysctl.command(NONLOCAL_BIND, "1")),)
+        return (Finding(NONLOCAL_BIND, Level.WARN, f"{NONLOCAL_BIND} had been switched off; switched on again"),)
+
+    async def _reachability(self, item: _Announced, dump: Dump, general: tuple[Finding, ...]) -> Reachability:
+        prefix = item.prefix
+        level, text, findings = await self._route(prefix, dump)
+        return Reachability(
+            network=prefix.network,
+            length=prefix.length,
+            stamp=Stamp(time.time(), "netlink"),
+            route=level,
+            text=text,
+            ndp=self._strategies[item.strategy].row(prefix, item.why),
+            findings=(*general, *findings),
+        )
+
+    async def _route(self, prefix: HostPrefix, dump: Dump) -> tuple[Level, str, tuple[Finding, ...]]:
+        subject = prefix_text(prefix.network, prefix.length)
+        command = route_command(prefix.network, prefix.length)
+        try:
+            missing = await self._put(prefix, dump)
+            table = await self._routes.dump()
+        except OSError as error:
+            return Level.FAIL, str(error), (Finding(subject, Level.FAIL, str(error), command),)
+        standing = state(table, prefix.network, prefix.length)
+        if not standing.present:
+            gone = f"the local route of {subject} does not stay"
+            return Level.FAIL, gone, (Finding(subject, Level.FAIL, gone, command),)
+        text = f"local route by {standing.owner}"
+        spared = sum(route.network in bystanders(prefix, dump) for route in table if route.length == 128)
+        if spared:
+            text += f", {spared} neighbour{'s' if spared > 1 else ''} excepted"
+        if missing:
+            return (
+                Level.OK,
+                text,
+                (Finding(subject, Level.WARN, f"the local route of {subject} was gone; added it again"),),
+            )
+        return Level.OK, text, ()
+
+
+def _loopback(dump: Dump) -> Link:
+    for link in dump.links:
+        if link.loopback:
+            return link
+    raise OSError("there is no loopback interface, so no address can be local; is this network namespace set up?")

@@ -1,0 +1,202 @@
+"""Network namespaces for tests, entered in the test's own process.
+
+`host` moves the test's thread (pytest's main thread) into a fresh network namespace with unshare(2) and back with
+setns(2) when the test is over. Everything the test starts from then on is inside: the event loop, the netlink thread,
+executor threads, ndppd, `ip`. /proc/sys/net and /proc/thread-self/net follow. A `Peer` is a second namespace, held by a
+child that ends when its stdin does, so a killed pytest leaves nothing: no namespace has a name or a file.
+
+`upstream` is the usual pair: the host's `up0` wired to the peer's `dn0`, the peer as router with fe80::1 and a site at
+SITE that answers every connection with the caller's address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from inspect import isawaitable
+from pathlib import Path
+
+import pytest
+
+from ipv6console.freebind import bound_socket
+from ipv6console.linux.netlink import Netlink
+
+PREFIX = "2001:db8:4f8:10::/64"
+ADDRESS = "2001:db8:4f8:10::2"
+GATEWAY = "2001:db8:4f8:10::1"
+SITE = "2001:db8:ffff::1"
+PORT = 9999
+
+_CLONE_NEWNET = 0x40000000
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+_SERVER = f"""
+import socket
+listener = socket.create_server(("::", {PORT}), family=socket.AF_INET6)
+print("ready", flush=True)
+while True:
+    client, address = listener.accept()
+    client.sendall(address[0].encode())
+    client.close()
+"""
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def _check(result: int) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{os.strerror(code)}: these tests need root or `unshare -Urn`")
+
+
+def shell(command: str) -> str:
+    """Run `command` in the present namespace; its output, and its failure as an exception that shows it."""
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+class Peer:
+    """Another network namespace."""
+
+    def __init__(self) -> None:
+        self._holder = subprocess.Popen(["unshare", "-n", "cat"], stdin=subprocess.PIPE)
+        self._children: list[subprocess.Popen[str]] = []
+        here = Path("/proc/thread-self/ns/net").readlink()
+        deadline = time.monotonic() + 5
+        while self._namespace() in (None, here):
+            assert time.monotonic() < deadline, "the peer's namespace did not come up"
+        self.pid = self._holder.pid
+        self.shell("ip link set lo up")
+
+    def shell(self, command: str) -> str:
+        """Run `command` in the peer."""
+        return shell(f"nsenter --net=/proc/{self.pid}/ns/net sh -c {_quoted(command)}")
+
+    def serve(self) -> None:
+        """Answer every TCP connection to PORT with the caller's address."""
+        arguments = ["nsenter", f"--net=/proc/{self.pid}/ns/net", sys.executable, "-S", "-c", _SERVER]
+        server = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+        self._children.append(server)
+        assert server.stdout is not None
+        assert server.stdout.readline() == "ready\n"
+
+    def close(self) -> None:
+        """End everything in the peer."""
+        for child in (*self._children, self._holder):
+            child.kill()
+            child.wait()
+            for stream in (child.stdin, child.stdout):
+                if stream is not None:
+                    stream.close()
+
+    def _namespace(self) -> Path | None:
+        try:
+            return Path(f"/proc/{self._holder.pid}/ns/net").readlink()
+        except FileNotFoundError:
+            return None
+
+
+def _quoted(command: str) -> str:
+    return "'" + command.replace("'", "'\\''") + "'"
+
+
+class Host:
+    """The namespace the test runs in."""
+
+    def __init__(self) -> None:
+        self._peers: list[Peer] = []
+
+    def shell(self, command: str) -> str:
+        """Run `command` here."""
+        return shell(command)
+
+    def peer(self, *, inside: str = "up0", outside: str = "dn0") -> Peer:
+        """Return a new peer, wired to this host by a veth pair that is up at both ends."""
+        peer = Peer()
+        self._peers.append(peer)
+        shell(f"ip link add {inside} type veth peer name {outside} netns {peer.pid}")
+        shell(f"ip link set {inside} up")
+        peer.shell(f"ip link set {outside} up")
+        return peer
+
+    def close(self) -> None:
+        """End all peers."""
+        for peer in self._peers:
+            peer.close()
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _check(_LIBC.unshare(_CLONE_NEWNET))
+        here = Host()
+        try:
+            shell("ip link set lo up")
+            yield here
+        finally:
+            here.close()
+            _check(_LIBC.setns(before, _CLONE_NEWNET))
+    finally:
+        os.close(before)
+
+
+@pytest.fixture
+def upstream(host: Host) -> Peer:
+    """A router with the on-link /64 and the site; the host has ADDRESS and a default route through up0."""
+    peer = host.peer()
+    peer.shell(f"ip addr add fe80::1/64 dev dn0 nodad && ip addr add {GATEWAY}/64 dev dn0 nodad")
+    peer.shell(f"ip addr add {SITE}/128 dev lo")
+    peer.serve()
+    host.shell(f"ip addr add {ADDRESS}/64 dev up0 nodad && ip -6 route add default via fe80::1 dev up0")
+    return peer
+
+
+@pytest.fixture
+async def netlink() -> AsyncIterator[Netlink]:
+    link = Netlink()
+    yield link
+    await link.close()
+
+
+async def until(condition: Callable[[], object | Awaitable[object]], within: float = 5.0) -> float:
+    """Wait until `condition` holds of the kernel or of another process; returns the seconds it took."""
+    began = time.monotonic()
+    while True:
+        value = condition()
+        if isawaitable(value):
+            value = await value
+        if value:
+            return time.monotonic() - began
+        assert time.monotonic() - began < within, "the condition did not come true in time"
+        await asyncio.sleep(0.01)
+
+
+async def seen_from(source: str, site: str = SITE) -> str:
+    """Return what the site sees when it is called from `source`; raises OSError when it cannot be reached in 3 s."""
+    with bound_socket(source) as sock:
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(3):
+            await loop.sock_connect(sock, (site, PORT))
+            return (await loop.sock_recv(sock, 100)).decode()
+
+
+def reachable_plainly(source: str) -> bool:
+    """Return whether a program that knows nothing of freebind can bind `source`."""
+    with socket.socket(socket.AF_INET6) as sock:
+        try:
+            sock.bind((source, 0))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ipv6console.config import NetworkSettings
+from ipv6console.engine.protocol import HostPrefix, Reachability
+from ipv6console.linux import sysctl
+from ipv6console.linux.netlink import Netlink
+from ipv6console.linux.reach import HostReach
+from ipv6console.linux.routes import PROTOCOL
+from ipv6console.linux.watch import KernelWatch
+from ipv6console.pool.address import parse_address
+from ipv6console.wire.status import Level
+from tests.linux.conftest import GATEWAY, PREFIX, Host, Peer, reachable_plainly, seen_from, until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.privileged]
+
+FRESH = [f"2001:db8:4f8:10:dead:beef:0:{number:x}" for number in range(1, 9)]
+ROUTED = HostPrefix(
+    network=parse_address("2001:db8:5::"), length=56, interface="up0", source="static", on_link=False, address=None
+)
+
+
+@pytest.fixture
+async def reach(host: Host, netlink: Netlink, tmp_path: Path) -> AsyncIterator[HostReach]:
+    here = HostReach(NetworkSettings(), tmp_path / "state", netlink)
+    yield here
+    await here.withdraw_all()
+
+
+@pytest.fixture
+async def on_link(upstream: Peer, netlink: Netlink) -> HostPrefix:
+    (prefix,) = (await KernelWatch(NetworkSettings(), netlink).view()).prefixes
+    return prefix
+
+
+async def only(reach: HostReach) -> Reachability:
+    (row,) = await reach.inspect()
+    return row
+
+
+def local_routes(host: Host) -> list[str]:
+    return host.shell("ip -6 route show table local").splitlines()
+
+
+async def test_the_site_sees_bound_addresses_of_a_routed_prefix(
+    host: Host, upstream: Peer, netlink: Netlink, reach: HostReach
+) -> None:
+    upstream.shell("ip -6 route add 2001:db8:5::/56 via fe80::2 dev dn0")
+    host.shell("ip addr add fe80::2/64 dev up0 nodad")
+
+    await reach.announce(ROUTED)
+
+    assert await seen_from("2001:db8:5:7::abcd") == "2001:db8:5:7::abcd"
+    row = await only(reach)
+    assert (row.route, row.ndp.level, row.ndp.strategy, row.findings) == (Level.OK, Level.OK, "routed", ())
+
+
+async def test_the_site_sees_bound_addresses_of_an_on_link_prefix_through_ndppd(
+    on_link: HostPrefix, reach: HostReach
+) -> None:
+    await reach.announce(on_link)
+
+    assert [await seen_from(source) for source in FRESH] == FRESH
+    row = await only(reach)
+    assert (row.route, row.ndp.level, row.ndp.strategy) == (Level.OK, Level.OK, "ndppd")
+    assert row.ndp.pid is not None
+    assert "up0" in row.ndp.why
+
+
+async def test_programs_without_freebind_can_bind_too(on_link: HostPrefix, reach: HostReach) -> None:
+    assert not reachable_plainly(FRESH[0])
+
+    await reach.announce(on_link)
+
+    assert reachable_plainly(FRESH[0])
+
+
+async def test_announcing_again_changes_nothing(host: Host, on_link: HostPrefix, reach: HostReach) -> None:
+    await reach.announce(on_link)
+    routes, pid = local_routes(host), (await only(reach)).ndp.pid
+
+    await reach.announce(on_link)
+
+    assert local_routes(host) == routes
+    assert (await only(reach)).ndp.pid == pid
+
+
+async def test_withdrawing_leaves_the_host_as_it_was(
+    host: Host, on_link: HostPrefix, reach: HostReach, tmp_path: Path
+) -> None:
+    before = local_routes(host)
+
+    await reach.announce(on_link)
+    pid = (await only(reach)).ndp.pid
+    await reach.withdraw_all()
+
+    assert local_routes(host) == before
+    assert sysctl.read(sysctl.NONLOCAL_BIND) == "0"
+    assert not Path(f"/proc/{pid}").exists()
+    assert list((tmp_path / "state").iterdir()) == []
+
+
+async def test_a_local_route_of_somebody_else_is_used_and_left_alone(
+    host: Host, on_link: HostPrefix, reach: HostReach
+) -> None:
+    host.shell(f"ip -6 route add local {PREFIX} dev lo proto static")
+    before = [line for line in local_routes(host) if PREFIX in line]
+
+    await reach.announce(on_link)
+    assert (await only(reach)).text.startswith("local route by proto static")
+    await reach.withdraw_all()
+
+    assert [line for line in local_routes(host) if PREFIX in line] == before
+
+
+async def test_a_bind_setting_that_was_on_stays_on(host: Host, on_link: HostPrefix, reach: HostReach) -> None:
+    host.shell("sysctl -qw net.ipv6.ip_nonlocal_bind=1")
+
+    await reach.announce(on_link)
+    await reach.withdraw_all()
+
+    assert sysctl.read(sysctl.NONLOCAL_BIND) == "1"
+
+
+async def test_a_deleted_route_is_put_back_and_said(host: Host, on_link: HostPrefix, reach: HostReach) -> None:
+    await reach.announce(on_link)
+    host.shell(f"ip -6 route del local {PREFIX} dev lo")
+
+    row = await only(reach)
+
+    assert row.route is Level.OK
+    assert any("was gone" in finding.text for finding in row.findings)
+    assert any(PREFIX in line for line in local_routes(host))
+    assert (await only(reach)).findings == ()
+
+
+async def test_a_switched_off_sysctl_is_put_back_and_said(host: Host, on_link: HostPrefix, reach: HostReach) -> None:
+    await reach.announce(on_link)
+    host.shell("sysctl -qw net.ipv6.ip_nonlocal_bind=0")
+
+    assert any("switched off" in finding.text for finding in (await only(reach)).findings)
+    assert sysctl.read(sysctl.NONLOCAL_BIND) == "1"
+
+
+async def test_a_gateway_inside_the_prefix_stays_reachable(host: Host, on_link: HostPrefix, reach: HostReach) -> None:
+    host.shell(f"ip -6 route replace default via {GATEWAY} dev up0")
+
+    await reach.announce(on_link)
+
+    assert await seen_from(FRESH[0], GATEWAY) == FRESH[0]
+    assert "1 neighbour excepted" in (await only(reach)).text
+    await reach.withdraw_all()
+    assert not any(str(PROTOCOL) in line for line in local_routes(host))
+
+
+async def test_a_killed_ndppd_is_told_within_a_second_and_a_new_one_answers(
+    on_link: HostPrefix, reach: HostReach
+) -> None:
+    await reach.announce(on_link)
+    first = (await only(reach)).ndp
+    changes = reach.changes()
+    heard = asyncio.ensure_future(anext(changes))
+    await asyncio.sleep(0)
+    assert first.pid is not None
+
+    os.kill(first.pid, signal.SIGKILL)
+    async with asyncio.timeout(1):
+        await heard
+    told = (await only(reach)).ndp
+    assert told.level in (Level.FAIL, Level.WARN)
+    assert "signal 9" in told.text
+
+    async def back() -> bool:
+        row = (await only(reach)).ndp
+        return row.pid not in (None, first.pid) and row.level is Level.WARN
+
+    await until(back)
+    assert await seen_from(FRESH[1]) == FRESH[1]
+    assert (await only(reach)).ndp.restarts == 1
+
+
+async def test_a_stopped_ndppd_is_replaced(on_link: HostPrefix, reach: HostReach) -> None:
+    await reach.announce(on_link)
+    first = (await only(reach)).ndp
+    assert first.pid is not None
+
+    os.kill(first.pid, signal.SIGSTOP)
+    assert "stopped" in (await only(reach)).ndp.text
+
+    async def replaced() -> bool:
+        row = (await only(reach)).ndp
+        return row.pid not in (None, first.pid) and row.level is Level.WARN
+
+    await until(replaced)
+    assert await seen_from(FRESH[2]) == FRESH[2]
+
+
+async def test_a_spinning_ndppd_fails_and_is_replaced(host: Host, on_link: HostPrefix, reach: HostReach) -> None:
+    """An interface that goes down and comes back leaves ndppd answering, on a whole core."""
+    await reach.announce(on_link)
+    first = (await only(reach)).ndp.pid
+    host.shell("ip link set up0 down && ip link set up0 up")
+
+    async def spins() -> bool:
+        row = (await only(reach)).ndp
+        return row.level is Level.FAIL and "spins" in row.text and (row.cpu or 0) > 0.5
+
+    await until(spins)
+
+    async def replaced() -> bool:
+        row = (await only(reach)).ndp
+        return row.pid not in (None, first) and row.level is Level.WARN
+
+    await until(replaced)
+
+
+async def test_a_vanished_interface_ends_ndppd_and_its_return_starts_it(
+    host: Host, upstream: Peer, on_link: HostPrefix, reach: HostReach
+) -> None:
+    await reach.announce(on_link)
+    first = (await only(reach)).ndp.pid
+    host.shell("ip link del up0")
+
+    row = (await only(reach)).ndp
+    assert row.level is Level.FAIL
+    assert "up0 is gone" in row.text
+    await until(lambda: not Path(f"/proc/{first}").exists())
+
+    host.shell(f"ip link add up0 type veth peer name dn0 netns {upstream.pid} && ip link set up0 up")
+
+    async def back() -> bool:
+        return (await only(reach)).ndp.level is Level.WARN
+
+    await until(back)
+
+
+async def test_a_missing_ndppd_says_how_to_install_it_and_the_route_stays(
+    on_link: HostPrefix, netlink: Netlink, tmp_path: Path
+) -> None:
+    reach = HostReach(NetworkSettings(ndppd="ndppd-that-is-not-there"), tmp_path / "state", netlink)
+
+    await reach.announce(on_link)
+
+    row = await only(reach)
+    assert row.route is Level.OK
+    assert (row.ndp.level, row.ndp.fix) == (Level.FAIL, "apt-get install -y ndppd")
+    await reach.withdraw_all()
+
+
+async def test_two_prefixes_of_one_interface_share_an_ndppd(
+    host: Host, upstream: Peer, on_link: HostPrefix, netlink: Netlink, reach: HostReach
+) -> None:
+    await reach.announce(on_link)
+    upstream.shell("ip addr add 2001:db8:b::1/64 dev dn0 nodad")
+    host.shell("ip addr add 2001:db8:b::2/64 dev up0 nodad")
+    view = await KernelWatch(NetworkSettings(), netlink).view()
+    (other,) = [prefix for prefix in view.prefixes if prefix.network != on_link.network]
+
+    await reach.announce(other)
+
+    rows = await reach.inspect()
+    assert len({row.ndp.pid for row in rows}) == 1
+    assert await seen_from("2001:db8:b::cafe") == "2001:db8:b::cafe"
+    assert await seen_from(FRESH[0]) == FRESH[0]
+
+    await reach.withdraw(on_link.network, on_link.length)
+    assert await seen_from("2001:db8:b::cafd") == "2001:db8:b::cafd"
+    assert len(await reach.inspect()) == 1
+
+
+async def test_a_renumbered_prefix_left_by_a_crash_loses_its_route(
+    host: Host, on_link: HostPrefix, netlink: Netlink, reach: HostReach, tmp_path: Path
+) -> None:
+    crashed = HostReach(NetworkSettings(ndp="routed"), tmp_path / "state", netlink)
+    await crashed.announce(ROUTED)
+
+    await reach.announce(on_link)
+    await reach.inspect()
+
+    assert not any("2001:db8:5::/56" in line for line in local_routes(host))
+    assert any(PREFIX in line for line in local_routes(host))
+
+
+async def test_the_rule_of_the_strategy_is_said_and_unknown_ones_are_refused(netlink: Netlink, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"network\.ndp: 'magic'"):
+        HostReach(NetworkSettings(ndp="magic"), tmp_path, netlink)

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from ipv6console.config import NetworkSettings
+from ipv6console.engine.protocol import HostView
+from ipv6console.linux.dump import NoticeKind
+from ipv6console.linux.netlink import Netlink
+from ipv6console.linux.prefixes import prefix_text
+from ipv6console.linux.watch import KernelWatch
+from ipv6console.pool.address import parse_address
+from tests.linux.conftest import ADDRESS, PREFIX, Host, Peer
+
+pytestmark = [pytest.mark.anyio, pytest.mark.privileged]
+
+
+def shown(view: HostView) -> list[tuple[str, bool]]:
+    return [(prefix_text(prefix.network, prefix.length), prefix.deprecated) for prefix in view.prefixes]
+
+
+async def later(views: AsyncIterator[HostView], wanted: list[tuple[str, bool]]) -> HostView:
+    async with asyncio.timeout(5):
+        async for view in views:
+            if shown(view) == wanted:
+                return view
+    raise AssertionError("the views ended")
+
+
+async def test_the_present_prefix_comes_first_with_addresses_and_interface(upstream: Peer, netlink: Netlink) -> None:
+    view = await KernelWatch(NetworkSettings(), netlink).view()
+
+    (prefix,) = view.prefixes
+    assert shown(view) == [(PREFIX, False)]
+    assert (prefix.interface, prefix.on_link, prefix.source) == ("up0", True, "interface")
+    assert parse_address(ADDRESS) in view.addresses
+    assert view.stamp.source == "netlink"
+
+
+async def test_an_address_that_comes_deprecates_and_goes_is_told_each_time(
+    host: Host, upstream: Peer, netlink: Netlink
+) -> None:
+    views = KernelWatch(NetworkSettings(), netlink).views()
+    await later(views, [(PREFIX, False)])
+
+    host.shell("ip addr add 2001:db8:b::2/64 dev up0 nodad valid_lft 600 preferred_lft 500")
+    view = await later(views, [(PREFIX, False), ("2001:db8:b::/64", False)])
+    assert view.prefixes[1].preferred_until == pytest.approx(time.time() + 500, abs=5)
+
+    host.shell("ip addr change 2001:db8:b::2/64 dev up0 valid_lft 600 preferred_lft 0")
+    await later(views, [(PREFIX, False), ("2001:db8:b::/64", True)])
+
+    host.shell("ip addr del 2001:db8:b::2/64 dev up0")
+    await later(views, [(PREFIX, False)])
+
+
+async def test_a_tentative_address_counts_from_the_event_that_clears_it(
+    host: Host, upstream: Peer, netlink: Netlink
+) -> None:
+    views = KernelWatch(NetworkSettings(), netlink).views()
+    await later(views, [(PREFIX, False)])
+
+    host.shell("ip addr add 2001:db8:b::2/64 dev up0")
+    async with asyncio.timeout(5):
+        tentative = await anext(views)
+    assert shown(tentative) == [(PREFIX, False)]
+    assert any("tentative" in finding.text for finding in tentative.findings)
+
+    await later(views, [(PREFIX, False), ("2001:db8:b::/64", False)])
+
+
+async def test_the_poll_yields_a_view_without_any_event(host: Host, netlink: Netlink) -> None:
+    views = KernelWatch(NetworkSettings(poll=0.05), netlink).views()
+
+    async with asyncio.timeout(5):
+        first, second = await anext(views), await anext(views)
+    assert second.stamp.at > first.stamp.at
+
+
+async def test_an_overrun_of_the_event_socket_is_survived(host: Host, upstream: Peer) -> None:
+    netlink = Netlink(receive_buffer=2_304)
+    views = KernelWatch(NetworkSettings(), netlink).views()
+    await later(views, [(PREFIX, False)])
+    batch = "\n".join(
+        f"addr {act} 2001:db8:c::{n:x}/128 dev up0 nodad" for act in ("add", "del") for n in range(1, 300)
+    )
+
+    async with netlink.notices() as notices:
+        kinds: set[NoticeKind] = set()
+        while NoticeKind.OVERRUN not in kinds:
+            host.shell(f"ip -6 -batch - <<'END'\n{batch}\nEND")
+            async with asyncio.timeout(5):
+                kinds |= {notice.kind for notice in await notices.next()}
+
+    host.shell("ip addr add 2001:db8:b::2/64 dev up0 nodad")
+    await later(views, [(PREFIX, False), ("2001:db8:b::/64", False)])
+    await netlink.close()
+
+
+async def test_errors_of_the_kernel_are_sentences_with_the_next_step(host: Host, netlink: Netlink) -> None:
+    with pytest.raises(OSError, match="looking up the route to 2001:db8::1 failed") as caught:
+        await netlink.resolve(parse_address("2001:db8::1"))
+
+    assert "ip -6 route" in str(caught.value)
