@@ -57,6 +57,8 @@ class Core:
     async def open(self) -> None:
         """Read everything committed."""
         await self.journal.open()
+        for finding in self.store.findings:
+            self.journal.fail("store.found", f"{finding.text}; {finding.fix}" if finding.fix else finding.text)
         self._restore(await self._load())
 
     async def close(self) -> None:

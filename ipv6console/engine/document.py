@@ -87,7 +87,7 @@ class Document:
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what concerns the engine itself."""
-        findings = list(self._keeper.findings())
+        findings = [*self._core.store.findings, *self._keeper.findings()]
         if not self._privileged:
             findings.append(
                 Finding(
@@ -113,7 +113,7 @@ class Document:
             ndp=self._ndp(),
             pool=self._pool(stamp),
             mirrors=tuple(self._mirror(mirror, stamp) for mirror in core.pool.mirrors.values()),
-            store=core.store.status(),
+            store=replace(core.store.status(), stamp=Stamp(stamp.at, "store")),
         )
 
     def _engine(self, stamp: Stamp) -> EngineState:

@@ -27,7 +27,7 @@ from ipv6console.engine.spawner import Spawner
 from ipv6console.pool.prefix import Standing, format_prefix
 from ipv6console.wire.delta import Delta
 from ipv6console.wire.doctor import DoctorReport
-from ipv6console.wire.event import Event, EventPage
+from ipv6console.wire.event import EventPage
 from ipv6console.wire.health import Health
 from ipv6console.wire.lease import LeasePage
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest

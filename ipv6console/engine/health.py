@@ -48,11 +48,11 @@ def judge_mirror(mirror: Mirror) -> tuple[Level, str]:
 def health_of(state: State) -> Health:
     """Return the verdict on a state document: its findings, gravest first."""
     findings = list(state.engine.findings)
-    for prefix in state.prefixes:
-        if prefix.state in (PrefixState.ACTIVE, PrefixState.DRAINING) and prefix.route is not Level.OK:
-            findings.append(
-                Finding(subject=f"route {prefix.prefix}", level=prefix.route, text=prefix.text, fix=_DOCTOR)
-            )
+    findings.extend(
+        Finding(subject=f"route {prefix.prefix}", level=prefix.route, text=prefix.text, fix=_DOCTOR)
+        for prefix in state.prefixes
+        if prefix.state in (PrefixState.ACTIVE, PrefixState.DRAINING) and prefix.route is not Level.OK
+    )
     findings.extend(
         Finding(subject=f"ndp {row.prefix}", level=row.level, text=row.text, fix=row.fix)
         for row in state.ndp

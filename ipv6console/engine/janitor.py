@@ -8,6 +8,7 @@ from collections import Counter
 from ipv6console.engine.checker import Checker, Outcome
 from ipv6console.engine.core import Core
 from ipv6console.engine.errors import Refusal
+from ipv6console.engine.protocol import StoreError
 from ipv6console.pool.address import format_address
 from ipv6console.pool.lease import Lease
 
@@ -111,4 +112,7 @@ class Janitor:
         now = self._core.clock.now()
         if now >= self._forget_at:
             self._forget_at = now + _FORGET_EVERY
-            await self._core.store.forget_events(now - self._core.settings.engine.event_days * _DAY)
+            try:
+                await self._core.store.forget_events(now - self._core.settings.engine.event_days * _DAY)
+            except StoreError as error:
+                self._core.journal.fail("store.failed", f"old events could not be deleted: {error}; {error.fix}")

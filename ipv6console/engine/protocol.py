@@ -32,6 +32,11 @@ class StoreError(Exception):
 class Store(Protocol):
     """Durable state: what `commit` returned from is there after a crash."""
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What an operator should know about how the store was found when it was opened."""
+        ...
+
     async def load(self) -> Snapshot:
         """Return everything committed; after a failed commit this is also how the memory is set right again."""
         ...

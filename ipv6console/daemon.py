@@ -1,0 +1,112 @@
+"""The composition root: joins engine, host, store and API into the engine process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import uvloop
+
+from ipv6console.api.server import run
+from ipv6console.config import Settings
+from ipv6console.engine.engine import Engine
+from ipv6console.linux.doctor import HostDoctor
+from ipv6console.linux.netlink import Netlink
+from ipv6console.linux.reach import HostReach
+from ipv6console.linux.watch import KernelWatch
+from ipv6console.listen import listeners
+from ipv6console.paths import state_dir
+from ipv6console.store.database import SqliteStore
+
+DETACH = b"detach"
+DATABASE = "engine.db"
+log = logging.getLogger("ipv6console")
+
+
+def main(settings: Settings, sockets: Sequence[socket.socket], *, tie: int | None = None) -> None:
+    """Run the engine until SIGTERM, SIGINT or the end of the tie; raises StoreError or OSError when it cannot start.
+
+    `tie` is the reading end of a pipe from the console that started this process: its end stops the engine, unless
+    DETACH came first.
+    """
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.DEBUG if settings.engine.verbose else logging.INFO,
+        format="%(levelname)s %(message)s",
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, sockets, tie=tie))
+
+
+async def serve(settings: Settings, sockets: Sequence[socket.socket], *, tie: int | None = None) -> None:
+    """Run the engine on the running loop until it is told to stop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if tie is not None:
+        _Tie(tie, stop).watch(loop)
+    folder = state_dir(settings.engine.state_dir)
+    async with AsyncExitStack() as stack:
+        engine = await _compose(settings, folder, stack)
+        engine.listening(listeners(sockets))
+        await run(engine, sockets, settings, stop=stop)
+
+
+async def _compose(settings: Settings, folder: Path, stack: AsyncExitStack) -> Engine:
+    store = await SqliteStore.open(folder / DATABASE)
+    stack.push_async_callback(store.close)
+    netlink = Netlink()
+    stack.push_async_callback(netlink.close)
+    watch = KernelWatch(settings.network, netlink)
+    reach = HostReach(settings.network, folder, netlink)
+
+    async def prove(source: int) -> tuple[bool, str]:
+        return await engine.prove(source)
+
+    doctor = HostDoctor(settings.network, folder, netlink, reach, prove)
+    engine = Engine(
+        settings,
+        store=store,
+        watch=watch,
+        reach=reach,
+        doctor=doctor,
+        state_dir=str(folder),
+        lab=os.environ.get("IPV6CONSOLE_LAB"),
+    )
+    stack.push_async_callback(engine.stop)
+    await engine.start()
+    return engine
+
+
+class _Tie:
+    """The pipe to the console that started this engine."""
+
+    def __init__(self, descriptor: int, stop: asyncio.Event) -> None:
+        self._descriptor = descriptor
+        self._stop = stop
+        self._said = b""
+
+    def watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        os.set_blocking(self._descriptor, False)
+        loop.add_reader(self._descriptor, self._readable, loop)
+
+    def _readable(self, loop: asyncio.AbstractEventLoop) -> None:
+        data = os.read(self._descriptor, 64)
+        self._said += data
+        if self._said == DETACH:
+            log.info("the console left; the engine stays")
+        elif data:
+            return
+        else:
+            log.info("the console ended; stopping")
+            self._stop.set()
+        loop.remove_reader(self._descriptor)
+        os.close(self._descriptor)
