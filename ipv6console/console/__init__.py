@@ -1,0 +1,1 @@
+"""The terminal: a client like any other, drawn with Textual."""

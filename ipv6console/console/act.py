@@ -1,0 +1,320 @@
+"""What the actions of the registry do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from ipv6console.console import call, figure
+from ipv6console.console.detail import facts
+from ipv6console.console.model import Condition
+from ipv6console.console.screens import help as help_page
+from ipv6console.console.screens.dialog import Choice, Reader, table
+from ipv6console.console.screens.doctor import DoctorDialog
+from ipv6console.console.screens.plan import PlanDialog
+from ipv6console.console.screens.revoke import RevokeDialog
+from ipv6console.console.screens.spawn import SpawnDialog
+from ipv6console.console.source import Refused
+from ipv6console.console.tone import Tone, content, verdict
+from ipv6console.console.trouble import Trouble, troubles
+from ipv6console.console.widgets.mirrors import MirrorsPane
+from ipv6console.console.widgets.prefix import PrefixPane
+from ipv6console.wire.plan import PlanAction, PlanRequest
+from ipv6console.wire.state import MirrorRow, PrefixRow, PrefixState
+
+if TYPE_CHECKING:
+    from ipv6console.console.app import ConsoleApp
+
+
+_QUIT_QUESTION = "quit-question"
+
+
+class Acts:
+    """The acts of one console, by the ids of the registry."""
+
+    def __init__(self, app: ConsoleApp) -> None:
+        self._app = app
+        self._do: dict[str, Callable[[], None]] = {
+            "spawn": self.spawn,
+            "flush": lambda: self._work(self.flush),
+            "revoke": lambda: self._work(self.revoke),
+            "drain": lambda: self._work(self.drain),
+            "filter": self.filter,
+            "why": self.why,
+            "troubles": self.troubles,
+            "open": self.open,
+            "zoom": self.zoom,
+            "copy": self.copy,
+            "pause": self.pause,
+            "read_only": lambda: self._work(self.read_only),
+            "engine": self.engine,
+            "overview": self.back,
+            "palette": app.action_command_palette,
+            "help": self.help,
+            "back": self.back,
+            "quit": lambda: self._work(self.quit, "quit"),
+        }
+
+    def do(self, action_id: str) -> None:
+        """Do one action; raises KeyError for an unknown id."""
+        self._do[action_id]()
+
+    def _work(self, act: Callable[[], Awaitable[None]], group: str = "act") -> None:
+        self._app.run_worker(act(), group=group, exit_on_error=True)
+
+    def spawn(self) -> None:
+        """Ask how many, then spawn."""
+        app = self._app
+        app.push_screen(SpawnDialog(app.source, app.model, app.door))
+
+    async def flush(self) -> None:
+        """Choose a mirror or the pool, then plan and apply."""
+        mirror = self._mirror()
+        answers = [] if mirror is None else [("mirror", f"Mirror {mirror.name}: forget its usage")]
+        total = self._app.model.state.pool.total if self._app.model.state else 0
+        answers.append(("pool", f"Whole pool: remove all {figure.count(total)} addresses"))
+        question = content("What to flush? The exact plan comes next; nothing happens before it is confirmed.")
+        answer = await self._app.push_screen_wait(Choice("Flush", question, answers))
+        if answer == "mirror" and mirror is not None:
+            await self._plan(
+                f"Flush mirror {mirror.name}", PlanRequest(action=PlanAction.FLUSH_MIRROR, dbname=mirror.name)
+            )
+        elif answer == "pool":
+            await self._plan("Flush the whole pool", PlanRequest(action=PlanAction.FLUSH_POOL))
+
+    async def revoke(self) -> None:
+        """Ask what, then plan and apply."""
+        rows = self._app.model.prefixes
+        known = tuple(row.prefix for row in rows if row.state is not PrefixState.REVOKED)
+        pane = self._app.overview.focused_pane
+        chosen = pane.chosen(self._app.view) if isinstance(pane, PrefixPane) else None
+        request = await self._app.push_screen_wait(RevokeDialog(chosen.prefix if chosen else "", known))
+        if request is not None:
+            await self._plan("Revoke", request)
+
+    async def _plan(self, heading: str, request: PlanRequest) -> None:
+        app = self._app
+        await app.push_screen_wait(PlanDialog(heading, request, app.source, app.model, app.door))
+
+    async def drain(self) -> None:
+        """Drain what is under the cursor, or take it up again."""
+        app = self._app
+        pane = app.overview.focused_pane
+        if isinstance(pane, PrefixPane):
+            prefix = pane.chosen(app.view)
+            if prefix is not None:
+                await self._drain_prefix(prefix)
+            return
+        mirror = self._mirror()
+        if mirror is None:
+            app.say(
+                "Drain",
+                content("There is no mirror under the cursor. Go to a row of Mirrors first."),
+                severity="warning",
+            )
+            return
+        await self._drain_mirror(mirror)
+
+    async def _drain_mirror(self, mirror: MirrorRow) -> None:
+        app, draining = self._app, not mirror.draining
+        verb = "Drain" if draining else "Resume"
+        text = (
+            f"No address is handed out from {mirror.name} any more; its {figure.count(mirror.using)} leases end by themselves."
+            if draining
+            else f"Addresses are handed out from {mirror.name} again."
+        )
+        act = call.drain_mirror(app.door, mirror.name, draining=draining)
+        if (
+            await app.push_screen_wait(Choice(f"{verb} mirror {mirror.name}", content(text), [("go", verb)], call=act))
+            == "go"
+        ):
+            try:
+                row = await app.source.drain_mirror(mirror.name, draining)
+            except Refused as refusal:
+                self._refused(refusal)
+            else:
+                app.say(verb, content(f"{row.name} is {'draining' if row.draining else 'handed out from again'}."))
+
+    async def _drain_prefix(self, prefix: PrefixRow) -> None:
+        app, draining = self._app, prefix.state is PrefixState.ACTIVE
+        verb = "Drain" if draining else "Resume"
+        text = (
+            f"No address of {prefix.prefix} is handed out any more; its {figure.count(prefix.leased)} leases end by themselves."
+            if draining
+            else f"Addresses of {prefix.prefix} are handed out again."
+        )
+        act = call.drain_prefix(app.door, prefix.prefix, draining=draining)
+        answer = await app.push_screen_wait(
+            Choice(f"{verb} prefix {prefix.prefix}", content(text), [("go", verb)], call=act)
+        )
+        if answer == "go":
+            try:
+                row = await app.source.drain_prefix(prefix.prefix, draining)
+            except Refused as refusal:
+                self._refused(refusal)
+            else:
+                app.say(verb, content(f"{row.prefix} is {row.state.value}."))
+
+    def _refused(self, refusal: Refused) -> None:
+        self._app.push_screen(Reader(refusal.title, content((f"✖ {refusal.detail}\n", Tone.FAIL), refusal.next)))
+
+    def _mirror(self) -> MirrorRow | None:
+        return self._app.overview.query_one(MirrorsPane).chosen(self._app.view)
+
+    def filter(self) -> None:
+        """Open the filter of the table in focus."""
+        pane = self._app.overview.filter_pane()
+        if pane is not None:
+            pane.ask_filter()
+
+    def why(self) -> None:
+        """Run the doctor."""
+        app = self._app
+        prefix = app.model.prefix
+        if app.model.condition is not Condition.LIVE:
+            self.troubles()
+            return
+        app.push_screen(DoctorDialog(app.source, prefix.prefix if prefix else None, app.door))
+
+    def troubles(self) -> None:
+        """List what is not well."""
+        model = self._app.model
+        parts: list[Content] = []
+        if model.loss is not None:
+            parts.append(
+                content(
+                    ("✖ fail  ", Tone.FAIL),
+                    model.loss.text,
+                    "\n",
+                    ("fix     ", Tone.KEY),
+                    (model.loss.next, Tone.STRONG),
+                )
+            )
+        found = troubles(model.state) if model.state else ()
+        stale = model.condition is not Condition.LIVE
+        parts += [_trouble(item, stale=stale) for item in found]
+        if not parts:
+            known = model.state is not None
+            parts = [
+                content(("● all well, nothing needs you", Tone.OK))
+                if known
+                else content(("⟳ nothing is known yet", Tone.BUSY))
+            ]
+        fixes = [item.fix for item in found if item.fix]
+        self._app.push_screen(
+            Reader(
+                "What is not well, and what mends it", Content("\n\n").join(parts), copied=fixes[0] if fixes else None
+            )
+        )
+
+    def open(self) -> None:
+        """Show everything known of what the cursor is on."""
+        pane = self._app.overview.focused_pane
+        subject = pane.subject(self._app.view) if pane is not None else None
+        if pane is None or subject is None:
+            self._app.say("Detail", content("There is nothing under the cursor to open."), severity="warning")
+            return
+        heading, lines = subject
+        self._app.push_screen(Reader(heading, table(lines), copied=pane.copied(self._app.view)))
+
+    def zoom(self) -> None:
+        """Give the focused pane the whole screen, or give it back."""
+        self._app.overview.toggle_zoom()
+        self._app.redraw()
+
+    def copy(self) -> None:
+        """Copy what is under the cursor."""
+        pane = self._app.overview.focused_pane
+        text = pane.copied(self._app.view) if pane is not None else None
+        if not text:
+            self._app.say("Copy", content("There is nothing under the cursor to copy."), severity="warning")
+            return
+        self._app.copy_to_clipboard(text)
+        self._app.say(
+            "Copied", content(f"{text}\nSent to the terminal's clipboard. If it stays empty, select it with the mouse.")
+        )
+
+    def pause(self) -> None:
+        """Freeze the tables, or let them go on."""
+        self._app.paused = not self._app.paused
+        self._app.redraw()
+
+    async def read_only(self) -> None:
+        """Refuse acts at once; allow them again only after a question."""
+        app = self._app
+        if not app.read_only:
+            app.read_only = True
+        elif await app.push_screen_wait(
+            Choice(
+                "Allow acts again?",
+                content("The console is read-only. With acts allowed, s F X D change the engine."),
+                [("go", "Allow acts")],
+                cancel="Stay read-only",
+            )
+        ):
+            app.read_only = False
+        app.redraw()
+
+    def engine(self) -> None:
+        """Show the engine and its store."""
+        state = self._app.model.state
+        if state is None:
+            self.troubles()
+            return
+        now = self._app.model.now
+        lines = [("engine at", self._app.door.target), *facts(state.engine, now), ("", ""), *facts(state.store, now)]
+        self._app.push_screen(Reader("Engine and store", table(lines), copied=self._app.door.target))
+
+    def help(self) -> None:
+        """Explain the focused pane and list the keys."""
+        app = self._app
+        app.push_screen(Reader("Help", help_page.page(app.overview.focused_pane, app.standing), wide=True))
+
+    def back(self) -> None:
+        """Leave the filter, else the zoom."""
+        overview = self._app.overview
+        pane = overview.filter_pane()
+        if pane is not None and pane.drop_filter():
+            pane.target.focus()
+        elif overview.zoomed:
+            overview.toggle_zoom()
+        self._app.redraw()
+
+    async def quit(self) -> None:
+        """Leave; with an own engine and live leases ask, and by default leave the engine running."""
+        app = self._app
+        if not app.engine_matters:
+            app.exit("stop")
+            return
+        if app.screen.id == _QUIT_QUESTION:
+            app.leave_quietly()
+            return
+        leased = app.model.state.pool.leased if app.model.state else 0
+        known = (
+            f"{figure.count(leased)} leases are live" if app.model.state else "It is not known whether leases are live"
+        )
+        answers = [
+            ("leave", "Leave the engine running"),
+            ("stop", "Stop the engine; its leases end"),
+            ("stay", "Stay here"),
+        ]
+        text = content(f"{known}. The engine can run on without this console; ipv6console attaches to it again.")
+        question = Choice("Quit", text, answers, cancel=None)
+        question.id = _QUIT_QUESTION
+        answer = await app.push_screen_wait(question)
+        if answer in {"leave", "stop"}:
+            app.exit(answer)
+
+
+def _trouble(item: Trouble, *, stale: bool) -> Content:
+    word, tone = verdict(item.level, stale=stale)
+    step = ("fix       ", item.fix) if item.fix else ("key       ", f"{item.key}  {item.title}")
+    return content(
+        (f"{word:<10}", tone),
+        (item.subject, Tone.STRONG),
+        f"\n{'':<10}{item.text}\n",
+        (step[0], Tone.KEY),
+        (step[1], Tone.STRONG),
+    )

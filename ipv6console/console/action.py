@@ -1,0 +1,176 @@
+"""The one registry of what the keys do: it feeds bindings, footer, palette, help and every "as CLI / as curl" line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from ipv6console.console.model import Condition
+
+
+class Danger(IntEnum):
+    """How an act is guarded."""
+
+    NONE = 0
+    """It changes only what is seen, or nothing that hurts."""
+    CONFIRM = 1
+    """Can be undone: a dialog with Cancel focused."""
+    PLAN = 2
+    """Wide or for good: a plan with the exact set, and a typed word."""
+
+
+class Scope(StrEnum):
+    """Where an action makes sense."""
+
+    ANYWHERE = "anywhere"
+    TABLE = "tables"
+    MIRROR = "mirrors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing a key does. `acts` means it asks the engine to change something; `footer` orders the key bar."""
+
+    id: str
+    title: str
+    key: str
+    help: str
+    danger: Danger = Danger.NONE
+    scope: Scope = Scope.ANYWHERE
+    acts: bool = False
+    footer: int | None = None
+    aliases: tuple[str, ...] = ()
+    palette: bool = True
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action(
+        id="spawn",
+        title="Spawn",
+        key="s",
+        acts=True,
+        footer=1,
+        help="Make and check new addresses now; asks how many (1-100) and tells why it stopped.",
+    ),
+    Action(
+        id="flush",
+        title="Flush",
+        key="F",
+        acts=True,
+        danger=Danger.PLAN,
+        footer=2,
+        help="Forget the usage of the mirror under the cursor, or empty the whole pool. Shows the exact plan first.",
+    ),
+    Action(
+        id="revoke",
+        title="Revoke",
+        key="X",
+        acts=True,
+        danger=Danger.PLAN,
+        footer=3,
+        help="Withdraw a prefix or single addresses everywhere, for good, with a reason. Shows the exact plan first.",
+    ),
+    Action(
+        id="drain",
+        title="Drain",
+        key="D",
+        acts=True,
+        danger=Danger.CONFIRM,
+        footer=4,
+        help="Stop handing out from the mirror under the cursor (in the Prefix pane: from the prefix), or resume.",
+    ),
+    Action(
+        id="filter",
+        title="Filter",
+        key="slash",
+        scope=Scope.TABLE,
+        footer=5,
+        help="Filter the table as you type: words must all match, `!word` inverts, `state:warn` looks at the state.",
+    ),
+    Action(
+        id="why",
+        title="Why?",
+        key="w",
+        footer=6,
+        help="Run the doctor: interface, prefix, route, bind, NDP, echo, each with evidence and the fix.",
+    ),
+    Action(
+        id="troubles", title="Troubles", key="f", footer=7, help="List everything that is not well and what mends it."
+    ),
+    Action(
+        id="open",
+        title="Detail",
+        key="enter",
+        footer=8,
+        palette=False,
+        help="Show everything known of the row or pane.",
+    ),
+    Action(id="zoom", title="Zoom", key="z", footer=9, help="Give the focused pane the whole screen, and back."),
+    Action(
+        id="copy", title="Copy", key="y", help="Copy the name or text under the cursor through the terminal (OSC 52)."
+    ),
+    Action(id="pause", title="Pause", key="P", help="Freeze the tables to read them; status and ages go on."),
+    Action(id="read_only", title="Read-only", key="L", help="Refuse every act from this console, or allow them again."),
+    Action(id="engine", title="Engine", key="i", help="Show the engine, its listeners and its store."),
+    Action(id="overview", title="Overview", key="1", help="Go to the Overview."),
+    Action(
+        id="palette", title="Palette", key="colon", aliases=("ctrl+p",), palette=False, help="Find any action by name."
+    ),
+    Action(id="help", title="Help", key="question_mark", footer=10, help="Explain the focused pane and list the keys."),
+    Action(id="back", title="Back", key="escape", palette=False, help="Leave the filter, the zoom or a dialog."),
+    Action(
+        id="quit",
+        title="Quit",
+        key="q",
+        aliases=("ctrl+c", "ctrl+q"),
+        footer=11,
+        help="Leave. An engine this console started is stopped; with live leases it asks, and by default stays.",
+    ),
+)
+"""Every action of the console, in the order help shows them."""
+
+_KEY_NAMES = {
+    "slash": "/", "colon": ":", "question_mark": "?", "enter": "Enter", "escape": "Esc", "ctrl+p": "Ctrl+P",
+    "ctrl+c": "Ctrl+C", "ctrl+q": "Ctrl+Q",
+}  # fmt: skip
+_BY_ID = {action.id: action for action in ACTIONS}
+
+
+def action(action_id: str) -> Action:
+    """Return the action with this id; raises KeyError for an unknown one."""
+    return _BY_ID[action_id]
+
+
+def key_name(key: str) -> str:
+    """Return a key as people write it."""
+    return _KEY_NAMES.get(key, key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What decides whether an act is possible right now."""
+
+    condition: Condition
+    read_only: bool
+    too_small: bool = False
+
+
+def obstacle(item: Action, standing: Standing) -> str | None:
+    """Return why `item` cannot be done right now and what would help, None when it can."""
+    if not item.acts:
+        return None
+    if standing.too_small:
+        return "The terminal is too small to show what would be done. Make it at least 60x15."
+    if standing.read_only:
+        return "The console is read-only. L allows acts."
+    match standing.condition:
+        case Condition.LIVE:
+            return None
+        case Condition.STALE:
+            return "The data is stale: the engine does not answer, so nothing can be planned on it."
+        case Condition.LOADING:
+            return "The engine has not answered yet."
+        case Condition.DENIED:
+            return "This user may not talk to the engine. f says what to do."
+        case Condition.ERROR:
+            return "There is no connection to the engine. f says what to do."

@@ -1,0 +1,204 @@
+"""The console app: wires the source, the model, the screens and the acts together."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+from datetime import UTC, datetime, tzinfo
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+
+from ipv6console.console import call
+from ipv6console.console.act import Acts
+from ipv6console.console.action import ACTIONS, Standing, action, obstacle
+from ipv6console.console.model import SILENCE, Condition, Model
+from ipv6console.console.palette import ActionProvider
+from ipv6console.console.screens.overview import OverviewScreen
+from ipv6console.console.source import Owner, Refused, Source
+from ipv6console.console.widgets.chrome import Where
+from ipv6console.console.widgets.pane import View
+from ipv6console.wire.delta import DeltaGap
+from ipv6console.wire.frame import StateFrame
+
+TICK = 0.2
+_PROBE_AFTER = SILENCE * 0.6
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+class ConsoleApp(App[str]):
+    """The console. Returns "leave" when the engine it owns is to run on, else "stop" or None.
+
+    `label` is LOCAL or ATTACHED with the place, `target` a Unix socket's path or a base URL; `clock` is monotonic
+    seconds, `zone` the time zone of shown times (None is the local one).
+    """
+
+    TITLE = "ipv6console"
+    COMMANDS: ClassVar[set[Any]] = {ActionProvider}
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, f"act('{item.id}')", item.title, show=False, priority=key in {"ctrl+c", "ctrl+q"})
+        for item in ACTIONS
+        for key in (item.key, *item.aliases)
+    ]
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        label: str,
+        target: str,
+        read_only: bool = False,
+        theme: str = "textual-dark",
+        owner: Owner | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        zone: tzinfo | None = None,
+    ) -> None:
+        super().__init__()
+        self.source, self.label, self.owner = source, label, owner
+        self.read_only, self.paused = read_only, False
+        self.door = call.Door(target)
+        self.model = Model(clock)
+        self.acts = Acts(self)
+        self._zone = zone
+        self._drawn: tuple[object, ...] = ()
+        self._probing = False
+        self._wanted_theme = theme
+        self.animation_level = "none"
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The Overview."""
+        return OverviewScreen(self._wall)
+
+    def _wall(self, at: float) -> str:
+        moment = datetime.fromtimestamp(at, UTC)
+        return moment.astimezone(self._zone).strftime("%H:%M:%S")
+
+    def on_mount(self) -> None:
+        """Start reading, drawing, and minding signals."""
+        if self._wanted_theme in self.available_themes:
+            self.theme = self._wanted_theme
+        loop = asyncio.get_running_loop()
+        with suppress(ValueError, RuntimeError):  # not the main thread: somebody else minds the signals
+            for number in _SIGNALS:
+                loop.add_signal_handler(number, self.leave_quietly)
+        self.run_worker(self._listen(), name="listen", exit_on_error=True)
+        self.set_interval(TICK, self.draw)
+        self.draw()
+
+    async def on_unmount(self) -> None:
+        """Let go of signals and connection."""
+        loop = asyncio.get_running_loop()
+        with suppress(ValueError, RuntimeError):
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+        await self.source.close()
+
+    async def _listen(self) -> None:
+        async with aclosing(self.source.frames()) as frames:
+            async for frame in frames:
+                try:
+                    self.model.take(frame)
+                except DeltaGap:
+                    await self._ask_state()
+
+    async def _ask_state(self) -> None:
+        self._probing = True
+        try:
+            async with asyncio.timeout(SILENCE):
+                self.model.take(StateFrame(state=await self.source.state()))
+        except (Refused, TimeoutError):
+            self.model.version += 1
+        finally:
+            self._probing = False
+
+    @property
+    def overview(self) -> OverviewScreen:
+        """The Overview, also while a dialog is over it."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, OverviewScreen)  # noqa: S101 - the default screen is one
+        return screen
+
+    @property
+    def standing(self) -> Standing:
+        """What decides which acts are possible."""
+        return Standing(condition=self.model.condition, read_only=self.read_only, too_small=self.overview.too_small)
+
+    @property
+    def view(self) -> View:
+        """What panes draw from."""
+        return View(model=self.model, paused=self.paused, compact=self.overview.has_class("-narrow"))
+
+    def draw(self) -> None:
+        """Draw what changed since the last time; panes compare, so that nothing else is painted."""
+        model = self.model
+        model.sample()
+        if model.joined and model.silence > _PROBE_AFTER and not self._probing:
+            self._probing = True
+            self.run_worker(self._ask_state(), name="probe", exit_on_error=True)
+        where = Where(
+            label=self.label, place=self.door.target, read_only=self.read_only,
+            notice=self.owner.failure if self.owner else None,
+        )  # fmt: skip
+        key = (
+            model.version,
+            model.condition,
+            round(model.silence, 1),
+            where,
+            self.paused,
+            self.size,
+            self.overview.focused,
+        )
+        if key == self._drawn:
+            return
+        self._drawn = key
+        with self.batch_update():
+            self.overview.draw(self.view, where, self.standing)
+
+    def redraw(self) -> None:
+        """Draw at once, whether or not anything seems changed."""
+        self._drawn = ()
+        self.draw()
+
+    async def action_act(self, action_id: str) -> None:
+        """Do an action of the registry, or say why not."""
+        item = action(action_id)
+        if self.screen.is_modal and item.id != "quit":
+            return
+        reason = obstacle(item, self.standing)
+        if reason is not None:
+            self.notify(reason, title=f"{item.title}: not now", severity="warning", markup=False)
+            return
+        self.acts.do(item.id)
+
+    def say(self, heading: str, text: Content, *, severity: Any = "information") -> None:
+        """Show a toast."""
+        self.notify(text.plain, title=heading, severity=severity, markup=False)
+
+    def leave_quietly(self) -> None:
+        """Leave without asking: a signal, or a second Ctrl+C. An engine with live leases, or an unknown one, runs on."""
+        self.exit("leave" if self.engine_matters else "stop")
+
+    def _fatal_error(self) -> None:
+        """Leave; `start.run` says what happened once the terminal is restored, without the values of variables."""
+        self._close_messages_no_wait()
+
+    @property
+    def failure(self) -> Exception | None:
+        """What made the console stop, None when nothing did."""
+        return self._exception
+
+    @property
+    def engine_matters(self) -> bool:
+        """Whether stopping the engine could end leases."""
+        state = self.model.state
+        return self.owner is not None and (state is None or state.pool.leased > 0)
+
+
+__all__ = ["Condition", "ConsoleApp"]

@@ -1,0 +1,153 @@
+"""The shipped source: the client library's streams and calls, joined into what the console reads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import suppress
+from typing import TypeVar
+
+from ipv6console.client.engine import AsyncIPv6Client
+from ipv6console.client.errors import EngineRefused, EngineUnreachable
+from ipv6console.client.stream import Connected, Disconnected
+from ipv6console.console.source import Frame, Joined, LossKind, Lost, Refused
+from ipv6console.wire.codec import WireError
+from ipv6console.wire.doctor import DoctorReport
+from ipv6console.wire.frame import EventsFrame
+from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
+from ipv6console.wire.reply import SpawnsReply
+from ipv6console.wire.state import MirrorRow, PrefixRow, State
+
+T = TypeVar("T")
+_RETRY = 3.0
+_FIRST_RETRY = 0.2
+_QUICK_TRIES = 25
+_EVENTS_BACK = 200
+_QUEUE = 64
+
+
+class Link:
+    """A Source over the client library; `target` is a Unix socket's path or a base URL. It never gives up.
+
+    The first attempts follow each other quickly, because an engine that was just started is there in a moment.
+    """
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self._socket = None if "://" in target else target
+        self._client = AsyncIPv6Client(socket=self._socket) if self._socket else AsyncIPv6Client(url=target)
+
+    async def frames(self) -> AsyncGenerator[Frame, None]:
+        """Yield the frames of both streams as they come."""
+        queue: asyncio.Queue[Frame] = asyncio.Queue(_QUEUE)
+        followers = {asyncio.create_task(self._follow_state(queue)), asyncio.create_task(self._follow_events(queue))}
+        getter = asyncio.create_task(queue.get())
+        try:
+            while True:
+                done, _ = await asyncio.wait({getter, *followers}, return_when=asyncio.FIRST_COMPLETED)
+                for task in done & followers:
+                    task.result()
+                if getter in done:
+                    yield getter.result()
+                    getter = asyncio.create_task(queue.get())
+        finally:
+            for task in (getter, *followers):
+                task.cancel()
+            await asyncio.gather(getter, *followers, return_exceptions=True)
+
+    async def _follow_state(self, queue: asyncio.Queue[Frame]) -> None:
+        failures = 0
+        while True:
+            try:
+                async for news in self._client.follow_state(attempts=0, interval=0.0):
+                    if isinstance(news, Connected):
+                        failures = 0
+                    if not isinstance(news, Disconnected):
+                        await queue.put(Joined() if isinstance(news, Connected) else news)
+            except (EngineUnreachable, EngineRefused, WireError) as error:
+                failures += 1
+                await queue.put(self._loss(error, failures))
+            await asyncio.sleep(_FIRST_RETRY if failures <= _QUICK_TRIES else _RETRY)
+
+    async def _follow_events(self, queue: asyncio.Queue[Frame]) -> None:
+        last = None
+        while True:
+            with suppress(EngineUnreachable, EngineRefused, WireError):  # the state's stream says what is wrong
+                if last is None:
+                    newest = (await self._client.state()).engine.last_event
+                    last = max(0, newest - _EVENTS_BACK)
+                async for news in self._client.follow_events(last, attempts=0, interval=0.0):
+                    if isinstance(news, EventsFrame):
+                        last = news.events[-1].id
+                        await queue.put(news)
+            await asyncio.sleep(_RETRY if last is not None else _FIRST_RETRY * 5)
+
+    def _loss(self, error: EngineUnreachable | EngineRefused | WireError, attempt: int) -> Lost:
+        if isinstance(error, EngineRefused):
+            kind = LossKind.DENIED if error.status in {401, 403} else LossKind.BROKEN
+            return Lost(text=f"{error.title}: {error.detail}", next=error.next, kind=kind, attempt=attempt)
+        if isinstance(error, WireError):
+            step = "Check that both sides are of about the same version."
+            return Lost(
+                text=f"The engine's answer is not understood: {error}", next=step, kind=LossKind.BROKEN, attempt=attempt
+            )
+        if self._socket and os.path.lexists(self._socket) and not os.access(self._socket, os.W_OK):
+            return Lost(
+                text=f"This user may not open {self._socket}.",
+                next=f"Join the group that owns it (ls -l {self._socket}), or use sudo.",
+                kind=LossKind.DENIED,
+                attempt=attempt,
+            )
+        return Lost(
+            text=f"No engine answers at {self.target}: {error.cause}.",
+            next="It is tried again by itself. Start one with: ipv6console serve",
+            attempt=attempt,
+        )
+
+    async def state(self) -> State:
+        """Ask for the whole document."""
+        return await self._asked(self._client.state())
+
+    async def spawn(self, number: int) -> SpawnsReply:
+        """Make addresses."""
+        return await self._asked(self._client.spawns(number))
+
+    async def plan(self, request: PlanRequest) -> Plan:
+        """Plan an act."""
+        return await self._asked(self._client.plan(request))
+
+    async def apply(self, request: ApplyRequest) -> Applied:
+        """Apply a plan."""
+        return await self._asked(self._client.apply(request))
+
+    async def drain_mirror(self, dbname: str, draining: bool) -> MirrorRow:
+        """Drain a mirror, or take it up again."""
+        return await self._asked(self._client.drain_mirror(dbname, draining=draining))
+
+    async def drain_prefix(self, prefix: str, draining: bool) -> PrefixRow:
+        """Drain a prefix, or take it up again."""
+        return await self._asked(self._client.drain_prefix(prefix, draining=draining))
+
+    async def doctor(self, prefix: str | None) -> DoctorReport:
+        """Walk the chain."""
+        return await self._asked(self._client.doctor(prefix))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    @staticmethod
+    async def _asked(call: Awaitable[T]) -> T:
+        try:
+            return await call
+        except EngineRefused as error:
+            kind = error.problem.type.rsplit("/", 1)[-1]
+            raise Refused(error.detail, next=error.next, kind=kind, title=error.title) from error
+        except EngineUnreachable as error:
+            raise Refused(
+                f"No answer from the engine: {error.cause}.",
+                next="Whether it was done is not known: look at Events when it answers again.",
+                kind="unreachable",
+                title="No answer",
+            ) from error

@@ -1,0 +1,39 @@
+"""The palette: every action of the registry by name."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from ipv6console.console.action import ACTIONS, Action, key_name, obstacle
+
+if TYPE_CHECKING:
+    from ipv6console.console.app import ConsoleApp
+
+
+class ActionProvider(Provider):
+    """Finds actions; one that cannot be done says why instead of its help."""
+
+    def _told(self, item: Action) -> tuple[str, str]:
+        console = cast("ConsoleApp", self.app)
+        reason = obstacle(item, console.standing)
+        return f"{item.title} ({key_name(item.key)})", f"Not now: {reason}" if reason else item.help
+
+    async def discover(self) -> Hits:
+        """Offer all of them."""
+        for item in ACTIONS:
+            if item.palette:
+                title, told = self._told(item)
+                yield DiscoveryHit(title, partial(self.app.run_action, f"act('{item.id}')"), help=told)
+
+    async def search(self, query: str) -> Hits:
+        """Offer those that match."""
+        matcher = self.matcher(query)
+        for item in ACTIONS:
+            title, told = self._told(item)
+            score = max(matcher.match(title), matcher.match(item.help) * 0.5)
+            if item.palette and score > 0:
+                run = partial(self.app.run_action, f"act('{item.id}')")
+                yield Hit(score, matcher.highlight(title), run, help=told)

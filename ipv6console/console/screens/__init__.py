@@ -1,0 +1,1 @@
+"""Screens and dialogs; each screen has its own stylesheet beside it."""

@@ -1,0 +1,38 @@
+"""Help: what the focused pane shows, and every key from the registry."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from ipv6console.console.action import ACTIONS, Danger, Standing, key_name, obstacle
+from ipv6console.console.tone import Tone, content
+from ipv6console.console.widgets.pane import Pane
+
+_GUARDS = {Danger.NONE: "", Danger.CONFIRM: " Asks first.", Danger.PLAN: " Plans first, then a typed word or Apply."}
+_MOVES = (
+    ("arrows, h j k l", "Move: up and down in a pane, left and right between panes."),
+    ("Tab, Shift+Tab", "Next pane, previous pane."),
+    ("g G, PgUp PgDn", "First and last line, one page."),
+)
+
+
+def page(pane: Pane | None, standing: Standing) -> Content:
+    """Return the help page of `pane`."""
+    lines = []
+    if pane is not None:
+        lines += [content((pane.topic, Tone.STRONG)), content(pane.guide.replace("\n", " ")), Content("")]
+    lines.append(content(("States", Tone.STRONG)))
+    lines.append(content(
+        ("● ok", Tone.OK), "  ", ("▲ warn", Tone.WARN), "  ", ("✖ fail", Tone.FAIL), "  ", ("○ off", Tone.DIM), "  ",
+        ("◌ unknown or stale", Tone.UNKNOWN), "  ", ("⟳ busy", Tone.BUSY),
+    ))  # fmt: skip
+    lines += [Content(""), content(("Keys", Tone.STRONG))]
+    for item in ACTIONS:
+        keys = " ".join(key_name(key) for key in (item.key, *item.aliases))
+        blocked = obstacle(item, standing)
+        why = (f" Not now: {blocked}", Tone.WARN) if blocked else ("", Tone.PLAIN)
+        lines.append(
+            content((f"{keys:<16}", Tone.KEY), (f"{item.title:<11}", Tone.STRONG), item.help, _GUARDS[item.danger], why)
+        )
+    lines += [content((f"{keys:<16}", Tone.KEY), text) for keys, text in _MOVES]
+    return Content("\n").join(lines)

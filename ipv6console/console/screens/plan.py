@@ -1,0 +1,203 @@
+"""The plan dialog: the exact set first, then nothing but that set."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, Input, Label, Static
+
+from ipv6console.console import call, figure
+from ipv6console.console.model import Model
+from ipv6console.console.screens.dialog import Dialog
+from ipv6console.console.source import Refused, Source
+from ipv6console.console.tone import Span, Tone, content
+from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanAction, PlanRequest
+
+_WORDS = {
+    PlanAction.FLUSH_POOL: "flush",
+    PlanAction.REVOKE_ADDRESSES: "revoke",
+    PlanAction.REVOKE_PREFIX: "revoke",
+}
+_EFFECTS = {
+    PlanAction.FLUSH_MIRROR: "the mirror forgets its usage: every address is idle in it again",
+    PlanAction.FLUSH_POOL: "every address leaves the pool; the spawner then fills it anew",
+    PlanAction.REVOKE_ADDRESSES: "these addresses are withdrawn everywhere, for good",
+    PlanAction.REVOKE_PREFIX: "the prefix and its addresses are withdrawn everywhere, for good",
+}
+_SHOWN = 6
+
+
+class _Phase(Enum):
+    PLANNING = auto()
+    ASKING = auto()
+    APPLYING = auto()
+    DONE = auto()
+
+
+class PlanDialog(Dialog[Applied]):
+    """Plans, shows the plan, applies it; a set that changed meanwhile is refused, planned again and asked anew."""
+
+    def __init__(self, heading: str, request: PlanRequest, source: Source, model: Model, door: call.Door) -> None:
+        super().__init__(heading)
+        self._request, self._source, self._model, self._door = request, source, model, door
+        self._word = _WORDS.get(request.action)
+        self._plan: Plan | None = None
+        self._changed = 0
+        self._applied: Applied | None = None
+        self._phase = _Phase.PLANNING
+        self.add_class("-grave")
+
+    def inside(self) -> ComposeResult:
+        """The plan, the calls, the word and the reason, the buttons."""
+        with VerticalScroll(classes="body", can_focus=False):
+            yield Static(content(("⟳ planning", Tone.BUSY)), classes="said")
+            yield Static(self.calls_shown(), classes="calls")
+        with Horizontal(classes="field", id="reason-field"):
+            yield Label("reason         ")
+            yield Input(id="reason", compact=True, max_length=200, placeholder="why, for the record")
+        with Horizontal(classes="field", id="word-field"):
+            yield Label(content("type ", (f"{self._word:<10}", Tone.KEY)))
+            yield Input(id="word", compact=True, max_length=20, placeholder="to confirm")
+        yield Static(classes="said", id="hint")
+        with Horizontal(classes="buttons"):
+            yield Button("Cancel", id="cancel", compact=True)
+            yield Button("Apply", id="go", compact=True, disabled=True)
+
+    def on_mount(self) -> None:
+        """Plan."""
+        self.query_one("#reason-field").display = False
+        self.query_one("#word-field").display = self._word is not None
+        self._make()
+
+    def calls(self) -> call.Call | None:
+        """The act outside the console."""
+        return call.planned(self._door, self._request, self._plan, self._reason)
+
+    @property
+    def _reason(self) -> str:
+        return self.query_one("#reason", Input).value.strip() if self.is_mounted else ""
+
+    def _say(self, text: Content) -> None:
+        self.query_one(".body .said", Static).update(text)
+        self.query_one(".calls", Static).update(self.calls_shown())
+
+    def _make(self) -> None:
+        self._phase = _Phase.PLANNING
+        self.query_one("#word", Input).value = ""
+        self.query_one("#go", Button).disabled = True
+        self.run_worker(self._planned(), exclusive=True)
+
+    async def _planned(self) -> None:
+        try:
+            self._plan = await self._source.plan(self._request)
+        except Refused as refusal:
+            self._end(content((f"✖ {refusal.title}: ", Tone.FAIL), refusal.detail, "\n", (refusal.next, Tone.STRONG)))
+            return
+        self._phase = _Phase.ASKING
+        self.query_one("#reason-field").display = self._plan.needs_reason
+        self._say(self._described(self._plan))
+        self._weigh()
+        self.query_one("#cancel", Button).focus()
+
+    def _described(self, plan: Plan) -> Content:
+        changed: tuple[Span | str, ...] = ()
+        if self._changed:
+            changed = (("▲ The set changed since the plan, nothing was done. This is the new plan.\n", Tone.WARN),)
+        sample = "\n           ".join(plan.sample[:_SHOWN])
+        more = plan.count - min(len(plan.sample), _SHOWN)
+        tail = f"\n           and {figure.count(more)} more" if sample and more > 0 else ""
+        hurt: Span = (
+            (f"✖ {figure.count(plan.leases)} live leases end", Tone.FAIL)
+            if plan.leases
+            else ("● no live lease", Tone.OK)
+        )
+        mirrors = ", ".join(plan.mirrors) or "none"
+        left = max(0.0, plan.expires_at - plan.created_at)
+        lines: list[tuple[str, tuple[Span | str, ...]]] = [
+            ("target", ((plan.target, Tone.STRONG),)),
+            ("what", (_EFFECTS[plan.action],)),
+            ("count", ((f"{figure.count(plan.count)} addresses", Tone.STRONG),)),
+            ("hurt", (hurt,)),
+            ("mirrors", (mirrors,)),
+            ("sample", ((sample or "none", Tone.PLAIN), (tail, Tone.DIM))),
+            ("plan", ((f"{plan.id}, generation {plan.generation}, holds for {figure.span(left)}", Tone.DIM),)),
+        ]
+        laid = [content((f"{label:<11}", Tone.DIM), *spans) for label, spans in lines]
+        return content(*changed) + Content("\n").join(laid)
+
+    def on_input_changed(self) -> None:
+        """See whether word and reason are there."""
+        self._weigh()
+        self.query_one(".calls", Static).update(self.calls_shown())
+
+    def on_input_submitted(self) -> None:
+        """Enter goes on to what is missing, at last to Apply; it never applies by itself."""
+        go = self.query_one("#go", Button)
+        if not go.disabled:
+            go.focus()
+        else:
+            self.focus_next("Input")
+
+    def _weigh(self) -> None:
+        missing = []
+        if self._plan is not None and self._plan.needs_reason and not self._reason:
+            missing.append("a reason")
+        if self._word is not None and self.query_one("#word", Input).value.strip().lower() != self._word:
+            missing.append(f"the word {self._word}")
+        ready = self._phase is _Phase.ASKING and not missing
+        self.query_one("#go", Button).disabled = not ready
+        hint = content((f"needed: {' and '.join(missing)} (Tab goes there)", Tone.DIM)) if missing else Content("")
+        self.query_one("#hint", Static).update(hint if self._phase is _Phase.ASKING else Content(""))
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Apply, or leave."""
+        if event.button.id == "go":
+            self._apply()
+        else:
+            self.action_leave()
+
+    def action_leave(self) -> None:
+        """Leave; not while the engine is applying, for then it is not known what was done."""
+        if self._phase is _Phase.APPLYING:
+            self.notify("The engine is at it. The answer comes in a moment.", severity="warning")
+        else:
+            self.dismiss(self._applied)
+
+    def _apply(self) -> None:
+        if self._phase is not _Phase.ASKING or self._plan is None:
+            return
+        self._phase = _Phase.APPLYING
+        self.query_one("#go", Button).disabled = True
+        self.query_one("#hint", Static).update(content(("⟳ applying", Tone.BUSY)))
+        reason = self._reason if self._plan.needs_reason else None
+        self.run_worker(self._sent(ApplyRequest(plan=self._plan.id, reason=reason)), exclusive=True)
+
+    async def _sent(self, request: ApplyRequest) -> None:
+        try:
+            applied = await self._source.apply(request)
+        except Refused as refusal:
+            if refusal.outdated:
+                self._changed += 1
+                self._make()
+                return
+            self._end(content((f"✖ {refusal.title}: ", Tone.FAIL), refusal.detail, "\n", (refusal.next, Tone.STRONG)))
+            return
+        self._applied = applied
+        self._end(content(
+            ("● done: ", Tone.OK), (f"{applied.action.value} {applied.target}", Tone.STRONG),
+            f", {figure.count(applied.count)} addresses, {figure.count(applied.leases_ended)} leases ended",
+        ))  # fmt: skip
+
+    def _end(self, text: Content) -> None:
+        self._phase = _Phase.DONE
+        self.query_one("#reason-field").display = False
+        self.query_one("#word-field").display = False
+        self.query_one("#hint", Static).update(Content(""))
+        self.query_one("#go", Button).display = False
+        self._say(text)
+        cancel = self.query_one("#cancel", Button)
+        cancel.label = "Close"
+        cancel.focus()

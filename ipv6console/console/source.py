@@ -1,0 +1,104 @@
+"""What the console needs of a connection: one stream of frames, and the acts.
+
+The shipped source is `link.Link` over the client library; tests script their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from ipv6console.wire.doctor import DoctorReport
+from ipv6console.wire.frame import DeltaFrame, EventsFrame, MissedFrame, StateFrame
+from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
+from ipv6console.wire.reply import SpawnsReply
+from ipv6console.wire.state import MirrorRow, PrefixRow, State
+
+
+class LossKind(StrEnum):
+    """Why there is no connection, as far as an operator has to do something else about it."""
+
+    UNREACHABLE = "unreachable"
+    DENIED = "denied"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The stream is up; a StateFrame follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """The stream is down: why, what would help, how many attempts have failed since; the source keeps trying."""
+
+    text: str
+    next: str
+    kind: LossKind = LossKind.UNREACHABLE
+    attempt: int = 0
+
+
+Frame = StateFrame | DeltaFrame | EventsFrame | MissedFrame | Joined | Lost
+
+
+class Refused(Exception):
+    """An act that was not done: what happened and the next step; `kind` is the problem document's type."""
+
+    def __init__(self, detail: str, *, next: str = "", kind: str = "refused", title: str = "Refused") -> None:  # noqa: A002 - the word of the problem document
+        super().__init__(detail)
+        self.detail = detail
+        self.next = next
+        self.kind = kind
+        self.title = title
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the plan no longer holds, so that planning again is the way on."""
+        return self.kind in {"plan-changed", "not-found"}
+
+
+class Source(Protocol):
+    """One engine, reached by whatever way. Every act raises Refused when it was not done."""
+
+    def frames(self) -> AsyncGenerator[Frame, None]:
+        """Yield frames for as long as it is iterated; never ends by itself and never raises for a lost connection."""
+
+    async def state(self) -> State:
+        """Ask for the whole document: after a gap, and to learn whether a silent engine still answers."""
+
+    async def spawn(self, number: int) -> SpawnsReply:
+        """Make `number` (1-100) verified addresses."""
+
+    async def plan(self, request: PlanRequest) -> Plan:
+        """Ask what an act would do to exactly what."""
+
+    async def apply(self, request: ApplyRequest) -> Applied:
+        """Do what a plan says, or nothing."""
+
+    async def drain_mirror(self, dbname: str, draining: bool) -> MirrorRow:
+        """Stop handing out from one mirror, or take it up again."""
+
+    async def drain_prefix(self, prefix: str, draining: bool) -> PrefixRow:
+        """Stop handing out from one prefix, or take it up again."""
+
+    async def doctor(self, prefix: str | None) -> DoctorReport:
+        """Walk the chain from interface to echo."""
+
+    async def close(self) -> None:
+        """Let the connection go."""
+
+
+class Owner(Protocol):
+    """The engine child a console started itself. Called once, after the terminal is restored."""
+
+    @property
+    def failure(self) -> str | None:
+        """Why the child is given up, None while it runs or is started again."""
+
+    def leave_running(self) -> None:
+        """Let the engine live on without the console."""
+
+    def stop(self) -> None:
+        """Stop the engine and wait for its end."""

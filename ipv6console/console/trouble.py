@@ -1,0 +1,66 @@
+"""Troubles: everything in the document that is not well, gravest first, each with what mends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ipv6console.wire.state import PrefixState, State
+from ipv6console.wire.status import Level
+
+_GRAVE = {Level.FAIL: 0, Level.WARN: 1, Level.UNKNOWN: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One thing that is not well: the command that mends it, and the key that shows more or acts."""
+
+    level: Level
+    subject: str
+    text: str
+    fix: str | None
+    key: str
+    title: str
+
+
+def troubles(state: State) -> tuple[Trouble, ...]:
+    """Return what is not well in `state`, gravest first; what the engine says of itself comes before its parts."""
+    found = [
+        Trouble(item.level, item.subject, item.text, item.fix, "w", "Why?")
+        for item in state.engine.findings
+        if item.level in _GRAVE
+    ]
+    said = {(item.subject, item.text) for item in found} | {("", item.text) for item in found}
+    found += [item for item in _parts(state) if (item.subject, item.text) not in said and ("", item.text) not in said]
+    return tuple(sorted(found, key=lambda item: _GRAVE[item.level]))
+
+
+def _parts(state: State) -> list[Trouble]:
+    found = []
+    if not any(row.state in {PrefixState.ACTIVE, PrefixState.DRAINING} for row in state.prefixes):
+        found.append(Trouble(Level.FAIL, "prefix", "this host has no IPv6 prefix the pool can use", None, "w", "Why?"))
+    found += [
+        Trouble(row.route, f"route {row.prefix}", row.text or "the local route", None, "w", "Why?")
+        for row in state.prefixes
+        if row.state is PrefixState.ACTIVE and row.route in _GRAVE
+    ]
+    active = {row.prefix for row in state.prefixes if row.state is PrefixState.ACTIVE}
+    found += [
+        Trouble(row.level, f"NDP {row.interface}", row.text, row.fix, "w", "Why?")
+        for row in state.ndp
+        if row.level in _GRAVE and row.prefix in active
+    ]
+    if state.pool.level in _GRAVE:
+        found.append(Trouble(state.pool.level, "pool", state.pool.text, None, "s", "Spawn"))
+    found += [
+        Trouble(url.level, "check URL", f"{url.url}: {url.last_error or 'no answer yet'}", None, "w", "Why?")
+        for url in state.pool.check_urls
+        if url.level in _GRAVE and url.level is not Level.UNKNOWN
+    ]
+    found += [
+        Trouble(row.level, f"mirror {row.name}", row.text, None, "F", "Flush")
+        for row in state.mirrors
+        if row.level in _GRAVE and not row.draining
+    ]
+    if state.store.level in _GRAVE:
+        found.append(Trouble(state.store.level, "store", state.store.text, None, "i", "Engine"))
+    return found

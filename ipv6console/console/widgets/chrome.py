@@ -1,0 +1,150 @@
+"""The lines around every screen: where one is and how old the data is, what is wrong, and the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widgets import Static
+
+from ipv6console.console import figure
+from ipv6console.console.action import ACTIONS, Action, Scope, Standing, key_name, obstacle
+from ipv6console.console.model import Condition, Model
+from ipv6console.console.tone import STYLES, Span, Tone, content, verdict
+from ipv6console.console.trouble import troubles
+from ipv6console.wire.status import Level
+
+_SEPARATOR: Span = (" │ ", Tone.DIM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """Which engine this is, and how this console stands to it."""
+
+    label: str
+    place: str
+    read_only: bool
+    notice: str | None
+
+
+class Line(Static):
+    """A line that is only redrawn when it says something else."""
+
+    def say(self, text: Content) -> None:
+        """Show `text` if it is not what is shown."""
+        if not (isinstance(self.content, Content) and self.content.is_same(text)):
+            self.update(text)
+
+
+def liveness(model: Model, notice: str | None) -> Span:
+    """Return how fresh everything is."""
+    match model.condition:
+        case Condition.LIVE:
+            return f"● live {figure.age(model.silence)}", Tone.OK
+        case Condition.STALE:
+            doing = "no answer" if model.joined else "reconnecting"
+            return f"◌ stale {figure.whole_age(model.silence)}, {notice or doing}", Tone.WARN
+        case Condition.LOADING:
+            return notice or "⟳ connecting", Tone.BUSY
+        case Condition.DENIED:
+            return "✖ no permission", Tone.FAIL
+        case Condition.ERROR:
+            return f"✖ no connection, {notice or 'trying'}", Tone.FAIL
+
+
+class TopLine(Line):
+    """host · LOCAL or ATTACHED · RW or RO · role · prefix, and at the right the age of the data."""
+
+    def redraw(self, model: Model, where: Where, width: int) -> None:
+        """Show it in `width` cells; the least important parts go first."""
+        state = model.state
+        right = liveness(model, where.notice)
+        parts: list[tuple[int, Span]] = [
+            (0, (state.engine.host if state else where.place, Tone.STRONG)),
+            (1, (where.label, Tone.PLAIN)),
+            (0, ("RO", Tone.WARN) if where.read_only else ("RW", Tone.PLAIN)),
+        ]
+        if state:
+            prefix = model.prefix
+            parts += [
+                (4, (f"lab {state.engine.lab}" if state.engine.lab else "", Tone.BUSY)),
+                (3, (state.engine.role, Tone.PLAIN)),
+                (2, (prefix.prefix if prefix else "no prefix", Tone.PLAIN if prefix else Tone.FAIL)),
+            ]
+        parts = [part for part in parts if part[1][0]]
+        while len(parts) > 1 and self._length(parts) + cell_len(right[0]) + 4 > width:
+            parts.remove(max(parts, key=lambda part: part[0]))
+        left = content(" ", *[span for _, part in parts for span in (_SEPARATOR, part)][1:])
+        gap = max(1, width - left.cell_length - cell_len(right[0]) - 1)
+        self.say(left + content(" " * gap, right, " "))
+
+    @staticmethod
+    def _length(parts: Sequence[tuple[int, Span]]) -> int:
+        return sum(cell_len(part[1][0]) + 3 for part in parts)
+
+
+class VerdictLine(Line):
+    """One line that says what is wrong and which key helps, or that nothing needs anybody."""
+
+    def redraw(self, model: Model) -> None:
+        """Show the gravest trouble."""
+        told, level = self._told(model)
+        for name in Level:
+            self.set_class(name is level, f"-{name}")
+        self.say(told)
+
+    def _told(self, model: Model) -> tuple[Content, Level]:
+        state, loss = model.state, model.loss
+        if model.condition is not Condition.LIVE:
+            if loss is not None:
+                level = Level.UNKNOWN if state else Level.FAIL
+                attempt = f" (try {loss.attempt})" if loss.attempt > 1 else ""
+                return content(" ◌ " if state else " ✖ ", f"{loss.text}{attempt}  ", (loss.next, Tone.STRONG)), level
+            if state is None:
+                return content(" ⟳ waiting for the engine's first answer"), Level.UNKNOWN
+            return content(
+                " ◌ The engine is silent: what is shown is what it said last. Waiting for it."
+            ), Level.UNKNOWN
+        if state is None:
+            return content(" ⟳ waiting for the engine's document"), Level.UNKNOWN
+        found = troubles(state)
+        if not found:
+            return content(" ● all well, nothing needs you"), Level.OK
+        first = found[0]
+        glyph = verdict(first.level)[0].split(" ")[0]
+        more = f"   f lists all {len(found)}" if len(found) > 1 else "   f shows it"
+        fix = f"  fix: {first.fix}" if first.fix else f"  {key_name(first.key)} {first.title}"
+        return content(
+            f" {glyph} ", (first.subject, Tone.STRONG), f": {first.text}", (fix, Tone.STRONG), more
+        ), first.level
+
+
+class KeyBar(Line):
+    """The keys that make sense where the focus is; what cannot be done right now is struck through."""
+
+    def redraw(self, scopes: frozenset[Scope], standing: Standing, width: int) -> None:
+        """Show as many as fit, in the order of the registry."""
+        items = sorted((item for item in ACTIONS if item.footer is not None and item.scope in scopes), key=_rank)
+        while len(items) > 1 and sum(len(key_name(item.key)) + len(item.title) + 3 for item in items) > width:
+            items.remove(_least(items))
+        self.say(Content(" ").join([Content(""), *(self._item(item, standing) for item in items)]))
+
+    @staticmethod
+    def _item(item: Action, standing: Standing) -> Content:
+        blocked = obstacle(item, standing) is not None
+        key_style = "$text-muted strike" if blocked else STYLES[Tone.KEY]
+        title_style = "$text-muted strike" if blocked else ""
+        label = Content.assemble((key_name(item.key), key_style), " ", (item.title, title_style), " ")
+        return label.stylize(f"@click=app.act('{item.id}')")
+
+
+def _rank(item: Action) -> int:
+    return item.footer or 0
+
+
+def _least(items: Sequence[Action]) -> Action:
+    expendable = ("zoom", "open", "troubles", "why", "filter", "drain")
+    named = [item for name in expendable for item in items if item.id == name]
+    return named[0] if named else items[-1]

@@ -1,0 +1,102 @@
+"""The Events pane: what happened last, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from ipv6console.console.detail import facts
+from ipv6console.console.filter import parse, passes
+from ipv6console.console.tone import Tone, loudness
+from ipv6console.console.widgets.grid import Column, GridRow
+from ipv6console.console.widgets.mirrors import TablePane
+from ipv6console.console.widgets.pane import View, waiting
+from ipv6console.wire.event import Event, EventLevel
+
+
+class EventsPane(TablePane):
+    """The events, newest first."""
+
+    topic = "Events"
+    guide: ClassVar[str] = (
+        "What an operator would want to read: spawn batches, lost and expired leases, bans, prefix and role changes,\n"
+        "faults, and who did what. Newest first; the cursor on the first line follows new ones, elsewhere it stays.\n"
+        "/ filters (state:fail, kind:prefix, !spawn), Enter shows all of an event, y copies its text.\n"
+        "P freezes the table while you read; events go on being collected."
+    )
+    fields = frozenset({"state", "kind", "text", "actor"})
+    columns = (
+        Column(key="time", title="TIME", width=8),
+        Column(key="state", title="LEVEL", width=6),
+        Column(key="kind", title="KIND", width=18, rank=5),
+        Column(key="text", title="EVENT", width=44, flex=1),
+        Column(key="actor", title="BY", width=20, rank=9),
+    )
+
+    def __init__(self, *, id: str, wall: Callable[[float], str]) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._wall = wall
+
+    def redraw(self, view: View) -> None:
+        """Show the events that pass the filter."""
+        model = view.model
+        terms = parse(self.filter_text, self.fields)
+        heading = "Events" + (f" · {model.missed} frames missed" if model.missed else "")
+        self.frame(
+            view, heading + (" · paused" if view.paused else ""), model.state.engine.stamp if model.state else None
+        )
+        if view.paused:
+            return
+        shown = [event for event in reversed(model.events) if passes(terms, self._fields_of(event))]
+        body = waiting(view, "the events")
+        if body is not None:
+            self.place([], ("", Tone.PLAIN), body)
+        elif not model.events:
+            self.place(
+                [],
+                ("○ no events yet", Tone.DIM),
+                "  Spawns, bans, prefix changes and acts appear here. ",
+                ("s", Tone.KEY),
+                " spawns",
+            )
+        elif not shown:
+            self.place([], ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it")
+        else:
+            self.place([self._row(event) for event in shown], None)
+
+    @staticmethod
+    def _fields_of(event: Event) -> dict[str, str]:
+        return {
+            "state": loudness(event.level)[0],
+            "kind": event.kind,
+            "text": f"{event.text} {event.subject or ''}",
+            "actor": event.actor or "",
+        }
+
+    def _row(self, event: Event) -> GridRow:
+        loud = event.level is EventLevel.ERROR
+        return GridRow(
+            str(event.id),
+            {
+                "time": ((self._wall(event.at), Tone.DIM),),
+                "state": (loudness(event.level),),
+                "kind": ((event.kind, Tone.DIM),),
+                "text": ((event.text, Tone.PLAIN),),
+                "actor": ((event.actor or "", Tone.DIM),),
+            },
+            shouts=loud,
+        )
+
+    def _chosen(self, view: View) -> Event | None:
+        key = self.grid.cursor_key
+        return next((event for event in view.model.events if str(event.id) == key), None)
+
+    def subject(self, view: View) -> tuple[str, list[tuple[str, str]]] | None:
+        """Everything known of the event under the cursor."""
+        event = self._chosen(view)
+        return None if event is None else (f"Event {event.id}", facts(event, view.model.now))
+
+    def copied(self, view: View) -> str | None:
+        """The event's text."""
+        event = self._chosen(view)
+        return None if event is None else event.text

@@ -1,0 +1,213 @@
+"""The Mirrors pane: one line a task, live, with a filter."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from ipv6console.console import figure
+from ipv6console.console.detail import facts
+from ipv6console.console.filter import parse, passes
+from ipv6console.console.model import Condition, Model
+from ipv6console.console.tone import Span, Tone, content, verdict
+from ipv6console.console.widgets.grid import Cell, Column, Grid, GridRow
+from ipv6console.console.widgets.pane import Pane, View, waiting
+from ipv6console.wire.state import MirrorRow
+from ipv6console.wire.status import Level
+
+_USAGE = 14
+_SPARK = 10
+
+
+class FilterLine(Input):
+    """The line a filter is typed into: Enter keeps it, Esc drops it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "drop", show=False)]
+
+    def __init__(self) -> None:
+        super().__init__(placeholder="words that must match, !word inverts, state:warn", compact=True, classes="filter")
+
+    def action_drop(self) -> None:
+        """Forget the filter."""
+        self.value = ""
+        self.post_message(self.Submitted(self, ""))
+
+
+class TablePane(Pane):
+    """A pane with a table, a filter above it, and a note in place of the table when there is nothing to show."""
+
+    columns: ClassVar[tuple[Column, ...]] = ()
+    fields: ClassVar[frozenset[str]] = frozenset()
+
+    def compose(self) -> ComposeResult:
+        """Filter, table and note."""
+        yield FilterLine()
+        yield Grid(self.columns, id=f"{self.id}-grid")
+        yield Static(classes="body note")
+
+    @property
+    def grid(self) -> Grid:
+        """The table."""
+        return self.query_one(Grid)
+
+    @property
+    def target(self) -> Widget:
+        """The table."""
+        return self.grid
+
+    @property
+    def filter_text(self) -> str:
+        """The filter as typed."""
+        return self.query_one(FilterLine).value
+
+    def ask_filter(self) -> None:
+        """Open the filter line."""
+        self.add_class("-filtering")
+        self.query_one(FilterLine).focus()
+
+    def drop_filter(self) -> bool:
+        """Forget the filter; returns whether there was one."""
+        had = self.has_class("-filtering")
+        self.query_one(FilterLine).value = ""
+        self.remove_class("-filtering")
+        return had
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Keep or drop the filter and go to the table."""
+        event.stop()
+        self.set_class(bool(event.value), "-filtering")
+        if not self.grid.display:
+            self.grid.display = True
+        self.grid.focus()
+
+    def place(self, rows: list[GridRow], note: Span | None, *details: Span | str | Content) -> None:
+        """Show the rows, or the note when there are none."""
+        self.grid.show(rows)
+        note_widget = self.query_one(".note", Static)
+        note_widget.display = note is not None
+        if note is not None:
+            note_widget.update(content(note, *details))
+
+
+def usage(row: MirrorRow, width: int, *, stale: bool) -> Cell:
+    """Return the bar of using, bad and idle shares: solid, shaded, dotted."""
+    using, bad, idle = figure.shares((row.using, row.bad, row.idle), width)
+    return (
+        ("█" * using, Tone.UNKNOWN if stale else Tone.BUSY),
+        ("▒" * bad, Tone.UNKNOWN if stale else Tone.FAIL),
+        ("·" * (idle if row.total else width), Tone.DIM),
+    )
+
+
+def state_of(row: MirrorRow, *, stale: bool) -> Span:
+    """Return the glyph and word of a mirror's state."""
+    if row.draining:
+        return ("◌ was draining", Tone.UNKNOWN) if stale else ("▲ draining", Tone.WARN)
+    return verdict(row.level, stale=stale)
+
+
+def grid_row(row: MirrorRow, model: Model, *, stale: bool) -> GridRow:
+    """Return a mirror's line in the table."""
+    bad_tone = Tone.FAIL if row.bad and not stale else Tone.DIM
+    last = "never" if row.last_pick_at is None else figure.whole_age(model.age_of(row.last_pick_at))
+    return GridRow(
+        row.name,
+        {
+            "state": (state_of(row, stale=stale),),
+            "name": ((row.name, Tone.DIM if stale else Tone.STRONG),),
+            "usage": usage(row, _USAGE, stale=stale),
+            "idle": ((figure.short(row.idle), Tone.FAIL if not row.idle and not stale else Tone.PLAIN),),
+            "using": ((figure.short(row.using), Tone.PLAIN),),
+            "bad": ((figure.short(row.bad), bad_tone),),
+            "total": ((figure.short(row.total), Tone.DIM),),
+            "rate": ((figure.rate(row.picks_per_s), Tone.PLAIN),),
+            "spark": ((figure.spark(model.rates.get(row.name, ()), _SPARK), Tone.UNKNOWN if stale else Tone.BUSY),),
+            "bans": ((figure.short(row.bans), Tone.WARN if row.bans and not stale else Tone.DIM),),
+            "last": ((last, Tone.DIM),),
+            "text": ((row.text, Tone.DIM),),
+        },
+    )
+
+
+def _needs_eye(row: MirrorRow) -> bool:
+    return row.level in {Level.FAIL, Level.WARN}
+
+
+class MirrorsPane(TablePane):
+    """The mirrors: those that need an eye first, then by name."""
+
+    topic = "Mirrors"
+    guide: ClassVar[str] = (
+        "One line for each task (dbname). usage: █ using, ▒ bad, · idle, as shares of the pool.\n"
+        "picks/s is live, beside it the last seconds. bans counts the bad verdicts since the engine started.\n"
+        "Mirrors that need an eye come first. A starving mirror's target bans everything: the others are unharmed.\n"
+        "/ filters (!word inverts, state:warn looks at the state), Enter shows everything, D drains, F flushes."
+    )
+    fields = frozenset({"state", "name", "text"})
+    columns = (
+        Column(key="state", title="STATE", width=10),
+        Column(key="name", title="MIRROR", width=12, flex=2),
+        Column(key="usage", title="USAGE █use ▒bad", width=_USAGE, rank=5),
+        Column(key="idle", title="IDLE", width=6, right=True),
+        Column(key="using", title="USING", width=6, right=True, rank=1),
+        Column(key="bad", title="BAD", width=6, right=True, rank=1),
+        Column(key="total", title="TOTAL", width=6, right=True, rank=7),
+        Column(key="rate", title="PICK/S", width=6, right=True, rank=2),
+        Column(key="spark", title="TREND", width=_SPARK, rank=6),
+        Column(key="bans", title="BANS", width=5, right=True, rank=3),
+        Column(key="last", title="LAST", width=5, right=True, rank=8),
+        Column(key="text", title="NOTE", width=16, flex=3, rank=9),
+    )
+
+    def redraw(self, view: View) -> None:
+        """Show the mirrors that pass the filter."""
+        state = view.model.state
+        mirrors = state.mirrors if state else ()
+        terms = parse(self.filter_text, self.fields)
+        stale = view.model.condition is Condition.STALE
+        shown = [
+            row for row in mirrors if passes(terms, {"state": self._word(row), "name": row.name, "text": row.text})
+        ]
+        heading = f"Mirrors · {len(mirrors)}" if not terms else f"Mirrors · {len(shown)} of {len(mirrors)}"
+        stamp = max(
+            (row.stamp for row in mirrors), key=lambda stamp: stamp.at, default=state.pool.stamp if state else None
+        )
+        self.frame(view, heading + (" · paused" if view.paused else ""), stamp)
+        if view.paused:
+            return
+        shown.sort(key=lambda row: (not _needs_eye(row), row.name))
+        body = waiting(view, "the mirrors")
+        if body is not None:
+            self.place([], ("", Tone.PLAIN), body)
+        elif not mirrors:
+            self.place(
+                [], ("○ no mirrors yet", Tone.DIM),
+                "  A mirror appears with a task's first request:\n", ("curl 'http://localhost:16000/pick?dbname=task1'", Tone.STRONG),
+            )  # fmt: skip
+        elif not shown:
+            self.place([], ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it")
+        else:
+            self.place([grid_row(row, view.model, stale=stale) for row in shown], None)
+
+    @staticmethod
+    def _word(row: MirrorRow) -> str:
+        return state_of(row, stale=False)[0]
+
+    def chosen(self, view: View) -> MirrorRow | None:
+        """Return the mirror under the cursor."""
+        key = self.grid.cursor_key
+        return None if key is None else view.model.mirror(key)
+
+    def subject(self, view: View) -> tuple[str, list[tuple[str, str]]] | None:
+        """Everything known of the mirror under the cursor."""
+        row = self.chosen(view)
+        return None if row is None else (f"Mirror {row.name}", facts(row, view.model.now))
+
+    def copied(self, view: View) -> str | None:
+        """The mirror's name."""
+        return self.grid.cursor_key

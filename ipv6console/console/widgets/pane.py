@@ -1,0 +1,135 @@
+"""A pane: a framed part of a screen with a title, the source and age of what it shows, and a truthful body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from ipv6console.console import figure
+from ipv6console.console.model import Condition, Model
+from ipv6console.console.tone import Span, Tone, content
+from ipv6console.wire.status import Stamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What panes draw from: the model, and whether tables are frozen."""
+
+    model: Model
+    paused: bool
+    compact: bool
+
+
+class Pane(Vertical):
+    """The frame. Subclasses draw in `redraw` and say what they are in `topic` and `guide`."""
+
+    topic: ClassVar[str] = ""
+    guide: ClassVar[str] = ""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, classes="pane")
+        self._titles: tuple[Content, Content] | None = None
+
+    def redraw(self, view: View) -> None:
+        """Show what `view` holds."""
+        raise NotImplementedError
+
+    def subject(self, view: View) -> tuple[str, list[tuple[str, str]]] | None:
+        """Return the title and the lines of the detail that Enter shows; None when there is nothing to open."""
+        raise NotImplementedError
+
+    def copied(self, view: View) -> str | None:
+        """Return what `y` copies."""
+        raise NotImplementedError
+
+    @property
+    def target(self) -> Widget:
+        """The widget inside that takes the focus."""
+        raise NotImplementedError
+
+    def frame(self, view: View, heading: str, stamp: Stamp | None) -> None:
+        """Draw title and provenance, and dim the pane when what it shows is old."""
+        condition = view.model.condition
+        stale = condition is Condition.STALE
+        self.set_class(stale, "-stale")
+        match condition:
+            case Condition.LIVE if stamp is not None:
+                origin: Span | None = (f"{stamp.source} {figure.whole_age(view.model.age_of(stamp.at))}", Tone.DIM)
+            case Condition.STALE:
+                origin = (f"◌ stale {figure.whole_age(view.model.silence)}", Tone.WARN)
+            case _:
+                origin = None
+        compact = (" · ", origin) if origin and view.compact else ()
+        titles = content(heading, *compact), content(origin) if origin and not view.compact else content()
+        if not (self._titles and all(map(Content.is_same, self._titles, titles))):
+            self._titles = titles
+            self.border_title, self.border_subtitle = titles
+
+
+class TextPane(Pane):
+    """A pane of lines that scrolls when they are too many."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_body(1)", show=False),
+        Binding("k", "scroll_body(-1)", show=False),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """One scrolling body."""
+        with VerticalScroll(can_focus=True):
+            yield Static(classes="body")
+
+    @property
+    def target(self) -> Widget:
+        """The scrolling body."""
+        return self.query_one(VerticalScroll)
+
+    def action_scroll_body(self, lines: int) -> None:
+        """Scroll by lines."""
+        self.target.scroll_relative(y=lines, animate=False)
+
+    def write(self, body: Content) -> None:
+        """Show `body` if it is not what is shown."""
+        static = self.query_one(".body", Static)
+        shown = static.content
+        if not (isinstance(shown, Content) and shown.is_same(body)):
+            static.update(body)
+
+
+def waiting(view: View, what: str) -> Content | None:
+    """Return what a pane shows while there is no document: loading, no permission or an error; None when there is one."""
+    model = view.model
+    match model.condition:
+        case Condition.LOADING:
+            return content(("⟳ loading", Tone.BUSY), f" {what}\n", ("Waiting for the engine's first answer.", Tone.DIM))
+        case Condition.DENIED if model.loss is not None:
+            return _sorry("✖ no permission", model.loss.text, model.loss.next)
+        case Condition.ERROR if model.loss is not None:
+            return _sorry("✖ no connection", model.loss.text, model.loss.next)
+        case _:
+            return None
+
+
+def _sorry(title: str, text: str, step: str) -> Content:
+    return content(
+        (title, Tone.FAIL),
+        f"\n{text}\n",
+        (f"{step}\n" if step else "", Tone.STRONG),
+        ("f", Tone.KEY),
+        " shows all of it",
+    )
+
+
+def rows(lines: list[tuple[str, tuple[Span | str, ...]]]) -> Content:
+    """Lay out label and value lines."""
+    laid = []
+    for label, spans in lines:
+        laid.append(content((f"{label:<11}", Tone.DIM), *spans))
+    return Content("\n").join(laid)

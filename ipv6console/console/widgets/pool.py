@@ -1,0 +1,112 @@
+"""The Pool pane: how many verified addresses there are, whether they suffice, and what keeps them coming."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.content import Content
+
+from ipv6console.console import figure
+from ipv6console.console.detail import facts
+from ipv6console.console.model import Condition
+from ipv6console.console.tone import Span, Tone, content, glyph_of, verdict
+from ipv6console.console.widgets.pane import TextPane, View, rows, waiting
+from ipv6console.wire.state import CheckUrl, PoolState, StoreState
+
+_BAR = 12
+
+
+def supply(pool: PoolState, *, stale: bool) -> tuple[Span | str, ...]:
+    """Return the bar of idle addresses against the target."""
+    tone = Tone.OK if pool.idle >= pool.usable_num else Tone.WARN if pool.idle else Tone.FAIL
+    return (
+        (figure.bar(pool.idle, pool.usable_num, _BAR), Tone.UNKNOWN if stale else tone),
+        f" {figure.short(pool.idle)} of {figure.short(pool.usable_num)} idle",
+    )
+
+
+def pace(pool: PoolState, *, stale: bool) -> tuple[Span | str, ...]:
+    """Return the gauge of fresh on-link addresses against the limit."""
+    full = pool.pace_used >= pool.pace_limit
+    tone = Tone.UNKNOWN if stale else Tone.WARN if full else Tone.BUSY
+    return (
+        (figure.bar(pool.pace_used, pool.pace_limit, _BAR), tone),
+        f" {figure.short(pool.pace_used)}/{figure.short(pool.pace_limit)} in {pool.pace_window:.0f} s",
+    )
+
+
+def check_url(url: CheckUrl, view: View, *, stale: bool) -> tuple[Span | str, ...]:
+    """Return one echo URL with its counts, and its last error when it is not well."""
+    when = "never" if url.last_ok_at is None else figure.whole_age(view.model.age_of(url.last_ok_at))
+    return (
+        glyph_of(url.level, stale=stale), f" {url.url}",
+        (f" {figure.short(url.ok)} ok {figure.short(url.failed)} failed, last ok {when}", Tone.DIM),
+        *(((f" {url.last_error}", Tone.WARN),) if url.last_error and not stale and url.level != "ok" else ()),
+    )  # fmt: skip
+
+
+def store_line(store: StoreState, *, stale: bool) -> tuple[Span | str, ...]:
+    """Return the store's health and the length of its last commit."""
+    took = "" if store.last_commit_ms is None else f"  commit {store.last_commit_ms:.1f} ms"
+    waiting_rows = f"  {store.queue} waiting" if store.queue else ""
+    return verdict(store.level, stale=stale), (took + waiting_rows, Tone.DIM)
+
+
+def lines(view: View) -> Content:
+    """Return what is to be said of the pool."""
+    state = view.model.state
+    assert state is not None  # noqa: S101 - callers draw only a document that is there
+    pool, stale = state.pool, view.model.condition is Condition.STALE
+    told: list[tuple[str, tuple[Span | str, ...]]] = [
+        ("health", (verdict(pool.level, stale=stale),)),
+        *([("", ((pool.text, Tone.DIM),))] if pool.text else []),
+        ("addresses", (figure.count(pool.total), (f"  of at most {figure.count(pool.max_total)}", Tone.DIM))),
+        ("supply", supply(pool, stale=stale)),
+        ("neediest", ((pool.neediest or "no mirror yet", Tone.PLAIN if pool.neediest else Tone.DIM),)),
+        ("leased", (figure.count(pool.leased),)),
+        ("spawning", (
+            f"{pool.spawning} now  {figure.rate(pool.spawned_per_min)}/min ",
+            (figure.spark(view.model.spawn_rates, 8), Tone.BUSY),
+        )),
+        ("checks", (f"{figure.count(pool.spawned)} passed", (f"  {figure.count(pool.checks_failed)} failed", Tone.DIM))),
+        ("pace", pace(pool, stale=stale)),
+        *(("check URL" if not index else "", check_url(url, view, stale=stale)) for index, url in enumerate(pool.check_urls)),
+        ("store", store_line(state.store, stale=stale)),
+    ]  # fmt: skip
+    return rows(told)
+
+
+class PoolPane(TextPane):
+    """The supply of verified addresses."""
+
+    topic = "Pool"
+    guide: ClassVar[str] = (
+        "The verified addresses. supply: idle addresses for the neediest mirror against the target (usable_num);\n"
+        "the spawner keeps it full by itself. spawning: candidates in check now, and addresses made per minute.\n"
+        "pace: fresh on-link addresses in the window, limited for the sake of neighbour tables upstream.\n"
+        "check URL: the echo service that proves an address; one that is down is told apart from addresses\n"
+        "that are bad. s spawns now, F empties the pool (it refills), w shows why checks fail."
+    )
+
+    def redraw(self, view: View) -> None:
+        """Show the supply."""
+        state = view.model.state
+        self.frame(view, "Pool", state.pool.stamp if state else None)
+        body = waiting(view, "the pool") or lines(view)
+        if state is not None and state.pool.total == 0:
+            body = Content("\n").join([
+                content(("◌ no addresses yet  ", Tone.WARN), ("s", Tone.KEY), " spawns  ", ("w", Tone.KEY), " shows why not"),
+                body,
+            ])  # fmt: skip
+        self.write(body)
+
+    def subject(self, view: View) -> tuple[str, list[tuple[str, str]]] | None:
+        """Everything known of the pool and its store."""
+        state = view.model.state
+        if state is None:
+            return None
+        return "Pool", [*facts(state.pool, view.model.now), ("", ""), *facts(state.store, view.model.now)]
+
+    def copied(self, view: View) -> str | None:
+        """What the health says."""
+        return view.model.state.pool.text if view.model.state else None
