@@ -37,6 +37,8 @@ class Caller:
 
     def send(self, reply: Mapping[str, Any]) -> None:
         """Send one reply; a caller that has gone does not miss it."""
+        if self.connection.fileno() < 0:
+            return
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.sendall(json.dumps(reply).encode() + b"\n")
 

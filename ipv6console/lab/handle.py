@@ -125,9 +125,9 @@ class LabHandle:
             conversation.close()
 
 
-def directory_of(name: str) -> Path:
-    """Return where the lab called `name` of this user keeps its files."""
-    return Path(tempfile.gettempdir()) / f"ipv6console-lab-{os.geteuid()}-{name}"
+def directory_of(name: str, uid: int | None = None) -> Path:
+    """Return where the lab called `name` of user `uid` (default: this one) keeps its files."""
+    return Path(tempfile.gettempdir()) / f"ipv6console-lab-{os.geteuid() if uid is None else uid}-{name}"
 
 
 def find_lab(given: Path | None) -> LabHandle:

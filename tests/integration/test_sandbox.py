@@ -1,0 +1,223 @@
+"""The lab by itself, without an engine: what it builds, what its faults do, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ipv6console.lab.error import LabError
+from tests.integration.conftest import Lab, StartLab, elapsed_until
+
+pytestmark = pytest.mark.privileged
+
+_FLOOD = """
+import asyncio, sys
+async def visit(count):
+    reader, writer = await asyncio.open_connection("2001:db8:ffff::80", 80)
+    for number in range(count):
+        writer.write(b"GET /flood/%d HTTP/1.1\\r\\nhost: site\\r\\n\\r\\n" % number)
+        head = await reader.readuntil(b"\\r\\n\\r\\n")
+        length = next(int(line[15:]) for line in head.split(b"\\r\\n") if line.startswith(b"content-length"))
+        await reader.readexactly(length)
+    writer.close()
+    await writer.wait_closed()
+async def main():
+    await asyncio.gather(*(visit(200) for _ in range(50)))
+asyncio.run(main())
+"""
+
+
+_WITHOUT_NAMESPACES = """
+import os, sys
+from pathlib import Path
+from ipv6console.lab.syscall import CLONE_NEWUSER, unshare
+unshared, mapped = os.pipe(), os.pipe()
+child = os.fork()
+if child == 0:
+    unshare(CLONE_NEWUSER)
+    os.write(unshared[1], b".")
+    os.read(mapped[0], 1)
+    Path("/proc/sys/user/max_user_namespaces").write_text("0")
+    os.execvp(sys.argv[1], sys.argv[1:])
+os.read(unshared[0], 1)
+for kind in ("uid_map", "gid_map"):
+    Path(f"/proc/{child}/{kind}").write_text("0 0 65536")
+os.write(mapped[1], b".")
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(start_module_lab: StartLab) -> Lab:
+    return start_module_lab(bare=True)
+
+
+def _addresses(lab: Lab, interface: str) -> dict[str, dict[str, Any]]:
+    links = json.loads(lab.output("ip", "-6", "-j", "address", "show", "dev", interface, "scope", "global"))
+    return {item["local"]: item for link in links for item in link.get("addr_info", []) if item}
+
+
+def _left_behind(lab: Lab) -> list[object]:
+    return [*lab.processes(), *lab.mounts(), *([lab.directory] if lab.directory.exists() else [])]
+
+
+def test_the_site_tells_each_caller_its_address(lab: Lab) -> None:
+    assert lab.output("curl", "-sS", "http://[2001:db8:ffff::80]/ip") == "2001:db8:0:1::2\n"
+    assert lab.output("curl", "-sS", "http://[2001:db8:ffff::82]/ip") == "2001:db8:0:1::2\n"
+
+
+def test_the_site_remembers_ten_thousand_requests(lab: Lab) -> None:
+    assert lab.python(_FLOOD).code == 0
+    seen = lab.seen(path="/flood/")
+    assert seen["counts"] == {"2001:db8:0:1::2": 10_000}
+    assert Counter(path for _, _, path, _ in seen["requests"]) == {f"/flood/{number}": 50 for number in range(200)}
+
+
+def test_the_site_refuses_what_is_not_http_and_stays(lab: Lab) -> None:
+    wrong = "import socket; s = socket.create_connection(('2001:db8:ffff::80', 80)); s.sendall(b'\\0\\xff\\r\\n\\r\\n'); print(s.recv(99))"
+    assert "400 Bad Request" in lab.python(wrong).out
+    assert lab.output("curl", "-sS", "http://[2001:db8:ffff::80]/ip")
+
+
+def test_a_command_gets_the_environment_of_the_lab_and_its_code_comes_back(lab: Lab) -> None:
+    finished = lab.run("sh", "-c", "echo $IPV6CONSOLE_URL $IPV6CONSOLE_SITE $IPV6CONSOLE_LAB; exit 7")
+    assert finished.code == 7
+    assert finished.out.split() == ["http://127.0.0.1:16000", "http://[2001:db8:ffff::80]", str(lab.directory)]
+
+
+def test_a_command_ends_when_its_connection_closes(lab: Lab) -> None:
+    running = lab.start("sleep", "1000")
+    running.remote.close()
+    elapsed_until(lambda: f"{running.remote.pid} " not in lab.output("ps", "-eo", "pid,comm"), 5, "sleep is killed")
+
+
+def test_an_unknown_command_is_refused_by_name(lab: Lab) -> None:
+    with pytest.raises(LabError, match="no-such-command cannot be started"):
+        lab.start("no-such-command")
+
+
+def test_an_unknown_fault_is_answered_with_the_known_ones(lab: Lab) -> None:
+    with pytest.raises(LabError, match=r"(?s)no fault 'earthquake'.*renumber.*ndp-kill"):
+        lab.handle.fault("earthquake")
+
+
+def test_a_grace_out_of_bounds_changes_nothing(lab: Lab) -> None:
+    before = _addresses(lab, "up0").keys()
+    with pytest.raises(LabError, match="out of bounds"):
+        lab.handle.fault("renumber", grace=-1)
+    assert _addresses(lab, "up0").keys() == before
+
+
+def test_killing_ndppd_where_none_runs_says_so(lab: Lab) -> None:
+    with pytest.raises(LabError, match="no ndppd runs on egress"):
+        lab.handle.fault("ndp-kill")
+
+
+@pytest.mark.parametrize(
+    ("given", "interface", "host", "site"),
+    [
+        (("2001:db8:4f8:10::/64", "onlink"), "up0", "2001:db8:4f8:10::2", "2001:db8:ffff::80"),
+        (("2001:db8:4f8:1000::/56", "routed"), "lan0", "2001:db8:4f8:1000::1", "2001:db8:ffff::80"),
+        (("2001:db8:0:1:a500::/72", "onlink"), "up0", "2001:db8:0:1:a500::2", "2001:db8:ffff::80"),
+        (("2001:db8::/32", "routed"), "lan0", "2001:db8::1", "3fff:fff:ffff::80"),
+        (("2001:db8:0:1::ff00/120", "onlink"), "up0", "2001:db8:0:1::ff02", "2001:db8:ffff::80"),
+    ],
+)
+def test_any_prefix_reaches_the_site(
+    start_lab: StartLab, given: tuple[str, str], interface: str, host: str, site: str
+) -> None:
+    lab = start_lab(*given, bare=True)
+    assert lab.output("curl", "-sS", f"http://[{site}]/ip").strip() == host
+    lengths = {address: item["prefixlen"] for address, item in _addresses(lab, interface).items()}
+    assert lengths == {host: int(given[0].split("/")[1])}
+
+
+@pytest.mark.parametrize("mode", ["onlink", "routed"])
+def test_renumbering_deprecates_the_old_prefix_and_removes_it_after_the_grace(start_lab: StartLab, mode: str) -> None:
+    lab = start_lab("2001:db8:0:1::/64", mode, bare=True)
+    interface = lab.info()["interface"]
+
+    def routes() -> str:
+        return lab.output("ip", "-6", "route", node="isp")
+
+    (old,) = _addresses(lab, interface)
+    lab.handle.fault("renumber", grace=2)
+    both = _addresses(lab, interface)
+    (new,) = both.keys() - {old}
+    assert new.startswith("2001:db8:0:2::")
+    assert both[new]["tentative"] is True
+    assert both[old]["deprecated"] is True
+    assert "2001:db8:0:1::/64" in routes()
+    elapsed_until(lambda: old not in _addresses(lab, interface), 4, "the old address is removed")
+    assert "2001:db8:0:1::/64" not in routes()
+    elapsed_until(
+        lambda: "tentative" not in _addresses(lab, interface)[new], 4, "the kernel has probed for the new address"
+    )
+    assert lab.output("curl", "-sS", "http://[2001:db8:ffff::80]/ip").strip() == new
+
+
+def test_nothing_is_left_after_the_end(start_lab: StartLab) -> None:
+    lab = start_lab(bare=True)
+    assert lab.processes()
+    assert lab.terminate() == (0, "")
+    assert _left_behind(lab) == []
+
+
+def test_nothing_is_left_after_sigkill(start_lab: StartLab) -> None:
+    lab = start_lab(bare=True)
+    lab.start("sh", "-c", "trap '' TERM HUP; (setsid sleep 1000 &) ; sleep 1000")
+    lab.kill()
+    elapsed_until(lambda: not _left_behind(lab), 5, f"everything is gone: {_left_behind(lab)}")
+
+
+def test_two_labs_stand_side_by_side(start_lab: StartLab, lab: Lab) -> None:
+    other = start_lab("2001:db8:0:1::/64", "routed", bare=True)
+    assert other.output("curl", "-sS", "http://[2001:db8:ffff::80]/ip").strip() == "2001:db8:0:1::1"
+    assert other.seen()["total"] == 1
+    assert lab.output("curl", "-sS", "http://[2001:db8:ffff::80]/ip").strip() == "2001:db8:0:1::2"
+
+
+def test_a_name_in_use_is_refused_and_a_stale_one_is_not(start_lab: StartLab) -> None:
+    lab = start_lab(bare=True)
+    name = lab.directory.name.split("-", 3)[3]
+    command = [sys.executable, str(Path(__file__).with_name("bare_lab.py")), name, "2001:db8:0:1::/64", "onlink"]
+    second = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    assert second.returncode != 0
+    assert f"a lab runs at {lab.directory} already" in second.stderr
+    assert lab.output("true") == ""
+    lab.terminate()
+    lab.directory.mkdir()
+    (lab.directory / "engine.log").touch()
+    assert start_lab(bare=True, name=name).info()["prefix"] == "2001:db8:0:1::/64"
+
+
+def test_an_ordinary_user_can_have_a_lab(start_lab: StartLab, as_nobody: tuple[str, ...]) -> None:
+    mine = start_lab(bare=True)
+    name = "test-nobody-" + mine.directory.name[-8:]
+    lab = start_lab(bare=True, name=name, wrapper=as_nobody, uid=65534)
+    assert lab.directory.stat().st_uid == 65534
+    assert lab.output("curl", "-sS", "http://[2001:db8:ffff::80]/ip").strip() == "2001:db8:0:1::2"
+    assert lab.seen()["total"] == 1
+    lab.kill()
+    elapsed_until(lambda: not _left_behind(lab), 5, f"everything is gone: {_left_behind(lab)}")
+
+
+def test_closed_user_namespaces_are_named_with_the_fix(as_nobody: tuple[str, ...]) -> None:
+    command = [sys.executable, str(Path(__file__).with_name("bare_lab.py")), "closed", "2001:db8:0:1::/64", "onlink"]
+    finished = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_NAMESPACES, *as_nobody, *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert finished.returncode != 0
+    assert "the kernel refuses new namespaces to uid 65534" in finished.stderr
+    assert "sysctl" in finished.stderr
+    assert not Path("/tmp/ipv6console-lab-65534-closed").exists()
