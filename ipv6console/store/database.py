@@ -115,12 +115,11 @@ class SqliteStore:
             level, text = Level.OFF, "closed"
         elif writer.fault is not None:
             level, text = Level.FAIL, f"{writer.fault.text}. To mend it: {writer.fault.fix}"
-        elif writer.event_fault is not None:
+        elif writer.event_fault is not None or writer.events_lost:
             level = Level.WARN
-            text = (
-                f"{writer.events_unsaved} events wait to be saved, {writer.events_lost} are lost:"
-                f" {writer.event_fault.text}. To mend it: {writer.event_fault.fix}"
-            )
+            text = f"changes are saved; events not saved yet: {writer.events_unsaved}, lost: {writer.events_lost}"
+            if writer.event_fault is not None:
+                text = f"{text}; {writer.event_fault.text}. To mend it: {writer.event_fault.fix}"
         return StoreState(
             stamp=Stamp(time.time(), "store"),
             url=self._url,
