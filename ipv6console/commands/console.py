@@ -1,0 +1,80 @@
+"""`ipv6console console`, which is also what `ipv6console` alone does."""
+
+from __future__ import annotations
+
+import os
+import socket as sockets
+import sys
+from pathlib import Path
+
+import click
+
+from ipv6console import paths
+from ipv6console.commands.connection import answers
+from ipv6console.commands.failure import ExitCode, Failure
+from ipv6console.commands.launch import Launch, launch_options
+from ipv6console.commands.serve import let_go, listening
+
+
+@click.command(
+    short_help="Open the console; starts an engine when none answers.", epilog="Example: sudo ipv6console console"
+)
+@launch_options
+@click.option("--read-only", is_flag=True, help="Act on nothing; L changes it.")
+def console(launch: Launch, read_only: bool) -> int:
+    """Open the console on this terminal.
+
+    It attaches to the first Unix socket that answers: --socket, IPV6CONSOLE_SOCKET, the one of your runtime folder,
+    /run/ipv6console/engine.sock. When none does it starts an engine of its own and stops it on leaving.
+    """
+    require_terminal()
+    url = os.environ.get("IPV6CONSOLE_URL")
+    if url and launch.socket is None:
+        return show(launch, url, attached=True, read_only=read_only)
+    candidates = (Path(launch.socket),) if launch.socket else paths.socket_candidates(launch.settings.engine.socket)
+    for path in candidates:
+        if answers(path):
+            return show(launch, str(path), attached=True, read_only=read_only)
+    return _with_engine(launch, read_only=read_only)
+
+
+def require_terminal() -> None:
+    """End the command with a Failure when there is no terminal to draw on."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Failure(
+            "the console needs a terminal on its input and error output",
+            next="`ipv6console status` shows the same in lines, `ipv6console serve` runs the engine alone",
+            code=ExitCode.USAGE,
+        )
+
+
+def show(launch: Launch, target: str, *, attached: bool, read_only: bool) -> int:
+    """Run the console on the engine at `target`, a URL or a socket's path; return its exit code."""
+    from ipv6console.console.start import run  # noqa: PLC0415 - Textual is for this command only
+
+    look = launch.settings.console
+    return run(target, attached=attached, read_only=read_only or look.read_only, theme=look.theme)
+
+
+def _with_engine(launch: Launch, *, read_only: bool) -> int:
+    from ipv6console.child import EngineChild  # noqa: PLC0415 - only when no engine answers
+
+    engine = launch.settings.engine
+    opened = listening(engine)
+    [target] = [str(sock.getsockname()) for sock in opened if sock.family == sockets.AF_UNIX]
+    log = paths.log_file(engine.state_dir)
+    try:
+        try:
+            child = EngineChild(launch.arguments, opened, log)
+        except OSError as error:
+            raise Failure(
+                f"the engine cannot be started: {error}",
+                next=f"see {log}, or name another --state-dir",
+                code=ExitCode.NO,
+            ) from error
+        from ipv6console.console.start import run  # noqa: PLC0415 - the child starts meanwhile
+
+        look = launch.settings.console
+        return run(target, read_only=read_only or look.read_only, theme=look.theme, owner=child)
+    finally:
+        let_go(opened, [Path(target)])

@@ -1,0 +1,34 @@
+"""Exit codes, and failures that are expected: said in two lines, never with a traceback."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import IO, Any
+
+import click
+
+
+class ExitCode(IntEnum):
+    """What scripts can rely on (docs/exit-codes.md)."""
+
+    DONE = 0
+    NO = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    REFUSED = 4
+    BUG = 70
+    INTERRUPTED = 130
+
+
+class Failure(click.ClickException):
+    """A command that cannot be done: what and why, the next step, and the code to exit with."""
+
+    def __init__(self, message: str, *, next: str, code: ExitCode) -> None:  # noqa: A002 - the word of problem documents
+        super().__init__(message)
+        self.next = next
+        self.code = code
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the failure, on stderr unless told otherwise."""
+        click.echo(f"ipv6console: {self.message}", err=file is None, file=file)
+        click.echo(f"  next: {self.next}", err=file is None, file=file)

@@ -1,0 +1,135 @@
+"""`ipv6console status`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from contextlib import aclosing
+
+import click
+
+from ipv6console.commands.connection import Engine, engine_options
+from ipv6console.commands.failure import ExitCode
+from ipv6console.commands.sheet import level_mark, print_json, print_rows, span, until
+from ipv6console.wire.delta import advance
+from ipv6console.wire.frame import DeltaFrame, StateFrame
+from ipv6console.wire.health import Health
+from ipv6console.wire.state import State
+from ipv6console.wire.status import Level
+
+_REDRAW_SECONDS = 1.0
+
+
+@click.command(
+    short_help="Show how prefix, NDP, pool, mirrors and store are.", epilog="Example: ipv6console status --watch"
+)
+@click.option("--plain", is_flag=True, help="Words only: no glyphs, no colour, no screen control.")
+@click.option("-w", "--watch", is_flag=True, help="Show it anew when it changes, once a second at most, until Ctrl+C.")
+@engine_options
+def status(engine: Engine, plain: bool, watch: bool) -> int:
+    """Show how prefix, NDP, pool, mirrors and store are, and what is in the way.
+
+    Exit code 1 when something fails. As JSON: the engine's state document, with --watch one a line.
+    """
+    if watch:
+        asyncio.run(_watch(engine, plain=plain))
+        return ExitCode.DONE
+    with engine.client() as client:
+        state, health = client.state(), client.health()
+    if engine.as_json:
+        print_json(state)
+    else:
+        _show(state, health, plain=plain)
+    return ExitCode.NO if health.level is Level.FAIL else ExitCode.DONE
+
+
+async def _watch(engine: Engine, *, plain: bool) -> None:
+    from ipv6console.client import AsyncIPv6Client  # noqa: PLC0415 - only watchers need it
+
+    clear = sys.stdout.isatty() and not plain
+    state: State | None = None
+    shown = float("-inf")
+    with engine.failures():
+        url, socket = engine.target()
+        async with (
+            AsyncIPv6Client(url=url, socket=socket) as client,
+            aclosing(client.follow_state(attempts=None)) as news,
+        ):
+            async for item in news:
+                if isinstance(item, StateFrame):
+                    state = item.state
+                elif isinstance(item, DeltaFrame) and state is not None:
+                    state = advance(state, item.delta)
+                if state is None or time.monotonic() - shown < _REDRAW_SECONDS:
+                    continue
+                shown = time.monotonic()
+                if engine.as_json:
+                    print_json(state, one_line=True)
+                else:
+                    health = await client.health()
+                    if clear:
+                        click.clear()
+                    _show(state, health, plain=plain)
+
+
+def _show(state: State, health: Health, *, plain: bool) -> None:
+    engine = state.engine
+    mark = level_mark(health.level, plain=plain)
+    click.echo(
+        f"{mark}  {engine.host}  ipv6console {engine.version}  pid {engine.pid}  {engine.role}"
+        f"  up {span(state.at - engine.started_at)}  {'privileged' if engine.privileged else 'unprivileged'}"
+    )
+    for finding in health.findings:
+        click.echo(f"  {level_mark(finding.level, plain=plain)}  {finding.subject}: {finding.text}")
+        if finding.fix:
+            click.echo(f"    fix: {finding.fix}")
+    _show_prefixes(state, plain=plain)
+    _show_pool(state, plain=plain)
+    _show_mirrors(state, plain=plain)
+    click.echo(f"store    {level_mark(state.store.level, plain=plain)}  {state.store.url}  {state.store.text}".rstrip())
+
+
+def _show_prefixes(state: State, *, plain: bool) -> None:
+    if not state.prefixes:
+        click.echo(f"prefix   {level_mark(Level.FAIL, plain=plain)}  none; `ipv6console doctor` says why")
+    for row in state.prefixes:
+        click.echo(
+            f"prefix   {level_mark(row.route, plain=plain)}  {row.prefix}  {row.interface}  {row.source}  {row.state.value}"
+            f"  valid {until(row.valid_until, state.at)}  {row.addresses} addresses, {row.leased} leased"
+        )
+    for ndp in state.ndp:
+        click.echo(f"ndp      {level_mark(ndp.level, plain=plain)}  {ndp.prefix}  {ndp.strategy}  {ndp.text}".rstrip())
+
+
+def _show_pool(state: State, *, plain: bool) -> None:
+    pool = state.pool
+    click.echo(
+        f"pool     {level_mark(pool.level, plain=plain)}  {pool.total} addresses, {pool.leased} leases,"
+        f" {pool.idle} of {pool.usable_num} idle for {pool.neediest or 'the neediest mirror'}"
+        f"{f'; {pool.text}' if pool.text else ''}"
+    )
+    for url in pool.check_urls:
+        if url.level not in {Level.OK, Level.OFF}:
+            click.echo(f"check    {level_mark(url.level, plain=plain)}  {url.url}  {url.last_error or ''}".rstrip())
+
+
+def _show_mirrors(state: State, *, plain: bool) -> None:
+    if not state.mirrors:
+        click.echo("mirrors  none yet; the first pick makes one")
+        return
+    head = ("mirrors", "LEVEL", "NAME", "IDLE", "USING", "BAD", "PICKS/S", "NOTE")
+    rows = [
+        (
+            "",
+            level_mark(row.level, plain=plain),
+            row.name,
+            str(row.idle),
+            str(row.using),
+            str(row.bad),
+            f"{row.picks_per_s:.1f}",
+            "draining" if row.draining else row.text,
+        )
+        for row in state.mirrors
+    ]
+    print_rows([head, *rows])
