@@ -103,8 +103,8 @@ class Netlink:
         text = format_address(address)
 
         async def ask(socket: Any) -> Route:
-            answers = [m async for m in await socket.route("get", family=_AF_INET6, dst=text, dst_len=128)]
-            return _routes(answers[0])[0]
+            (answer,) = await socket.route("get", family=_AF_INET6, dst=text, dst_len=128)
+            return _routes(answer)[0]
 
         return await self._call(f"looking up the route to {text}", ask)
 

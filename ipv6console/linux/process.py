@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 _ETH_P_IPV6 = 0x86DD
-_TICKS = os.sysconf("SC_CLK_TCK")
+_MEANINGFUL = 0.05
+"""Seconds of free time below which a share of it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +22,30 @@ class PacketSocket:
     inode: int
 
 
-def cpu_seconds(pid: int) -> float | None:
-    """Return the CPU time `pid` has used, None when it has ended."""
-    fields = _stat(pid)
-    return None if fields is None else (int(fields[11]) + int(fields[12])) / _TICKS
+@dataclass(frozen=True, slots=True)
+class CpuUse:
+    """Seconds a process has run and has waited for a core to be free, at `at` of the monotonic clock."""
+
+    at: float
+    ran: float
+    waited: float
+
+    def share(self, before: CpuUse) -> float | None:
+        """Return how much of a core it took since `before`, of the time in which it could have had one.
+
+        A process that spins shows 1 however busy the machine is. None when it could hardly have run at all.
+        """
+        free = (self.at - before.at) - (self.waited - before.waited)
+        return None if free < _MEANINGFUL else (self.ran - before.ran) / free
+
+
+def cpu_use(pid: int) -> CpuUse | None:
+    """Return what `pid` has used of the processors so far (schedstat), None when it has ended."""
+    try:
+        ran, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return CpuUse(time.monotonic(), int(ran) / 1e9, int(waited) / 1e9)
 
 
 def stopped(pid: int) -> bool:

@@ -97,9 +97,7 @@ class HostReach:
     async def inspect(self) -> tuple[Reachability, ...]:
         """Look at the kernel and the daemons now, mend what is broken, and say how each announced prefix stands."""
         async with self._turn:
-            general = (*capability.findings(), *self._mend_bind())
-            if self._announced:
-                general = (*general, *await self._sweep())
+            general = (*capability.findings(), *await self._tidy())
             dump = await self._netlink.dump()
             return tuple([await self._reachability(item, dump, general) for item in self._announced.values()])
 
@@ -140,6 +138,15 @@ class HostReach:
         await self._routes.remove(*key)
         self._record.forget_prefix(prefix_text(*key))
 
+    async def _tidy(self) -> tuple[Finding, ...]:
+        """Set right what belongs to no single prefix; before anything is announced there is nothing to set right."""
+        if not self._announced:
+            return ()
+        try:
+            return (*self._mend_bind(), *await self._sweep())
+        except OSError as error:
+            return (Finding("host", Level.FAIL, str(error)),)
+
     async def _sweep(self) -> tuple[Finding, ...]:
         """Remove routes that a crashed engine on this state directory left for prefixes nobody announces now."""
         wanted = {prefix_text(*key): key for key in self._announced}
@@ -166,7 +173,7 @@ class HostReach:
             return
 
     def _mend_bind(self) -> tuple[Finding, ...]:
-        if not self._settings.nonlocal_bind or not self._announced or self._bind.on():
+        if not self._settings.nonlocal_bind or self._bind.on():
             return ()
         try:
             self._bind.enable()

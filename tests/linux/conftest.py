@@ -36,6 +36,9 @@ PORT = 9999
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
+_READY = "ip link set lo up && sysctl -qw net.ipv6.conf.default.accept_dad=0"
+"""Without duplicate address detection no address changes state by itself some time after the test began."""
+
 _SERVER = f"""
 import socket
 listener = socket.create_server(("::", {PORT}), family=socket.AF_INET6)
@@ -76,7 +79,7 @@ class Peer:
         while self._namespace() in (None, here):
             assert time.monotonic() < deadline, "the peer's namespace did not come up"
         self.pid = self._holder.pid
-        self.shell("ip link set lo up")
+        self.shell(_READY)
 
     def shell(self, command: str) -> str:
         """Run `command` in the peer."""
@@ -92,12 +95,11 @@ class Peer:
 
     def close(self) -> None:
         """End everything in the peer."""
-        for child in (*self._children, self._holder):
+        for child in self._children:
             child.kill()
-            child.wait()
-            for stream in (child.stdin, child.stdout):
-                if stream is not None:
-                    stream.close()
+            child.communicate()
+        self._holder.kill()
+        self._holder.communicate()
 
     def _namespace(self) -> Path | None:
         try:
@@ -142,7 +144,7 @@ def host() -> Iterator[Host]:
         _check(_LIBC.unshare(_CLONE_NEWNET))
         here = Host()
         try:
-            shell("ip link set lo up")
+            shell(_READY)
             yield here
         finally:
             here.close()

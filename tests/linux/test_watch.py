@@ -46,14 +46,14 @@ async def test_an_address_that_comes_deprecates_and_goes_is_told_each_time(
     views = KernelWatch(NetworkSettings(), netlink).views()
     await later(views, [(PREFIX, False)])
 
-    host.shell("ip addr add 2001:db8:b::2/64 dev up0 nodad valid_lft 600 preferred_lft 500")
-    view = await later(views, [(PREFIX, False), ("2001:db8:b::/64", False)])
+    host.shell("ip addr add 2001:db8:f00d::2/64 dev up0 nodad valid_lft 600 preferred_lft 500")
+    view = await later(views, [(PREFIX, False), ("2001:db8:f00d::/64", False)])
     assert view.prefixes[1].preferred_until == pytest.approx(time.time() + 500, abs=5)
 
-    host.shell("ip addr change 2001:db8:b::2/64 dev up0 valid_lft 600 preferred_lft 0")
-    await later(views, [(PREFIX, False), ("2001:db8:b::/64", True)])
+    host.shell("ip addr change 2001:db8:f00d::2/64 dev up0 valid_lft 600 preferred_lft 0")
+    await later(views, [(PREFIX, False), ("2001:db8:f00d::/64", True)])
 
-    host.shell("ip addr del 2001:db8:b::2/64 dev up0")
+    host.shell("ip addr del 2001:db8:f00d::2/64 dev up0")
     await later(views, [(PREFIX, False)])
 
 
@@ -63,13 +63,13 @@ async def test_a_tentative_address_counts_from_the_event_that_clears_it(
     views = KernelWatch(NetworkSettings(), netlink).views()
     await later(views, [(PREFIX, False)])
 
-    host.shell("ip addr add 2001:db8:b::2/64 dev up0")
+    host.shell("sysctl -qw net.ipv6.conf.up0.accept_dad=1 && ip addr add 2001:db8:f00d::2/64 dev up0")
     async with asyncio.timeout(5):
         tentative = await anext(views)
     assert shown(tentative) == [(PREFIX, False)]
     assert any("tentative" in finding.text for finding in tentative.findings)
 
-    await later(views, [(PREFIX, False), ("2001:db8:b::/64", False)])
+    await later(views, [(PREFIX, False), ("2001:db8:f00d::/64", False)])
 
 
 async def test_the_poll_yields_a_view_without_any_event(host: Host, netlink: Netlink) -> None:
@@ -95,8 +95,8 @@ async def test_an_overrun_of_the_event_socket_is_survived(host: Host, upstream: 
             async with asyncio.timeout(5):
                 kinds |= {notice.kind for notice in await notices.next()}
 
-    host.shell("ip addr add 2001:db8:b::2/64 dev up0 nodad")
-    await later(views, [(PREFIX, False), ("2001:db8:b::/64", False)])
+    host.shell("ip addr add 2001:db8:f00d::2/64 dev up0 nodad")
+    await later(views, [(PREFIX, False), ("2001:db8:f00d::/64", False)])
     await netlink.close()
 
 

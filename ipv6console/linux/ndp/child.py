@@ -163,16 +163,17 @@ class NdppdChild:
 
     async def _observe(self, child: Process, exited: asyncio.Task[int]) -> str | None:
         await self._until_ready(child.pid, exited)
-        used, at, sick = process.cpu_seconds(child.pid), time.monotonic(), 0
+        used, sick = process.cpu_use(child.pid), 0
         while not exited.done():
             if not self._poke.is_set():
                 self._settle(None)
             if await self._poked(SAMPLE, exited):
                 return None
-            now, total = time.monotonic(), process.cpu_seconds(child.pid)
-            if total is not None and used is not None and now > at:
-                self.cpu = (total - used) / (now - at)
-            used, at = total, now
+            now = process.cpu_use(child.pid)
+            if now is not None and used is not None:
+                share = now.share(used)
+                self.cpu = self.cpu if share is None else share
+            used = now
             condition = self.condition()
             sick = sick + 1 if condition.level is Level.FAIL and not exited.done() else 0
             if sick >= SICK_SAMPLES:

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from ipv6console.config import NetworkSettings
+from ipv6console.linux import process, sysctl
+from ipv6console.linux.netlink import Netlink
+from ipv6console.linux.plan import HostPlan
+from ipv6console.linux.routes import PROTOCOL
+from tests.linux.conftest import GATEWAY, PREFIX, Host, Peer, until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.privileged]
+
+ENGINE = """
+import asyncio, sys
+from pathlib import Path
+from ipv6console.config import NetworkSettings
+from ipv6console.linux.netlink import Netlink
+from ipv6console.linux.reach import HostReach
+from ipv6console.linux.watch import KernelWatch
+
+async def main():
+    netlink, settings = Netlink(), NetworkSettings()
+    reach = HostReach(settings, Path(sys.argv[1]), netlink)
+    for prefix in (await KernelWatch(settings, netlink).view()).prefixes:
+        await reach.announce(prefix)
+    (row,) = await reach.inspect()
+    print(row.ndp.pid, row.ndp.level, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+UNPRIVILEGED = """
+import asyncio, sys
+from pathlib import Path
+from ipv6console.config import NetworkSettings
+from ipv6console.linux.netlink import Netlink
+from ipv6console.linux.plan import HostPlan
+from ipv6console.linux.reach import HostReach
+from ipv6console.linux.watch import KernelWatch
+
+async def main():
+    netlink, settings = Netlink(), NetworkSettings()
+    reach = HostReach(settings, Path(sys.argv[1]), netlink)
+    view = await KernelWatch(settings, netlink).view()
+    print("privileged", reach.privileged())
+    try:
+        await reach.announce(view.prefixes[0])
+    except OSError as error:
+        print("announce", error)
+    (row,) = await reach.inspect()
+    print("route", row.route, "ndp", row.ndp.level, row.ndp.text, row.ndp.fix)
+    for finding in row.findings:
+        print("finding", finding.text, "|", finding.fix)
+    await reach.withdraw_all()
+    try:
+        await HostPlan(settings, Path(sys.argv[1]), netlink).apply()
+    except OSError as error:
+        print("apply", error)
+    await netlink.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def public_dir() -> Iterator[Path]:
+    """A state directory an ordinary user can reach; pytest's own are for the one who runs it."""
+    with TemporaryDirectory() as name:
+        path = Path(name)
+        path.chmod(0o777)
+        yield path
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def plan(host: Host, netlink: Netlink, state_dir: Path) -> HostPlan:
+    return HostPlan(NetworkSettings(), state_dir, netlink)
+
+
+def network_state(host: Host) -> str:
+    # Neighbour discovery by itself refreshes timers, so only what people configure is compared.
+    return host.shell("ip -6 route show table local; ip -6 route; ip -6 rule; sysctl net.ipv6.ip_nonlocal_bind")
+
+
+async def test_the_plan_lists_every_change_as_a_command_and_changes_nothing(
+    host: Host, upstream: Peer, plan: HostPlan
+) -> None:
+    host.shell(f"ip -6 route replace default via {GATEWAY} dev up0")
+    before = network_state(host)
+
+    changes = await plan.changes()
+
+    assert network_state(host) == before
+    assert [change.in_place for change in changes] == [False] * 4
+    assert [change.command.split()[0] for change in changes] == ["sysctl", "ip", "ip", "ndppd"]
+    assert [change.engine for change in changes] == [False, False, False, True]
+
+
+async def test_the_listed_commands_do_what_apply_does(host: Host, upstream: Peer, plan: HostPlan) -> None:
+    host.shell(f"ip -6 route replace default via {GATEWAY} dev up0")
+    commands = [change.command for change in await plan.changes() if not change.engine]
+    await plan.apply()
+    applied = network_state(host)
+    await plan.teardown()
+
+    for command in commands:
+        host.shell(command)
+
+    assert network_state(host) == applied
+
+
+async def test_applying_twice_makes_nothing_the_second_time(upstream: Peer, plan: HostPlan) -> None:
+    first = await plan.apply()
+    second = await plan.apply()
+
+    assert [change.command for change in first if PREFIX in change.command]
+    assert second == ()
+    assert all(change.in_place for change in await plan.changes() if not change.engine)
+
+
+async def test_teardown_after_a_killed_engine_removes_what_it_added_and_nothing_else(
+    host: Host, upstream: Peer, plan: HostPlan, state_dir: Path
+) -> None:
+    host.shell("ip -6 route add local 2001:db8:7::/64 dev lo proto static")
+    host.shell(f"ip -6 route add 2001:db8:8::/64 via fe80::1 dev up0 proto {PROTOCOL}")
+    before = network_state(host)
+    engine = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", ENGINE, str(state_dir)), stdout=asyncio.subprocess.PIPE
+    )
+    assert engine.stdout is not None
+    pid, level = (await engine.stdout.readline()).split()
+    assert level == b"ok"
+    assert process.name(int(pid)) == "ndppd"
+
+    engine.send_signal(signal.SIGKILL)
+    await engine.wait()
+    await until(lambda: process.cpu_use(int(pid)) is None)
+    assert network_state(host) != before
+    undone = await plan.teardown()
+
+    assert network_state(host) == before
+    assert len(undone) == 2
+    assert host.shell(f"ls {state_dir}") == ""
+    assert await plan.teardown() == ()
+
+
+async def test_teardown_ends_an_ndppd_that_outlived_its_engine(
+    host: Host, upstream: Peer, plan: HostPlan, state_dir: Path
+) -> None:
+    config = state_dir / "ndppd-up0.conf"
+    host.shell(
+        f"mkdir {state_dir} && printf 'proxy up0 {{\\n}}\\n' > {config} && ndppd -d -c {config} -p {state_dir}/pid"
+    )
+    (pid,) = process.with_argument(str(config))
+
+    await plan.teardown()
+
+    await until(lambda: process.cpu_use(pid) is None)
+
+
+async def test_a_setting_that_was_on_before_stays_on(host: Host, upstream: Peer, plan: HostPlan) -> None:
+    host.shell("sysctl -qw net.ipv6.ip_nonlocal_bind=1")
+
+    await plan.apply()
+    await plan.teardown()
+
+    assert sysctl.read(sysctl.NONLOCAL_BIND) == "1"
+
+
+async def test_without_privilege_everything_is_readable_and_each_refusal_says_what_to_do(
+    host: Host, upstream: Peer, public_dir: Path
+) -> None:
+    before = network_state(host)
+    nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--")
+    child = await asyncio.create_subprocess_exec(
+        *nobody, sys.executable, "-c", UNPRIVILEGED, str(public_dir), stdout=asyncio.subprocess.PIPE, cwd="/"
+    )
+    told = (await child.communicate())[0].decode()
+
+    assert child.returncode == 0
+    assert "privileged False" in told
+    assert "announce" in told
+    assert "CAP_NET_ADMIN" in told
+    assert "route fail ndp fail ndppd cannot run: CAP_NET_RAW is missing sudo ipv6console serve" in told
+    assert "finding routes and sysctls cannot be changed: CAP_NET_ADMIN is missing | sudo ipv6console serve" in told
+    assert "sysctl -w net.ipv6.ip_nonlocal_bind=1" in told
+    assert network_state(host) == before
