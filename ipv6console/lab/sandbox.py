@@ -37,6 +37,7 @@ FAILED = 125
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NETNS = Path("/run/netns")
+_SYSTEM_CONFIG = Path("/etc/ipv6console")
 _REMOVAL_PATIENCE = 10.0
 _CLOSED = """\
 Let this user make namespaces, by whichever of these the machine has:
@@ -112,6 +113,8 @@ def _private_mounts() -> None:
         mount("none", "/", "", flags=MS_REC | MS_PRIVATE)
         mount("proc", "/proc", "proc")
         mount("tmpfs", "/run", "tmpfs", options="mode=755")
+        if _SYSTEM_CONFIG.is_dir():  # it is about this machine's own prefixes, not about the lab's
+            mount("tmpfs", str(_SYSTEM_CONFIG), "tmpfs", options="mode=755")
     except OSError as error:
         raise LabError(
             f"the kernel refuses the lab's own mounts: {error.strerror} ({error.filename})", _CLOSED

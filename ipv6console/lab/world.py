@@ -25,6 +25,7 @@ from ipv6console.lab.supervisor import Stdio, Supervisor
 from ipv6console.lab.topology import Topology
 
 _PYTHON = (sys.executable, "-m")
+_ENGINE = (*_PYTHON, "ipv6console", "serve")
 _STOP_PATIENCE = 8.0
 _READY_PATIENCE = 60.0
 _PROBE_EVERY = 0.1
@@ -93,7 +94,7 @@ class World:
                 raise LabError(f"the engine ends as soon as it is started, with code {code}", self._engine_log())
             self.start_engine()
 
-        self._engine = self._start(self.topology.egress, "engine", [*_PYTHON, "ipv6console", "serve"], ended)
+        self._engine = self._start(self.topology.egress, "engine", _ENGINE, ended)
 
     def start_scrapers(self) -> None:
         """Put the planned number of scrapers to work, on mirrors and at rates of their own."""
