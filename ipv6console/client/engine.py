@@ -15,8 +15,9 @@ from ipv6console.client import request as requests
 from ipv6console.client.errors import EngineRefused, EngineUnreachable
 from ipv6console.client.place import Place, find_place
 from ipv6console.client.request import EngineRequest
-from ipv6console.client.stream import EventNews, Follower, Frame, StateNews, open_stream
+from ipv6console.client.stream import EventNews, Follower, Frame, StateNews, events_path, open_stream
 from ipv6console.client.tls import shared_context
+from ipv6console.client.transport import UnixTransport
 from ipv6console.wire.codec import decode
 from ipv6console.wire.problem import Problem
 
@@ -96,8 +97,9 @@ class IPv6Client(_Endpoints):
     ) -> None:
         self.place = find_place(url, socket)
         self.timeout = timeout
-        transport = httpx.HTTPTransport(verify=_context(self.place), uds=self.place.socket, trust_env=False)
-        self._http = httpx.Client(base_url=self.place.url, transport=transport, timeout=timeout, trust_env=False)
+        self._http = httpx.Client(
+            base_url=self.place.url, transport=_transport(self.place), timeout=timeout, trust_env=False
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -151,9 +153,9 @@ class AsyncIPv6Client(_Endpoints):
         """Open /stream once: the document, then its deltas. The frames end with the connection (EngineUnreachable)."""
         return open_stream(self.place, "/stream", self.timeout)
 
-    def event_stream(self, since: int = 0) -> AbstractAsyncContextManager[AsyncIterator[Frame]]:
-        """Open /events once: events with an id above `since`, then new ones as they come."""
-        return open_stream(self.place, f"/events?since={since}", self.timeout)
+    def event_stream(self, since: int | None = None) -> AbstractAsyncContextManager[AsyncIterator[Frame]]:
+        """Open /events once: kept events with an id above `since` if given, then new ones as they come."""
+        return open_stream(self.place, events_path(since), self.timeout)
 
     def follow_state(self, *, attempts: int | None = 10, interval: float = 3.0) -> AsyncGenerator[StateNews, None]:
         """Follow /stream over lost connections; `attempts` None never gives up. Yields Connected and Disconnected too.
@@ -164,9 +166,9 @@ class AsyncIPv6Client(_Endpoints):
         return Follower(self.place, self.timeout, attempts=attempts, interval=interval).state()
 
     def follow_events(
-        self, since: int = 0, *, attempts: int | None = 10, interval: float = 3.0
+        self, since: int | None = None, *, attempts: int | None = 10, interval: float = 3.0
     ) -> AsyncGenerator[EventNews, None]:
-        """Follow the events after id `since` over lost connections, each event once; otherwise as `follow_state`."""
+        """Follow the events after id `since` (or from now on) over lost connections, otherwise as `follow_state`."""
         return Follower(self.place, self.timeout, attempts=attempts, interval=interval).events(since)
 
 
@@ -174,6 +176,10 @@ class AsyncIPv6Client(_Endpoints):
 def _plain_context() -> ssl.SSLContext:
     """A context for places without TLS: httpx makes one in any case, and loading authorities costs 20 ms."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _transport(place: Place) -> httpx.BaseTransport:
+    return UnixTransport(place.socket) if place.socket else httpx.HTTPTransport(verify=_context(place), trust_env=False)
 
 
 def _context(place: Place) -> ssl.SSLContext:
@@ -211,7 +217,7 @@ def _problem(response: httpx.Response) -> Problem:
     except ValueError:
         return Problem(
             type="about:blank",
-            title=f"HTTP {response.status_code} {response.reason_phrase}",
+            title=f"HTTP {response.status_code} {httpx.codes.get_reason_phrase(response.status_code)}".strip(),
             status=response.status_code,
             detail=response.text[:200] or "no explanation was given",
             next="check that the URL or socket belongs to an ipv6console engine",

@@ -24,7 +24,11 @@ from ipv6console.client.destination import Destination, allowed, refuse_ipv4_lit
 from ipv6console.freebind import bound_socket
 
 Guard = Callable[[], None]
-"""Called before every connect and every write; raises when the lease no longer allows them."""
+"""Called before every connect and every write; raises (no OSError) when the lease no longer allows them."""
+
+
+def always() -> None:
+    """The guard of connections that need no lease."""
 
 
 class LeasedBackend(httpcore.NetworkBackend):
@@ -138,6 +142,25 @@ class AsyncLeasedBackend(httpcore.AsyncNetworkBackend):
         await anyio.sleep(seconds)
 
 
+class UnixBackend(httpcore.NetworkBackend):
+    """Connects to Unix sockets; httpcore's own leaves the socket open when nothing listens."""
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
+    ) -> httpcore.NetworkStream:
+        """Connect to `path`; raises httpcore's ConnectError."""
+        del socket_options
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with _as(httpcore.ConnectTimeout, httpcore.ConnectError):
+            try:
+                sock.settimeout(timeout)
+                sock.connect(path)
+            except BaseException:
+                sock.close()
+                raise
+        return LeasedStream(sock, always)
+
+
 class LeasedStream(httpcore.NetworkStream):
     """One blocking connection; every write asks the guard first."""
 
@@ -154,9 +177,9 @@ class LeasedStream(httpcore.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all of `buffer`."""
         rest = memoryview(buffer)
-        with _as(httpcore.WriteTimeout, httpcore.WriteError):
-            while rest:
-                self._guard()
+        while rest:
+            self._guard()
+            with _as(httpcore.WriteTimeout, httpcore.WriteError):
                 self._socket.settimeout(timeout)
                 rest = rest[self._socket.send(rest) :]
 

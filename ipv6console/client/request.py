@@ -171,9 +171,9 @@ def renew(lease: str, ttl: float | None = None) -> EngineRequest[LeaseReply]:
     return EngineRequest(LeaseReply, "POST", f"/leases/{_segment(lease)}/renew", json=_given(ttl=ttl))
 
 
-def release(lease: str) -> EngineRequest[LeaseReply]:
-    """End a lease; its address is idle again."""
-    return EngineRequest(LeaseReply, "DELETE", f"/leases/{_segment(lease)}")
+def release(lease: str, status: str = "idle") -> EngineRequest[LeaseReply]:
+    """End a lease with a verdict (idle, bad)."""
+    return EngineRequest(LeaseReply, "DELETE", f"/leases/{_segment(lease)}", {"status": status})
 
 
 def mirror(dbname: str) -> EngineRequest[MirrorStats]:

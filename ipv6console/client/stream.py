@@ -63,6 +63,11 @@ def parse_frame(text: str | bytes) -> Frame | None:
     return None if kind is None else decode(kind, data)
 
 
+def events_path(since: int | None) -> str:
+    """Return the path of the event stream that begins after id `since`, or now."""
+    return "/events" if since is None else f"/events?since={since}"
+
+
 @asynccontextmanager
 async def open_stream(place: Place, path: str, timeout: float) -> AsyncIterator[AsyncIterator[Frame]]:  # noqa: ASYNC109 - seconds to open, not to live
     """Open one WebSocket; the iterator ends in EngineUnreachable when the connection does.
@@ -145,21 +150,22 @@ class Follower:
                 async for item in news:
                     yield item
 
-    async def events(self, since: int) -> AsyncGenerator[EventNews, None]:
-        """Yield every event above `since` once; after a gap the stream is opened anew, which replays what is missing."""
+    async def events(self, since: int | None) -> AsyncGenerator[EventNews, None]:
+        """Yield every event above `since` once (None: what comes from now on).
+
+        After a gap the stream is opened anew, which replays what is missing.
+        """
         last = since
         while True:
-            async with aclosing(self._connection(f"/events?since={last}")) as news:
+            async with aclosing(self._connection(events_path(last))) as news:
                 async for item in news:
                     if isinstance(item, MissedFrame):
                         break
                     if isinstance(item, Connected | Disconnected):
                         yield item
-                    elif isinstance(item, EventsFrame):
-                        fresh = tuple(event for event in item.events if event.id > last)
-                        if fresh:
-                            last = fresh[-1].id
-                            yield EventsFrame(events=fresh)
+                    elif isinstance(item, EventsFrame) and item.events:
+                        last = item.events[-1].id
+                        yield item
 
     async def _connection(self, path: str) -> AsyncGenerator[StateNews, None]:
         """Yield what one connection brings, and after its loss a Disconnected and the pause."""

@@ -20,35 +20,9 @@ _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepal
 """What httpx uses when nothing is said."""
 
 
-def always() -> None:
-    """The guard of a transport whose address needs no lease."""
-
-
-class LeasedTransport(httpx.BaseTransport):
-    """Sends from `source` only, over IPv6 only; `guard` is called before every connect and write and may raise.
-
-    The other options mean what they mean in httpx.Client. Raises httpx's exceptions, and NoIPv6Address.
-    """
-
-    def __init__(
-        self,
-        source: str,
-        *,
-        guard: Guard = always,
-        verify: ssl.SSLContext | str | bool = True,
-        cert: Any = None,
-        http1: bool = True,
-        http2: bool = False,
-        limits: httpx.Limits = _LIMITS,
-    ) -> None:
-        import httpcore  # noqa: PLC0415 - importing the library must cost nothing but httpx, which also waits with this
-
-        from ipv6console.client.network import LeasedBackend  # noqa: PLC0415 - needs httpcore
-
-        self.source = source
-        self._pool = httpcore.ConnectionPool(
-            network_backend=LeasedBackend(source, guard), **_pool_options(verify, cert, http1, http2, limits)
-        )
+class _PoolTransport(httpx.BaseTransport):
+    def __init__(self, pool: httpcore.ConnectionPool) -> None:
+        self._pool = pool
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request."""
@@ -62,14 +36,28 @@ class LeasedTransport(httpx.BaseTransport):
             self._pool.close()
 
 
-class AsyncLeasedTransport(httpx.AsyncBaseTransport):
-    """The same on asyncio and trio."""
+class UnixTransport(_PoolTransport):
+    """Sends to the Unix socket at `path`."""
+
+    def __init__(self, path: str) -> None:
+        import httpcore  # noqa: PLC0415 - importing the library must cost nothing but httpx, which also waits with this
+
+        from ipv6console.client.network import UnixBackend  # noqa: PLC0415 - needs httpcore
+
+        super().__init__(httpcore.ConnectionPool(uds=path, network_backend=UnixBackend()))
+
+
+class LeasedTransport(_PoolTransport):
+    """Sends from `source` only, over IPv6 only; `guard` is called before every connect and write and may raise.
+
+    The other options mean what they mean in httpx.Client. Raises httpx's exceptions, and NoIPv6Address.
+    """
 
     def __init__(
         self,
         source: str,
         *,
-        guard: Guard = always,
+        guard: Guard | None = None,
         verify: ssl.SSLContext | str | bool = True,
         cert: Any = None,
         http1: bool = True,
@@ -78,12 +66,36 @@ class AsyncLeasedTransport(httpx.AsyncBaseTransport):
     ) -> None:
         import httpcore  # noqa: PLC0415 - importing the library must cost nothing but httpx, which also waits with this
 
-        from ipv6console.client.network import AsyncLeasedBackend  # noqa: PLC0415 - needs httpcore
+        from ipv6console.client.network import LeasedBackend, always  # noqa: PLC0415 - needs httpcore
 
         self.source = source
-        self._pool = httpcore.AsyncConnectionPool(
-            network_backend=AsyncLeasedBackend(source, guard), **_pool_options(verify, cert, http1, http2, limits)
-        )
+        backend = LeasedBackend(source, guard or always)
+        options = _pool_options(verify, cert, http1, http2, limits)
+        super().__init__(httpcore.ConnectionPool(network_backend=backend, **options))
+
+
+class AsyncLeasedTransport(httpx.AsyncBaseTransport):
+    """The same on asyncio and trio."""
+
+    def __init__(
+        self,
+        source: str,
+        *,
+        guard: Guard | None = None,
+        verify: ssl.SSLContext | str | bool = True,
+        cert: Any = None,
+        http1: bool = True,
+        http2: bool = False,
+        limits: httpx.Limits = _LIMITS,
+    ) -> None:
+        import httpcore  # noqa: PLC0415 - importing the library must cost nothing but httpx, which also waits with this
+
+        from ipv6console.client.network import AsyncLeasedBackend, always  # noqa: PLC0415 - needs httpcore
+
+        self.source = source
+        backend = AsyncLeasedBackend(source, guard or always)
+        options = _pool_options(verify, cert, http1, http2, limits)
+        self._pool = httpcore.AsyncConnectionPool(network_backend=backend, **options)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request."""

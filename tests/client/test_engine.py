@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ipv6console.client import AsyncIPv6Client, EngineRefused, EngineUnreachable, IPv6Client, Verdict
+from ipv6console.client import request as requests
+from ipv6console.client.request import EngineRequest
+from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
+from ipv6console.wire.reply import PickReply
+from tests.client.conftest import ADDRS, Answer, Refusal, StubEngine
+
+ADDR = ADDRS[0]
+
+CALLS: list[tuple[EngineRequest[Any], str, dict[str, Any], Any]] = [
+    (requests.stats(), "GET /stats", {}, None),
+    (requests.mirror_stats("a"), "GET /stats", {"dbname": "a"}, None),
+    (requests.spawn(), "GET /spawn", {}, None),
+    (requests.spawns(3), "GET /spawns", {"num": 3}, None),
+    (requests.pick(), "GET /pick", {"dbname": "default"}, None),
+    (requests.pick("a", ttl=9.5, holder="me"), "GET /pick", {"dbname": "a", "ttl": 9.5, "holder": "me"}, None),
+    (requests.picks(2, "a"), "GET /picks", {"dbname": "a", "num": 2}, None),
+    (requests.check(ADDR), "POST /check", {}, {"addr": ADDR}),
+    (requests.checks([ADDR]), "POST /checks", {}, {"addrs": [ADDR]}),
+    (
+        requests.report(ADDR, "bad", "a", lease="t", target="shop", reason="403"),
+        "POST /report",
+        {},
+        {
+            "dbname": "a",
+            "report_info": {"addr": ADDR, "status": "bad", "lease": "t", "target": "shop", "reason": "403"},
+        },
+    ),
+    (
+        requests.reports([Verdict(addr=ADDR, status="idle")]),
+        "POST /reports",
+        {},
+        {"dbname": "default", "report_infos": [{"addr": ADDR, "status": "idle"}]},
+    ),
+    (requests.reset(ADDR), "POST /reset", {}, {"dbname": "default", "addr": ADDR}),
+    (requests.resets([ADDR], "a"), "POST /resets", {}, {"dbname": "a", "addrs": [ADDR]}),
+    (requests.reset_all("a"), "POST /reset_all", {"dbname": "a"}, None),
+    (requests.save(), "POST /save", {}, None),
+    (requests.flush(), "POST /flush", {}, None),
+    (requests.flush("a"), "POST /flush", {"dbname": "a"}, None),
+    (requests.state(), "GET /state", {}, None),
+    (requests.health(), "GET /health", {}, None),
+    (requests.events(7, 5), "GET /events", {"since": 7, "limit": 5}, None),
+    (requests.leases("a", cursor="c", limit=5), "GET /leases", {"dbname": "a", "cursor": "c", "limit": 5}, None),
+    (requests.renew("t", 5.0), "POST /leases/t/renew", {}, {"ttl": 5.0}),
+    (requests.release("t", "bad"), "DELETE /leases/t", {"status": "bad"}, None),
+    (requests.mirror("a"), "GET /mirrors/a", {}, None),
+    (requests.drain_mirror("a"), "POST /mirrors/a/drain", {}, {"draining": True}),
+    (requests.drain_mirror("a", draining=False), "POST /mirrors/a/drain", {}, {"draining": False}),
+    (requests.drain_prefix("2001:db8::/64"), "POST /prefixes/drain", {}, {"prefix": "2001:db8::/64", "draining": True}),
+    (
+        requests.plan(PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=(ADDR,))),
+        "POST /plan",
+        {},
+        {"action": "revoke-addresses", "dbname": None, "addrs": [ADDR], "prefix": None},
+    ),
+    (requests.apply(ApplyRequest(plan="p", reason="abuse")), "POST /apply", {}, {"plan": "p", "reason": "abuse"}),
+    (requests.doctor("2001:db8::/64"), "GET /doctor", {"prefix": "2001:db8::/64"}, None),
+]
+
+
+@pytest.mark.parametrize(("request_", "line", "params", "json"), CALLS, ids=lambda value: str(value)[:40])
+def test_each_call_asks_what_the_contract_says(
+    request_: EngineRequest[Any], line: str, params: dict[str, Any], json: Any
+) -> None:
+    assert f"{request_.method} {request_.path}" == line
+    assert dict(request_.params) == params
+    assert request_.json == json
+
+
+def test_every_description_of_a_request_is_a_method_of_both_clients() -> None:
+    described = {
+        name
+        for name, member in inspect.getmembers(requests, inspect.isfunction)
+        if member.__module__ == requests.__name__ and not name.startswith("_")
+    }
+    for client in (IPv6Client, AsyncIPv6Client):
+        assert described <= set(dir(client))
+
+
+@pytest.fixture
+def client(engine: StubEngine) -> Iterator[IPv6Client]:
+    with IPv6Client(socket=engine.path) as client:
+        yield client
+
+
+def test_a_call_returns_the_wire_document(client: IPv6Client) -> None:
+    assert client.pick("a", ttl=60.0) == PickReply(
+        success=True, addr=ADDR, dbname="a", lease="token-1", expires_at=1e9 + 60, ttl=60.0
+    )
+
+
+@pytest.mark.anyio
+async def test_the_async_client_returns_the_same_document(engine: StubEngine) -> None:
+    async with AsyncIPv6Client(socket=engine.path) as client:
+        reply = await client.pick("a", ttl=60.0)
+    assert reply == PickReply(success=True, addr=ADDR, dbname="a", lease="token-1", expires_at=1e9 + 60, ttl=60.0)
+
+
+def test_a_method_shows_the_signature_and_words_of_its_endpoint(client: IPv6Client) -> None:
+    assert client.pick.__name__ == "pick"
+    assert client.pick.__doc__ == requests.pick.__doc__
+    assert inspect.signature(client.pick) == inspect.signature(requests.pick)
+
+
+def test_a_name_that_looks_like_a_path_stays_one_segment(client: IPv6Client, engine: StubEngine) -> None:
+    for name in ("..", ".", "a/b", "a?b", "a%2e"):
+        with pytest.raises(EngineRefused):
+            client.mirror(name)
+    assert [ask.path for ask in engine.asks] == [
+        "/mirrors/%2E%2E",
+        "/mirrors/%2E",
+        "/mirrors/a%2Fb",
+        "/mirrors/a%3Fb",
+        "/mirrors/a%252e",
+    ]
+
+
+def test_a_problem_document_is_an_exception_with_its_parts(client: IPv6Client, engine: StubEngine) -> None:
+    engine.refusal = Refusal(409, "Changed", "the set has changed", "plan again")
+    with pytest.raises(EngineRefused, match=r"Changed: the set has changed \(plan again\)") as caught:
+        client.stats()
+    assert caught.value.problem.type == "refused"
+    assert (caught.value.status, caught.value.title) == (409, "Changed")
+    assert (caught.value.detail, caught.value.next) == ("the set has changed", "plan again")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(b"<html>bad gateway</html>", 502), "HTTP 502 Bad Gateway: <html>bad gateway</html>"),
+        (Answer(b"", 404), "HTTP 404 Not Found: no explanation was given"),
+        (Answer(b"<html>welcome</html>"), "not understood: GET /health"),
+        (Answer(b'{"level": "ok"}'), "not understood: GET /health: Health.at: missing"),
+    ],
+)
+def test_an_answer_of_something_else_than_an_engine_is_refused(
+    client: IPv6Client, engine: StubEngine, monkeypatch: pytest.MonkeyPatch, answer: Answer, words: str
+) -> None:
+    monkeypatch.setattr(engine, "answer", lambda _: answer)
+    with pytest.raises(EngineRefused, match=words) as caught:
+        client.health()
+    assert "check that the URL or socket belongs to an ipv6console engine" in str(caught.value)
+
+
+def test_an_engine_that_drops_the_connection_is_unreachable(
+    client: IPv6Client, engine: StubEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "answer", lambda _: None)
+    with pytest.raises(EngineUnreachable, match="disconnected"):
+        client.stats()
+
+
+def test_an_engine_that_hangs_is_unreachable_after_the_timeout(
+    engine: StubEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "answer", lambda _: Answer(parts=(b"{",), ends=False))
+    with (
+        IPv6Client(socket=engine.path, timeout=0.1) as client,
+        pytest.raises(EngineUnreachable, match=r"no answer within 0\.1 s"),
+    ):
+        client.stats()
+
+
+@pytest.mark.parametrize("stale", [False, True])
+def test_a_socket_nobody_listens_on_is_unreachable(tmp_path: Path, stale: bool) -> None:
+    path = tmp_path / "s"
+    if stale:
+        path.touch()
+    with IPv6Client(socket=path) as client, pytest.raises(EngineUnreachable, match=f"socket {path}: .*refused|No such"):
+        client.stats()
+
+
+@pytest.mark.anyio
+async def test_a_socket_nobody_listens_on_is_unreachable_for_the_async_client(tmp_path: Path) -> None:
+    async with AsyncIPv6Client(socket=tmp_path / "s") as client:
+        with pytest.raises(EngineUnreachable, match="ipv6console serve"):
+            await client.stats()
+
+
+def test_a_url_nobody_listens_on_is_named() -> None:
+    with (
+        IPv6Client("http://127.0.0.1:1") as client,
+        pytest.raises(
+            EngineUnreachable, match=r"no engine answers at http://127\.0\.0\.1:1: .*refused; start one with"
+        ),
+    ):
+        client.stats()
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "all_proxy"])
+def test_calls_to_the_engine_ignore_proxy_variables(
+    monkeypatch: pytest.MonkeyPatch, engine: StubEngine, name: str
+) -> None:
+    monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with IPv6Client(socket=engine.path) as client:
+        assert client.pick(ttl=1.0).success
+
+
+def test_calls_share_one_connection(client: IPv6Client, engine: StubEngine) -> None:
+    for _ in range(3):
+        client.pick(ttl=1.0)
+    assert [ask.connection for ask in engine.asks] == [1, 1, 1]
+
+
+def test_only_requests_that_make_the_engine_use_the_network_may_take_longer() -> None:
+    assert {request.path for request, *_ in CALLS if request.slow} == {
+        "/spawn",
+        "/spawns",
+        "/check",
+        "/checks",
+        "/doctor",
+    }
