@@ -31,6 +31,7 @@ class DatabaseFile:
         self.path = path
         self._busy_timeout = busy_timeout
         self._durability = Durability.PROCESS
+        self._marks = 0
         self.connection = self._connect()
 
     @contextmanager
@@ -42,6 +43,8 @@ class DatabaseFile:
             self._durability = durability
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         try:
+            if durability is Durability.POWER:
+                self._mark(connection)
             yield connection
             connection.exec_driver_sql("COMMIT")
         except BaseException:
@@ -66,7 +69,11 @@ class DatabaseFile:
         only then the cached pages are dropped and everything is read back. Raises DamagedError.
         """
         self.connection.close()
-        self._durability = Durability.PROCESS
+        if not self.path.exists():
+            raise StoreError(
+                f"{self.path} was taken away under the running engine",
+                "put the file back and try again, or restart the engine to begin with an empty pool",
+            )
         self.connection = self._connect()
         _, frames, copied = self.connection.exec_driver_sql("PRAGMA wal_checkpoint(FULL)").one()
         if copied < frames:
@@ -74,12 +81,9 @@ class DatabaseFile:
                 f"{self.path} could not be checked after a disk error: another program is using it",
                 f"find it with `fuser -v {self.path}` and let it finish",
             )
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(descriptor)
+        self.connection.close()
+        self._drop_cached_pages()
+        self.connection = self._connect()
         self.check()
 
     def check(self) -> None:
@@ -92,11 +96,26 @@ class DatabaseFile:
         """Close; SQLite copies the write-ahead log into the file and removes it."""
         self.connection.close()
 
+    def _mark(self, connection: Connection) -> None:
+        # Rows that are already there as they are to be written make no transaction at all, so nothing would be synced,
+        # not even those very rows when a commit without sync had put them there. A number in the header always differs.
+        self._marks = (self._marks + 1) & 0x7FFFFFFF
+        connection.exec_driver_sql(f"PRAGMA user_version = {self._marks}")
+
     def _roll_back(self) -> None:
         driver = self.connection.connection.dbapi_connection
         # SQLite rolls some failures back by itself, and a ROLLBACK without a transaction is an error of its own.
         if driver is not None and driver.in_transaction:
             self.connection.exec_driver_sql("ROLLBACK")
+
+    def _drop_cached_pages(self) -> None:
+        # Never while connected: closing any descriptor of the file drops the locks SQLite has on it (fcntl(2)).
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
 
     def _connect(self) -> Connection:
         engine = create_engine(
@@ -113,6 +132,8 @@ class DatabaseFile:
             self._use_log(connection)
             connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
             connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+            self._durability = Durability.PROCESS
+            self._marks = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
         except BaseException:
             connection.close()
             raise

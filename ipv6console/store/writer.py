@@ -14,6 +14,8 @@ from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from sqlalchemy.exc import ResourceClosedError
+
 from ipv6console.engine.protocol import Durability, StoreError
 from ipv6console.pool.change import Change, Snapshot
 from ipv6console.store.batch import write_changes, write_events
@@ -230,6 +232,9 @@ class Writer:
             self._tell(_answer, answer, result)
 
     def _judge(self, error: Exception) -> Fault:
+        if isinstance(error, ResourceClosedError) and self._failure is not None:
+            # The file could not be opened again after a failure, and that failure is what there is to say.
+            return self._failure
         fault = diagnose(error, self._file.path)
         self._damaged = self._damaged or fault.cause is Cause.DAMAGED
         if fault.suspect:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -200,6 +201,29 @@ async def test_a_locked_database_refuses_and_names_the_way_to_find_who(store: Sq
         other.execute("ROLLBACK")
     await store.load()
     await store.commit([using(1)])
+
+
+async def test_a_database_taken_away_after_a_disk_error_is_asked_back_and_then_used_again(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    def fail() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    path = tmp_path / "engine.db"
+    with pytest.raises(StoreError, match=r"the disk under .* fails"):
+        await store._writer.perform(fail)
+    with pytest.raises(StoreError, match=r"the disk under .* fails"):
+        await store.commit([using(1)])
+    path.rename(tmp_path / "elsewhere.db")
+    with pytest.raises(StoreError, match="was taken away under the running engine") as refusal:
+        await store.load()
+    assert "put the file back" in refusal.value.fix
+    with pytest.raises(StoreError, match=r"the disk under .* fails"):
+        await store.last_event()
+    (tmp_path / "elsewhere.db").rename(path)
+    assert len((await store.load()).addresses) == 9
+    await store.commit([using(1)])
+    assert store.status().level is Level.OK
 
 
 async def test_a_token_does_not_get_into_the_log(store: SqliteStore, caplog: pytest.LogCaptureFixture) -> None:

@@ -123,7 +123,10 @@ async def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
 
 
 async def test_a_directory_that_cannot_be_written_is_named_with_the_way_out(folder: Path) -> None:
-    with not_allowed_in(folder), pytest.raises(StoreError, match=f"cannot keep its state in {folder}: Permission") as refusal:
+    with (
+        not_allowed_in(folder),
+        pytest.raises(StoreError, match=f"cannot keep its state in {folder}: Permission") as refusal,
+    ):
         await SqliteStore.open(folder / "engine.db")
     assert "--state-dir" in refusal.value.fix
     assert not (folder / "engine.db").exists()

@@ -1,0 +1,98 @@
+"""What was acknowledged is there after kill -9, and on the disk itself where power durability was asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import ipv6console
+from ipv6console.pool.change import Snapshot
+from ipv6console.store.database import SqliteStore
+
+WORKER = Path(__file__).with_name("worker.py")
+ROOT = Path(ipv6console.__file__).parents[1]
+ROUNDS = 6
+
+
+def command(act: str, path: Path) -> list[str]:
+    return [sys.executable, "-W", "error", "-c", _RUN, str(WORKER), act, str(path)]
+
+
+# As `python worker.py` would, but with the package found from wherever the tests were started.
+_RUN = (
+    "import runpy, sys; del sys.argv[0]; sys.path.insert(0, "
+    + repr(str(ROOT))
+    + "); runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+
+
+def contents(path: Path) -> Snapshot:
+    async def read() -> Snapshot:
+        store = await SqliteStore.open(path)
+        try:
+            assert store.findings == ()
+            return await store.load()
+        finally:
+            await store.close()
+
+    return asyncio.run(read())
+
+
+def test_everything_acknowledged_survives_kill_9_and_nothing_is_there_by_half(tmp_path: Path) -> None:
+    path = tmp_path / "engine.db"
+    chance = random.Random(7)
+    for _ in range(ROUNDS):
+        acknowledged: dict[int, int] = {}
+        enough = chance.randrange(1, 3_000)
+        with subprocess.Popen(command("run", path), stdout=subprocess.PIPE, text=True) as worker:
+            assert worker.stdout is not None
+            for count, line in enumerate(worker.stdout):
+                task, uses = map(int, line.split())
+                acknowledged[task] = uses
+                if count == enough:
+                    worker.kill()
+        assert acknowledged
+        found = {row.address_id: row.uses for row in contents(path).usages}
+        assert [task for task, uses in acknowledged.items() if found[2 * task] < uses] == []
+        assert [number for number in found if found[number] != found[number ^ 1]] == []
+
+
+def test_a_power_commit_is_synced_before_it_is_acknowledged_even_when_its_rows_are_there_already(
+    tmp_path: Path,
+) -> None:
+    trace = tmp_path / "trace"
+    strace = ["strace", "-f", "-y", "-o", str(trace), "-e", "trace=write,pwrite64,fdatasync,fsync"]
+    subprocess.run(
+        [*strace, *command("twice", tmp_path / "engine.db")], check=True, timeout=60, stdout=subprocess.DEVNULL
+    )
+    calls = trace.read_text()
+
+    def between(durability: str) -> str:
+        return calls[calls.index(f'"begin {durability}') : calls.index(f'"end {durability}')]
+
+    written = r"pwrite64\(\d+<[^>]*engine\.db-wal>"
+    synced = r"f(data)?sync\(\d+<[^>]*engine\.db-wal>\) += 0"
+    assert re.search(written, between("process"))
+    assert not re.search(r"f(data)?sync", between("process"))
+    last_write = [match.end() for match in re.finditer(written, between("power"))][-1]
+    assert re.search(synced, between("power")[last_write:])
+
+
+def test_after_a_failed_sync_the_file_is_opened_anew_and_holds_what_was_acknowledged(tmp_path: Path) -> None:
+    path = tmp_path / "engine.db"
+    subprocess.run(command("fill", path), check=True, timeout=60)
+    # The writer's first sync is that of the header of a new log, the second that of the first power commit.
+    inject = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=2", "-P", f"{path}-wal"]
+    strace = ["strace", "-f", "-o", str(tmp_path / "trace"), *inject]
+    done = subprocess.run([*strace, *command("eio", path)], timeout=60, stdout=subprocess.PIPE, text=True, check=False)
+    said = done.stdout.splitlines()
+    assert said[0].startswith(f"refused: the disk under {path} fails: ")
+    assert "SQLITE_IOERR_FSYNC" in said[0]
+    assert "journalctl -k" in said[0]
+    assert said[1:] == ["refused until loaded", "loaded [1]", "level ok"]
+    assert done.returncode == 0
+    assert [row.address_id for row in contents(path).usages] == [1, 4]
