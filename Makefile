@@ -1,0 +1,33 @@
+# make run   opens the console on the lab         make test  checks everything, then runs the whole suite
+# Both set up what is missing: Debian packages (as root; otherwise they say which) and .venv from constraints.txt.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup run test check screenshots clean
+
+setup: $(BIN)/.ready
+
+$(BIN)/.ready: pyproject.toml constraints.txt
+	@.ci/debian run
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+run: setup
+	@.ci/debian run
+	$(BIN)/ipv6console lab
+
+check: setup
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	@.ci/debian test
+	$(BIN)/pytest
+
+clean:
+	rm -rf .venv build ipv6console.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
