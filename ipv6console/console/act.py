@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
 from ipv6console.console import call, figure
+from ipv6console.console.action import key_name
 from ipv6console.console.detail import facts
+from ipv6console.console.layout import hang, sheet
 from ipv6console.console.model import Condition
 from ipv6console.console.screens import help as help_page
-from ipv6console.console.screens.dialog import Choice, Reader, table
+from ipv6console.console.screens.dialog import Choice, Reader
 from ipv6console.console.screens.doctor import DoctorDialog
 from ipv6console.console.screens.plan import PlanDialog
 from ipv6console.console.screens.revoke import RevokeDialog
@@ -23,6 +26,7 @@ from ipv6console.console.widgets.mirrors import MirrorsPane
 from ipv6console.console.widgets.prefix import PrefixPane
 from ipv6console.wire.plan import PlanAction, PlanRequest
 from ipv6console.wire.state import MirrorRow, PrefixRow, PrefixState
+from ipv6console.wire.status import Level
 
 if TYPE_CHECKING:
     from ipv6console.console.app import ConsoleApp
@@ -158,7 +162,9 @@ class Acts:
                 app.say(verb, content(f"{row.prefix} is {row.state.value}."))
 
     def _refused(self, refusal: Refused) -> None:
-        self._app.push_screen(Reader(refusal.title, content((f"✖ {refusal.detail}\n", Tone.FAIL), refusal.next)))
+        self._app.push_screen(
+            Reader(refusal.title, lambda _: content((f"✖ {refusal.detail}\n", Tone.FAIL), refusal.next))
+        )
 
     def _mirror(self) -> MirrorRow | None:
         return self._app.overview.query_one(MirrorsPane).chosen(self._app.view)
@@ -181,33 +187,21 @@ class Acts:
     def troubles(self) -> None:
         """List what is not well."""
         model = self._app.model
+        found = troubles(model.state) if model.state else ()
+        copied = next((item.fix for item in found if item.fix), None)
+        self._app.push_screen(Reader("What is not well, and what mends it", self._troubles_told, copied=copied))
+
+    def _troubles_told(self, width: int) -> Content:
+        model = self._app.model
+        stale = model.condition is not Condition.LIVE
         parts: list[Content] = []
         if model.loss is not None:
-            parts.append(
-                content(
-                    ("✖ fail  ", Tone.FAIL),
-                    model.loss.text,
-                    "\n",
-                    ("fix     ", Tone.KEY),
-                    (model.loss.next, Tone.STRONG),
-                )
-            )
-        found = troubles(model.state) if model.state else ()
-        stale = model.condition is not Condition.LIVE
-        parts += [_trouble(item, stale=stale) for item in found]
-        if not parts:
-            known = model.state is not None
-            parts = [
-                content(("● all well, nothing needs you", Tone.OK))
-                if known
-                else content(("⟳ nothing is known yet", Tone.BUSY))
-            ]
-        fixes = [item.fix for item in found if item.fix]
-        self._app.push_screen(
-            Reader(
-                "What is not well, and what mends it", Content("\n\n").join(parts), copied=fixes[0] if fixes else None
-            )
-        )
+            lost = Trouble(Level.FAIL, "connection", model.loss.text, model.loss.next, "f", "Troubles")
+            parts.append(_trouble(lost, width, stale=False))
+        parts += [_trouble(item, width, stale=stale) for item in (troubles(model.state) if model.state else ())]
+        if not parts and model.state is None:
+            return content(("⟳ nothing is known yet", Tone.BUSY))
+        return Content("\n\n").join(parts) if parts else content(("● all well, nothing needs you", Tone.OK))
 
     def open(self) -> None:
         """Show everything known of what the cursor is on."""
@@ -217,7 +211,7 @@ class Acts:
             self._app.say("Detail", content("There is nothing under the cursor to open."), severity="warning")
             return
         heading, lines = subject
-        self._app.push_screen(Reader(heading, table(lines), copied=pane.copied(self._app.view)))
+        self._app.push_screen(Reader(heading, partial(sheet, lines), copied=pane.copied(self._app.view)))
 
     def zoom(self) -> None:
         """Give the focused pane the whole screen, or give it back."""
@@ -265,12 +259,12 @@ class Acts:
             return
         now = self._app.model.now
         lines = [("engine at", self._app.door.target), *facts(state.engine, now), ("", ""), *facts(state.store, now)]
-        self._app.push_screen(Reader("Engine and store", table(lines), copied=self._app.door.target))
+        self._app.push_screen(Reader("Engine and store", partial(sheet, lines), copied=self._app.door.target))
 
     def help(self) -> None:
         """Explain the focused pane and list the keys."""
         app = self._app
-        app.push_screen(Reader("Help", help_page.page(app.overview.focused_pane, app.standing), wide=True))
+        app.push_screen(Reader("Help", partial(help_page.page, app.overview.focused_pane, app.standing), wide=True))
 
     def back(self) -> None:
         """Leave the filter, else the zoom."""
@@ -308,13 +302,13 @@ class Acts:
             app.exit(answer)
 
 
-def _trouble(item: Trouble, *, stale: bool) -> Content:
-    word, tone = verdict(item.level, stale=stale)
-    step = ("fix       ", item.fix) if item.fix else ("key       ", f"{item.key}  {item.title}")
-    return content(
-        (f"{word:<10}", tone),
-        (item.subject, Tone.STRONG),
-        f"\n{'':<10}{item.text}\n",
-        (step[0], Tone.KEY),
-        (step[1], Tone.STRONG),
-    )
+_STEP = 11
+
+
+def _trouble(item: Trouble, width: int, *, stale: bool) -> Content:
+    step, helps = ("fix", item.fix) if item.fix else ("key", f"{key_name(item.key)} {item.title}")
+    return Content("\n").join([
+        hang(content(verdict(item.level, stale=stale)), content((item.subject, Tone.STRONG)), _STEP, width),
+        hang(Content(""), Content(item.text), _STEP, width),
+        hang(content((step, Tone.KEY)), content((helps, Tone.STRONG)), _STEP, width),
+    ])  # fmt: skip

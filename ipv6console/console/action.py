@@ -155,6 +155,14 @@ class Standing:
     too_small: bool = False
 
 
+_HINDRANCES = {
+    Condition.STALE: "The data is stale: the engine does not answer, so nothing can be planned on it.",
+    Condition.LOADING: "The engine has not answered yet.",
+    Condition.DENIED: "This user may not talk to the engine. f says what to do.",
+    Condition.ERROR: "There is no connection to the engine. f says what to do.",
+}
+
+
 def obstacle(item: Action, standing: Standing) -> str | None:
     """Return why `item` cannot be done right now and what would help, None when it can."""
     if not item.acts:
@@ -163,14 +171,4 @@ def obstacle(item: Action, standing: Standing) -> str | None:
         return "The terminal is too small to show what would be done. Make it at least 60x15."
     if standing.read_only:
         return "The console is read-only. L allows acts."
-    match standing.condition:
-        case Condition.LIVE:
-            return None
-        case Condition.STALE:
-            return "The data is stale: the engine does not answer, so nothing can be planned on it."
-        case Condition.LOADING:
-            return "The engine has not answered yet."
-        case Condition.DENIED:
-            return "This user may not talk to the engine. f says what to do."
-        case Condition.ERROR:
-            return "There is no connection to the engine. f says what to do."
+    return _HINDRANCES.get(standing.condition)

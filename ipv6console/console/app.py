@@ -13,14 +13,13 @@ from typing import Any, ClassVar
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
 
 from ipv6console.console import call
 from ipv6console.console.act import Acts
 from ipv6console.console.action import ACTIONS, Standing, action, obstacle
 from ipv6console.console.model import SILENCE, Condition, Model
 from ipv6console.console.palette import ActionProvider
-from ipv6console.console.screens.overview import OverviewScreen
+from ipv6console.console.screens.overview import BREAKPOINTS, OverviewScreen
 from ipv6console.console.source import Owner, Refused, Source
 from ipv6console.console.widgets.chrome import Where
 from ipv6console.console.widgets.pane import View
@@ -40,6 +39,7 @@ class ConsoleApp(App[str]):
     """
 
     TITLE = "ipv6console"
+    DEFAULT_MODE = "overview"
     COMMANDS: ClassVar[set[Any]] = {ActionProvider}
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,6 +61,7 @@ class ConsoleApp(App[str]):
         zone: tzinfo | None = None,
     ) -> None:
         super().__init__()
+        self.add_mode("overview", lambda: OverviewScreen(self._wall, self._begin))
         self.source, self.label, self.owner = source, label, owner
         self.read_only, self.paused = read_only, False
         self.door = call.Door(target)
@@ -71,10 +72,7 @@ class ConsoleApp(App[str]):
         self._probing = False
         self._wanted_theme = theme
         self.animation_level = "none"
-
-    def get_default_screen(self) -> Screen[Any]:
-        """The Overview."""
-        return OverviewScreen(self._wall)
+        self.HORIZONTAL_BREAKPOINTS = list(BREAKPOINTS)
 
     def _wall(self, at: float) -> str:
         moment = datetime.fromtimestamp(at, UTC)
@@ -89,6 +87,8 @@ class ConsoleApp(App[str]):
             for number in _SIGNALS:
                 loop.add_signal_handler(number, self.leave_quietly)
         self.run_worker(self._listen(), name="listen", exit_on_error=True)
+
+    def _begin(self) -> None:
         self.set_interval(TICK, self.draw)
         self.draw()
 
@@ -137,6 +137,8 @@ class ConsoleApp(App[str]):
 
     def draw(self) -> None:
         """Draw what changed since the last time; panes compare, so that nothing else is painted."""
+        if not self.is_running:
+            return
         model = self.model
         model.sample()
         if model.joined and model.silence > _PROBE_AFTER and not self._probing:

@@ -43,6 +43,11 @@ def count(number: float) -> str:
     return f"{int(number):,}"
 
 
+def many(number: int, one: str, more: str) -> str:
+    """Return a count with its noun: "1 address", "1,024 addresses"."""
+    return f"{count(number)} {one if number == 1 else more}"
+
+
 def short(number: float) -> str:
     """Return a number in at most five characters: "312", "9,999", "12 k" as "12.0k", "3.4M"."""
     if number < 10_000:

@@ -27,13 +27,13 @@ class Tone(StrEnum):
 STYLES: dict[Tone, str] = {
     Tone.PLAIN: "",
     Tone.STRONG: "bold",
-    Tone.DIM: "$text-muted",
+    Tone.DIM: "$foreground-muted",
     Tone.OK: "$text-success",
     Tone.WARN: "bold $text-warning",
     Tone.FAIL: "bold $text-error",
-    Tone.UNKNOWN: "$text-muted",
-    Tone.BUSY: "$text-accent",
-    Tone.KEY: "bold $text-accent",
+    Tone.UNKNOWN: "$foreground-muted",
+    Tone.BUSY: "$text-primary",
+    Tone.KEY: "bold $text-primary",
 }
 """The theme's colour of each tone, in the words of Textual's content markup."""
 

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from ipv6console.console.call import Call
+from ipv6console.console.layout import Writer
 from ipv6console.console.tone import Tone, content
 
 Result = TypeVar("Result")
@@ -27,6 +28,8 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         Binding("escape", "leave", show=False),
         Binding("left,h,up,k", "app.focus_previous", show=False),
         Binding("right,l,down,j", "app.focus_next", show=False),
+        Binding("pageup", "scroll_page(-1)", show=False),
+        Binding("pagedown", "scroll_page(1)", show=False),
         Binding("y", "copy_call('cli')", show=False),
         Binding("Y", "copy_call('curl')", show=False),
     ]
@@ -44,6 +47,31 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         with Vertical(classes="box") as box:
             box.border_title = content(self.heading)
             yield from self.inside()
+
+    @property
+    def room(self) -> int:
+        """The width of the text in cells; one is kept for the scroll bar."""
+        return max(1, self.query_one(".box").content_region.width - 1)
+
+    def fit(self) -> None:
+        """Leave the text what the fields and buttons do not need, so that those stay in sight."""
+        box = self.query_one(".box")
+        others = sum(
+            child.outer_size.height + child.styles.margin.height
+            for child in box.children
+            if child.display and not child.has_class("body")
+        )
+        for body in box.query(".body"):
+            body.styles.max_height = max(1, self.size.height - 2 - others)
+
+    def on_idle(self) -> None:
+        """Fit once everything that changed is laid out."""
+        self.fit()
+
+    def action_scroll_page(self, pages: int) -> None:
+        """Scroll the text by pages."""
+        for body in self.query(".body"):
+            body.scroll_relative(y=pages * max(1, body.size.height - 1), animate=False)
 
     def calls(self) -> Call | None:
         """Return the act outside the console, None when there is none."""
@@ -123,19 +151,21 @@ class Reader(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "scroll_by(1)", show=False),
         Binding("k,up", "scroll_by(-1)", show=False),
+        Binding("g", "edge(0)", show=False),
+        Binding("G", "edge(1)", show=False),
         Binding("y", "copy_text", show=False),
         Binding("q,enter,question_mark", "leave", show=False),
     ]
 
-    def __init__(self, heading: str, body: Content, *, copied: str | None = None, wide: bool = False) -> None:
+    def __init__(self, heading: str, writer: Writer, *, copied: str | None = None, wide: bool = False) -> None:
         super().__init__(heading)
-        self._body, self._copied = body, copied
+        self._writer, self._copied = writer, copied
         self.set_class(wide, "-wide")
 
     def inside(self) -> ComposeResult:
         """The text and how to leave."""
         with VerticalScroll(classes="body", can_focus=True):
-            yield Static(self._body, id="text")
+            yield Static(id="text")
         yield Static(
             content(
                 ("Esc", Tone.KEY), (" back   ", Tone.DIM), ("j k", Tone.KEY), (" scroll", Tone.DIM),
@@ -144,21 +174,25 @@ class Reader(Dialog[None]):
             classes="said",
         )  # fmt: skip
 
+    def write(self) -> None:
+        """Write the text for the room there is."""
+        self.query_one("#text", Static).update(self._writer(self.room))
+
+    def on_resize(self) -> None:
+        """Write the text anew."""
+        self.call_after_refresh(self.write)
+
     def action_scroll_by(self, lines: int) -> None:
         """Scroll by lines."""
         self.query_one(".body").scroll_relative(y=lines, animate=False)
+
+    def action_edge(self, end: int) -> None:
+        """Scroll to the first or the last line."""
+        body = self.query_one(".body")
+        body.scroll_to(y=body.max_scroll_y if end else 0, animate=False)
 
     def action_copy_text(self) -> None:
         """Copy what this is about."""
         if self._copied:
             self.app.copy_to_clipboard(self._copied)
             self.notify("Sent to the terminal's clipboard. The mouse selects text, too.", title="Copied")
-
-
-def table(lines: Sequence[tuple[str, str]]) -> Content:
-    """Return labelled lines with their labels in one column."""
-    width = max((len(label) for label, _ in lines), default=0) + 2
-    laid = [
-        content((f"{label:<{width}}", Tone.DIM), value) if label or value else Content("") for label, value in lines
-    ]
-    return Content("\n").join(laid)

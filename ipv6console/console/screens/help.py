@@ -5,10 +5,15 @@ from __future__ import annotations
 from textual.content import Content
 
 from ipv6console.console.action import ACTIONS, Danger, Standing, key_name, obstacle
+from ipv6console.console.layout import hang
 from ipv6console.console.tone import Tone, content
 from ipv6console.console.widgets.pane import Pane
 
-_GUARDS = {Danger.NONE: "", Danger.CONFIRM: " Asks first.", Danger.PLAN: " Plans first, then a typed word or Apply."}
+_GUARDS = {
+    Danger.NONE: "",
+    Danger.CONFIRM: " Asks first.",
+    Danger.PLAN: " Nothing happens before the plan is confirmed.",
+}
 _MOVES = (
     ("arrows, h j k l", "Move: up and down in a pane, left and right between panes."),
     ("Tab, Shift+Tab", "Next pane, previous pane."),
@@ -16,8 +21,11 @@ _MOVES = (
 )
 
 
-def page(pane: Pane | None, standing: Standing) -> Content:
-    """Return the help page of `pane`."""
+_TITLE, _TEXT = 17, 28
+
+
+def page(pane: Pane | None, standing: Standing, width: int) -> Content:
+    """Return the help page of `pane` in `width` cells."""
     lines = []
     if pane is not None:
         lines += [content((pane.topic, Tone.STRONG)), content(pane.guide.replace("\n", " ")), Content("")]
@@ -31,8 +39,7 @@ def page(pane: Pane | None, standing: Standing) -> Content:
         keys = " ".join(key_name(key) for key in (item.key, *item.aliases))
         blocked = obstacle(item, standing)
         why = (f" Not now: {blocked}", Tone.WARN) if blocked else ("", Tone.PLAIN)
-        lines.append(
-            content((f"{keys:<16}", Tone.KEY), (f"{item.title:<11}", Tone.STRONG), item.help, _GUARDS[item.danger], why)
-        )
-    lines += [content((f"{keys:<16}", Tone.KEY), text) for keys, text in _MOVES]
+        head = content((f"{keys:<{_TITLE}}", Tone.KEY), (item.title, Tone.STRONG))
+        lines.append(hang(head, content(item.help, _GUARDS[item.danger], why), _TEXT, width))
+    lines += [hang(content((keys, Tone.KEY)), Content(text), _TEXT, width) for keys, text in _MOVES]
     return Content("\n").join(lines)

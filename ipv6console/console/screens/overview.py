@@ -25,7 +25,8 @@ from ipv6console.console.widgets.prefix import PrefixPane
 from ipv6console.console.widgets.summary import SummaryPane
 
 LEAST = (60, 15)
-NARROW, WIDE = 110, 180
+BREAKPOINTS = ((0, "-narrow"), (110, "-normal"), (180, "-wide"))
+"""From which width on which layout is shown."""
 
 
 class OverviewScreen(Screen[None]):
@@ -33,19 +34,14 @@ class OverviewScreen(Screen[None]):
 
     CSS_PATH = "overview.tcss"
     AUTO_FOCUS = None
-    HORIZONTAL_BREAKPOINTS = [
-        (0, "-narrow"),
-        (NARROW, "-normal"),
-        (WIDE, "-wide"),
-    ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,l,right", "step(1)", show=False),
         Binding("shift+tab,h,left", "step(-1)", show=False),
     ]
 
-    def __init__(self, wall: Callable[[float], str]) -> None:
+    def __init__(self, wall: Callable[[float], str], ready: Callable[[], None]) -> None:
         super().__init__()
-        self._wall = wall
+        self._wall, self._ready = wall, ready
 
     def compose(self) -> ComposeResult:
         """Chrome, panes, key bar, and the page for terminals that are too small."""
@@ -66,6 +62,7 @@ class OverviewScreen(Screen[None]):
     def on_mount(self) -> None:
         """The mirrors are what most keys are about."""
         self.query_one(MirrorsPane).target.focus()
+        self.call_after_refresh(self._ready)
 
     @property
     def panes(self) -> list[Pane]:
@@ -94,7 +91,7 @@ class OverviewScreen(Screen[None]):
             return
         width = self.size.width
         self.query_one(TopLine).redraw(view.model, where, width)
-        self.query_one(VerdictLine).redraw(view.model)
+        self.query_one(VerdictLine).redraw(view.model, width)
         pane = self.focused_pane
         scopes = {Scope.ANYWHERE}
         if isinstance(pane, TablePane):

@@ -59,7 +59,7 @@ class PlanDialog(Dialog[Applied]):
             yield Label("reason         ")
             yield Input(id="reason", compact=True, max_length=200, placeholder="why, for the record")
         with Horizontal(classes="field", id="word-field"):
-            yield Label(content("type ", (f"{self._word:<10}", Tone.KEY)))
+            yield Label(content("type ", (f"{self._word or '':<10}", Tone.KEY)))
             yield Input(id="word", compact=True, max_length=20, placeholder="to confirm")
         yield Static(classes="said", id="hint")
         with Horizontal(classes="buttons"):
@@ -110,7 +110,7 @@ class PlanDialog(Dialog[Applied]):
         more = plan.count - min(len(plan.sample), _SHOWN)
         tail = f"\n           and {figure.count(more)} more" if sample and more > 0 else ""
         hurt: Span = (
-            (f"✖ {figure.count(plan.leases)} live leases end", Tone.FAIL)
+            (f"✖ {figure.many(plan.leases, 'live lease ends', 'live leases end')}", Tone.FAIL)
             if plan.leases
             else ("● no live lease", Tone.OK)
         )
@@ -119,7 +119,7 @@ class PlanDialog(Dialog[Applied]):
         lines: list[tuple[str, tuple[Span | str, ...]]] = [
             ("target", ((plan.target, Tone.STRONG),)),
             ("what", (_EFFECTS[plan.action],)),
-            ("count", ((f"{figure.count(plan.count)} addresses", Tone.STRONG),)),
+            ("count", ((figure.many(plan.count, "address", "addresses"), Tone.STRONG),)),
             ("hurt", (hurt,)),
             ("mirrors", (mirrors,)),
             ("sample", ((sample or "none", Tone.PLAIN), (tail, Tone.DIM))),
@@ -188,7 +188,7 @@ class PlanDialog(Dialog[Applied]):
         self._applied = applied
         self._end(content(
             ("● done: ", Tone.OK), (f"{applied.action.value} {applied.target}", Tone.STRONG),
-            f", {figure.count(applied.count)} addresses, {figure.count(applied.leases_ended)} leases ended",
+            f", {figure.many(applied.count, 'address', 'addresses')}, {figure.many(applied.leases_ended, 'lease', 'leases')} ended",
         ))  # fmt: skip
 
     def _end(self, text: Content) -> None:

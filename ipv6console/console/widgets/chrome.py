@@ -88,37 +88,41 @@ class TopLine(Line):
 class VerdictLine(Line):
     """One line that says what is wrong and which key helps, or that nothing needs anybody."""
 
-    def redraw(self, model: Model) -> None:
-        """Show the gravest trouble."""
-        told, level = self._told(model)
+    def redraw(self, model: Model, width: int) -> None:
+        """Show the gravest trouble in `width` cells: the text is cut before the key that helps is."""
+        level, glyph, text, helps = self._told(model)
         for name in Level:
             self.set_class(name is level, f"-{name}")
-        self.say(told)
+        fitting = next((step for step in helps if len(text) + cell_len(step) + 6 <= width), helps[-1])
+        tail = content(f"  {fitting} ") if fitting else content()
+        self.say(content(f" {glyph} ", text).truncate(max(1, width - tail.cell_length), ellipsis=True) + tail)
 
-    def _told(self, model: Model) -> tuple[Content, Level]:
+    def _told(self, model: Model) -> tuple[Level, str, Content, tuple[str, ...]]:
+        """Return level, glyph, text, and what helps from the fullest to the shortest wording."""
         state, loss = model.state, model.loss
         if model.condition is not Condition.LIVE:
-            if loss is not None:
-                level = Level.UNKNOWN if state else Level.FAIL
-                attempt = f" (try {loss.attempt})" if loss.attempt > 1 else ""
-                return content(" ◌ " if state else " ✖ ", f"{loss.text}{attempt}  ", (loss.next, Tone.STRONG)), level
-            if state is None:
-                return content(" ⟳ waiting for the engine's first answer"), Level.UNKNOWN
-            return content(
-                " ◌ The engine is silent: what is shown is what it said last. Waiting for it."
-            ), Level.UNKNOWN
-        if state is None:
-            return content(" ⟳ waiting for the engine's document"), Level.UNKNOWN
-        found = troubles(state)
-        if not found:
-            return content(" ● all well, nothing needs you"), Level.OK
+            return self._away(model)
+        found = troubles(state) if state else ()
+        if state is None or loss is not None or not found:
+            return Level.OK, "●", content("all well, nothing needs you"), ("",)
         first = found[0]
         glyph = verdict(first.level)[0].split(" ")[0]
-        more = f"   f lists all {len(found)}" if len(found) > 1 else "   f shows it"
-        fix = f"  fix: {first.fix}" if first.fix else f"  {key_name(first.key)} {first.title}"
-        return content(
-            f" {glyph} ", (first.subject, Tone.STRONG), f": {first.text}", (fix, Tone.STRONG), more
-        ), first.level
+        key = f"{key_name(first.key)} {first.title}"
+        more = f"f lists all {len(found)}" if len(found) > 1 else "f shows it"
+        fix = f"fix: {first.fix}   {more}" if first.fix else f"{key}   {more}"
+        text = content((first.subject, Tone.STRONG), f": {first.text}")
+        return first.level, glyph, text, (fix, f"{key}   {more}", more)
+
+    @staticmethod
+    def _away(model: Model) -> tuple[Level, str, Content, tuple[str, ...]]:
+        known, loss = model.state is not None, model.loss
+        if loss is not None:
+            attempt = f" (try {loss.attempt})" if loss.attempt > 1 else ""
+            level, glyph = (Level.UNKNOWN, "◌") if known else (Level.FAIL, "✖")
+            return level, glyph, content(f"{loss.text}{attempt}"), (loss.next, "f says what helps")
+        if known:
+            return Level.UNKNOWN, "◌", content("The engine is silent: what is shown is what it said last."), ("",)
+        return Level.UNKNOWN, "⟳", content("waiting for the engine's first answer"), ("",)
 
 
 class KeyBar(Line):
@@ -134,8 +138,8 @@ class KeyBar(Line):
     @staticmethod
     def _item(item: Action, standing: Standing) -> Content:
         blocked = obstacle(item, standing) is not None
-        key_style = "$text-muted strike" if blocked else STYLES[Tone.KEY]
-        title_style = "$text-muted strike" if blocked else ""
+        key_style = "$foreground-muted strike" if blocked else STYLES[Tone.KEY]
+        title_style = "$foreground-muted strike" if blocked else ""
         label = Content.assemble((key_name(item.key), key_style), " ", (item.title, title_style), " ")
         return label.stylize(f"@click=app.act('{item.id}')")
 

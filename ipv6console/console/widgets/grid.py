@@ -131,7 +131,7 @@ class Grid(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         base = self.rich_style
         if self._header and y == 0:
-            style = base + self.get_component_rich_style("grid--header", partial=True)
+            style = self.get_component_rich_style("grid--header")
             return self._strip({c.key: ((c.title, Tone.PLAIN),) for c in self._columns}, style, width, toned=False)
         index = y - self._header + self.scroll_offset.y
         if index >= len(self._rows):
@@ -163,7 +163,9 @@ class Grid(ScrollView, can_focus=True):
                 clean, length = set_cell_size(clean, left - 1) + "…", left
             dressed = style
             if toned and tone is not Tone.PLAIN:
-                dressed = style + self.get_component_rich_style(f"grid--{tone}", partial=True)
+                # Whole, not partial: only then a see-through colour is blended with what is below it.
+                told = self.get_component_rich_style(f"grid--{tone}")
+                dressed = style + Style(color=told.color, bold=told.bold or style.bold)
             segments.append(Segment(clean, dressed))
             left -= length
         blank = Segment(" " * left, style)

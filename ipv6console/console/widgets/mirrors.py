@@ -22,6 +22,7 @@ from ipv6console.wire.status import Level
 
 _USAGE = 14
 _SPARK = 10
+_LEGEND = (("█", Tone.BUSY), (" using ", Tone.DIM), ("▒", Tone.FAIL), (" bad · idle   ", Tone.DIM))
 
 
 class FilterLine(Input):
@@ -90,6 +91,7 @@ class TablePane(Pane):
         self.grid.show(rows)
         note_widget = self.query_one(".note", Static)
         note_widget.display = note is not None
+        self.set_class(note is not None, "-noted")
         if note is not None:
             note_widget.update(content(note, *details))
 
@@ -107,7 +109,7 @@ def usage(row: MirrorRow, width: int, *, stale: bool) -> Cell:
 def state_of(row: MirrorRow, *, stale: bool) -> Span:
     """Return the glyph and word of a mirror's state."""
     if row.draining:
-        return ("◌ was draining", Tone.UNKNOWN) if stale else ("▲ draining", Tone.WARN)
+        return ("◌ draining", Tone.UNKNOWN) if stale else ("▲ draining", Tone.WARN)
     return verdict(row.level, stale=stale)
 
 
@@ -152,16 +154,16 @@ class MirrorsPane(TablePane):
     columns = (
         Column(key="state", title="STATE", width=10),
         Column(key="name", title="MIRROR", width=12, flex=2),
-        Column(key="usage", title="USAGE █use ▒bad", width=_USAGE, rank=5),
+        Column(key="usage", title="USAGE", width=_USAGE, rank=5),
         Column(key="idle", title="IDLE", width=6, right=True),
         Column(key="using", title="USING", width=6, right=True, rank=1),
         Column(key="bad", title="BAD", width=6, right=True, rank=1),
-        Column(key="total", title="TOTAL", width=6, right=True, rank=7),
+        Column(key="total", title="TOTAL", width=6, right=True, rank=10),
         Column(key="rate", title="PICK/S", width=6, right=True, rank=2),
         Column(key="spark", title="TREND", width=_SPARK, rank=6),
         Column(key="bans", title="BANS", width=5, right=True, rank=3),
         Column(key="last", title="LAST", width=5, right=True, rank=8),
-        Column(key="text", title="NOTE", width=16, flex=3, rank=9),
+        Column(key="text", title="NOTE", width=24, flex=3, rank=9),
     )
 
     def redraw(self, view: View) -> None:
@@ -173,11 +175,13 @@ class MirrorsPane(TablePane):
         shown = [
             row for row in mirrors if passes(terms, {"state": self._word(row), "name": row.name, "text": row.text})
         ]
-        heading = f"Mirrors · {len(mirrors)}" if not terms else f"Mirrors · {len(shown)} of {len(mirrors)}"
+        heading = "Mirrors" if state is None else f"Mirrors · {len(mirrors)}"
+        if terms:
+            heading = f"Mirrors · {len(shown)} of {len(mirrors)} pass"
         stamp = max(
             (row.stamp for row in mirrors), key=lambda stamp: stamp.at, default=state.pool.stamp if state else None
         )
-        self.frame(view, heading + (" · paused" if view.paused else ""), stamp)
+        self.frame(view, heading + (" · paused" if view.paused else ""), stamp, legend=_LEGEND)
         if view.paused:
             return
         shown.sort(key=lambda row: (not _needs_eye(row), row.name))

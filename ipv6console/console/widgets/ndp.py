@@ -31,7 +31,7 @@ def process(row: NdpRow, view: View) -> tuple[Span | str, ...]:
     return (f"pid {row.pid}{up}",)
 
 
-def lines(row: NdpRow, view: View) -> Content:
+def lines(row: NdpRow, view: View, width: int) -> Content:
     """Return what is to be said of one prefix's NDP."""
     stale = view.model.condition is Condition.STALE
     restarts: Span = (str(row.restarts), Tone.WARN if row.restarts and not stale else Tone.PLAIN)
@@ -46,7 +46,7 @@ def lines(row: NdpRow, view: View) -> Content:
         told.append(("restarts", (restarts, ("   cpu ", Tone.DIM), cpu)))
     if row.fix and row.level is not Level.OK:
         told.append(("fix", ((row.fix, Tone.STRONG),)))
-    return rows([(label, spans) for label, spans in told if label or spans[0]])
+    return rows([(label, spans) for label, spans in told if label or spans[0]], width)
 
 
 class NdpPane(TextPane):
@@ -66,7 +66,7 @@ class NdpPane(TextPane):
         self.frame(view, "NDP" if not found else f"NDP · {found[0].strategy}", found[0].stamp if found else None)
         body = waiting(view, "NDP")
         if body is None and found:
-            body = Content("\n\n").join(lines(row, view) for row in found)
+            body = Content("\n\n").join(lines(row, view, self.room) for row in found)
         self.write(body or content(
             ("○ not configured", Tone.DIM), "\nThere is no prefix to answer for, so nothing is set up.\n",
             ("w", Tone.KEY), " shows why there is no prefix",

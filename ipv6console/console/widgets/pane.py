@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from ipv6console.console import figure
+from ipv6console.console.layout import sheet
 from ipv6console.console.model import Condition, Model
 from ipv6console.console.tone import Span, Tone, content
 from ipv6console.wire.status import Stamp
@@ -54,7 +56,7 @@ class Pane(Vertical):
         """The widget inside that takes the focus."""
         raise NotImplementedError
 
-    def frame(self, view: View, heading: str, stamp: Stamp | None) -> None:
+    def frame(self, view: View, heading: str, stamp: Stamp | None, *, legend: Sequence[Span] = ()) -> None:
         """Draw title and provenance, and dim the pane when what it shows is old."""
         condition = view.model.condition
         stale = condition is Condition.STALE
@@ -67,7 +69,7 @@ class Pane(Vertical):
             case _:
                 origin = None
         compact = (" · ", origin) if origin and view.compact else ()
-        titles = content(heading, *compact), content(origin) if origin and not view.compact else content()
+        titles = content(heading, *compact), content(*legend, origin) if origin and not view.compact else content()
         if not (self._titles and all(map(Content.is_same, self._titles, titles))):
             self._titles = titles
             self.border_title, self.border_subtitle = titles
@@ -90,6 +92,11 @@ class TextPane(Pane):
     def target(self) -> Widget:
         """The scrolling body."""
         return self.query_one(VerticalScroll)
+
+    @property
+    def room(self) -> int:
+        """The width of the body in cells."""
+        return self.target.scrollable_content_region.width
 
     def action_scroll_body(self, lines: int) -> None:
         """Scroll by lines."""
@@ -127,9 +134,9 @@ def _sorry(title: str, text: str, step: str) -> Content:
     )
 
 
-def rows(lines: list[tuple[str, tuple[Span | str, ...]]]) -> Content:
-    """Lay out label and value lines."""
-    laid = []
-    for label, spans in lines:
-        laid.append(content((f"{label:<11}", Tone.DIM), *spans))
-    return Content("\n").join(laid)
+_LABEL = 11
+
+
+def rows(lines: Sequence[tuple[str, tuple[Span | str, ...]]], width: int) -> Content:
+    """Lay out label and value lines in `width` cells."""
+    return sheet([(label, content(*spans)) for label, spans in lines], width, indent=_LABEL)

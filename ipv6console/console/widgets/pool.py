@@ -13,7 +13,7 @@ from ipv6console.console.tone import Span, Tone, content, glyph_of, verdict
 from ipv6console.console.widgets.pane import TextPane, View, rows, waiting
 from ipv6console.wire.state import CheckUrl, PoolState, StoreState
 
-_BAR = 12
+_BAR = 8
 
 
 def supply(pool: PoolState, *, stale: bool) -> tuple[Span | str, ...]:
@@ -31,7 +31,7 @@ def pace(pool: PoolState, *, stale: bool) -> tuple[Span | str, ...]:
     tone = Tone.UNKNOWN if stale else Tone.WARN if full else Tone.BUSY
     return (
         (figure.bar(pool.pace_used, pool.pace_limit, _BAR), tone),
-        f" {figure.short(pool.pace_used)}/{figure.short(pool.pace_limit)} in {pool.pace_window:.0f} s",
+        f" {figure.short(pool.pace_used)}/{figure.short(pool.pace_limit)} {pool.pace_window:.0f}s",
     )
 
 
@@ -52,7 +52,7 @@ def store_line(store: StoreState, *, stale: bool) -> tuple[Span | str, ...]:
     return verdict(store.level, stale=stale), (took + waiting_rows, Tone.DIM)
 
 
-def lines(view: View) -> Content:
+def lines(view: View, width: int) -> Content:
     """Return what is to be said of the pool."""
     state = view.model.state
     assert state is not None  # noqa: S101 - callers draw only a document that is there
@@ -60,20 +60,20 @@ def lines(view: View) -> Content:
     told: list[tuple[str, tuple[Span | str, ...]]] = [
         ("health", (verdict(pool.level, stale=stale),)),
         *([("", ((pool.text, Tone.DIM),))] if pool.text else []),
-        ("addresses", (figure.count(pool.total), (f"  of at most {figure.count(pool.max_total)}", Tone.DIM))),
+        ("addresses", (figure.count(pool.total), (f"  of {figure.count(pool.max_total)}", Tone.DIM))),
         ("supply", supply(pool, stale=stale)),
         ("neediest", ((pool.neediest or "no mirror yet", Tone.PLAIN if pool.neediest else Tone.DIM),)),
         ("leased", (figure.count(pool.leased),)),
         ("spawning", (
-            f"{pool.spawning} now  {figure.rate(pool.spawned_per_min)}/min ",
-            (figure.spark(view.model.spawn_rates, 8), Tone.BUSY),
+            f"{pool.spawning} now  {pool.spawned_per_min:.0f}/min ",
+            (figure.spark(view.model.spawn_rates, 8), Tone.UNKNOWN if stale else Tone.BUSY),
         )),
         ("checks", (f"{figure.count(pool.spawned)} passed", (f"  {figure.count(pool.checks_failed)} failed", Tone.DIM))),
         ("pace", pace(pool, stale=stale)),
         *(("check URL" if not index else "", check_url(url, view, stale=stale)) for index, url in enumerate(pool.check_urls)),
         ("store", store_line(state.store, stale=stale)),
     ]  # fmt: skip
-    return rows(told)
+    return rows(told, width)
 
 
 class PoolPane(TextPane):
@@ -92,7 +92,7 @@ class PoolPane(TextPane):
         """Show the supply."""
         state = view.model.state
         self.frame(view, "Pool", state.pool.stamp if state else None)
-        body = waiting(view, "the pool") or lines(view)
+        body = waiting(view, "the pool") or lines(view, self.room)
         if state is not None and state.pool.total == 0:
             body = Content("\n").join([
                 content(("◌ no addresses yet  ", Tone.WARN), ("s", Tone.KEY), " spawns  ", ("w", Tone.KEY), " shows why not"),

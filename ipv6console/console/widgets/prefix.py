@@ -40,7 +40,7 @@ def lifetime(until: float | None, now: float, *, stale: bool) -> Span:
     return f"{figure.span(left)} left", Tone.DIM if stale else Tone.PLAIN
 
 
-def lines(row: PrefixRow, view: View) -> Content:
+def lines(row: PrefixRow, view: View, width: int) -> Content:
     """Return what is to be said of one prefix."""
     stale, now = view.model.condition is Condition.STALE, view.model.now
     return rows(
@@ -60,7 +60,8 @@ def lines(row: PrefixRow, view: View) -> Content:
             ("NDP", (verdict(row.ndp, stale=stale), (f"  {row.strategy}", Tone.DIM))),
             ("addresses", (f"{figure.count(row.addresses)}", (f"  {figure.count(row.leased)} leased", Tone.DIM))),
             *([("", ((row.text, Tone.DIM),))] if row.text else []),
-        ]
+        ],
+        width,
     )
 
 
@@ -101,7 +102,7 @@ class PrefixPane(TextPane):
 
     def _body(self, view: View) -> Content:
         first, *others = view.model.prefixes
-        parts = [lines(first, view)]
+        parts = [lines(first, view, self.room)]
         parts += [brief(row, view) for row in others]
         return Content("\n").join(parts)
 
