@@ -17,7 +17,6 @@ FIX = "sudo ipv6console serve"
 _RTM_DELROUTE = 25
 _REQUEST_ACK = 0x5
 _NLMSG_ERROR = 2
-_UNUSED_TABLE = 250
 _REFUSED = frozenset({errno.EPERM, errno.EACCES})
 
 
@@ -34,13 +33,13 @@ def may_change_routes() -> bool:
     """Return whether routes of this network namespace may be changed.
 
     CAP_NET_ADMIN counts in the user namespace that owns the network namespace, which /proc does not tell. So the kernel
-    is asked to delete a route of a table that nobody uses: it refuses before it looks, or finds nothing.
+    is asked to delete a route by a message too short to name one: it refuses for lack of privilege before it looks at the
+    message, or finds it malformed.
     """
-    body = struct.pack("=8BI", socket.AF_INET6, 128, 0, 0, _UNUSED_TABLE, 0, 0, 0, 0)
-    destination = struct.pack("=HH16s", 20, 1, socket.inet_pton(socket.AF_INET6, "100::"))
-    header = struct.pack("=IHHII", 16 + len(body) + len(destination), _RTM_DELROUTE, _REQUEST_ACK, 1, 0)
+    body = struct.pack("=B3x", socket.AF_INET6)
+    header = struct.pack("=IHHII", 16 + len(body), _RTM_DELROUTE, _REQUEST_ACK, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:
-        sock.sendto(header + body + destination, (0, 0))
+        sock.sendto(header + body, (0, 0))
         answer = sock.recv(4096)
     kind, code = struct.unpack_from("=4xH10xi", answer)
     return not (kind == _NLMSG_ERROR and -code in _REFUSED)

@@ -11,7 +11,7 @@ from pathlib import Path
 from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix, Reachability
 from ipv6console.linux import capability, sysctl
-from ipv6console.linux.dump import Dump, Link
+from ipv6console.linux.dump import TABLE_LOCAL, Dump, Link, Notice, NoticeKind, Route
 from ipv6console.linux.ndp.ndppd import NdppdStrategy
 from ipv6console.linux.ndp.routed import RoutedStrategy
 from ipv6console.linux.ndp.strategy import AUTO, NDPPD, ROUTED, Strategy, choose
@@ -102,9 +102,10 @@ class HostReach:
             return tuple([await self._reachability(item, dump, general) for item in self._announced.values()])
 
     async def changes(self) -> AsyncIterator[None]:
-        """Yield whenever something happened that `inspect` would tell: a daemon died, came back or fell ill."""
+        """Yield whenever something changed by itself that `inspect` would tell of: a daemon died, a route was deleted."""
         bell = asyncio.Event()
         self._listeners.add(bell)
+        listening = asyncio.create_task(self._listen(bell), name="route notices")
         try:
             while True:
                 await bell.wait()
@@ -112,10 +113,28 @@ class HostReach:
                 yield
         finally:
             self._listeners.discard(bell)
+            listening.cancel()
 
     def privileged(self) -> bool:
         """Return whether this process may change routes of this network namespace (CAP_NET_ADMIN)."""
         return capability.may_change_routes()
+
+    async def _listen(self, bell: asyncio.Event) -> None:
+        async with self._netlink.notices() as notices:
+            while True:
+                if any(self._concerns(notice) for notice in await notices.next()):
+                    bell.set()
+
+    def _concerns(self, notice: Notice) -> bool:
+        if notice.kind is NoticeKind.OVERRUN:
+            return True
+        route = notice.row
+        return (
+            notice.removed
+            and isinstance(route, Route)
+            and route.table == TABLE_LOCAL
+            and (route.network, route.length) in self._announced
+        )
 
     def _ring(self) -> None:
         for bell in self._listeners:

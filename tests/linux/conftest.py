@@ -33,6 +33,17 @@ GATEWAY = "2001:db8:4f8:10::1"
 SITE = "2001:db8:ffff::1"
 PORT = 9999
 
+NOBODY = (
+    *("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"),
+    *(
+        "--bounding-set=-all,+dac_read_search",
+        "--inh-caps=-all,+dac_read_search",
+        "--ambient-caps=-all,+dac_read_search",
+    ),
+    "--",
+)
+"""Runs a command as an ordinary user who can still read the interpreter and the package, wherever they are."""
+
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 

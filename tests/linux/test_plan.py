@@ -14,7 +14,7 @@ from ipv6console.linux import process, sysctl
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.plan import HostPlan
 from ipv6console.linux.routes import PROTOCOL
-from tests.linux.conftest import GATEWAY, PREFIX, Host, Peer, until
+from tests.linux.conftest import GATEWAY, NOBODY, PREFIX, Host, Peer, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.privileged]
 
@@ -185,9 +185,8 @@ async def test_without_privilege_everything_is_readable_and_each_refusal_says_wh
     host: Host, upstream: Peer, public_dir: Path
 ) -> None:
     before = network_state(host)
-    nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--")
     child = await asyncio.create_subprocess_exec(
-        *nobody, sys.executable, "-c", UNPRIVILEGED, str(public_dir), stdout=asyncio.subprocess.PIPE, cwd="/"
+        *NOBODY, sys.executable, "-c", UNPRIVILEGED, str(public_dir), stdout=asyncio.subprocess.PIPE, cwd="/"
     )
     told = (await child.communicate())[0].decode()
 

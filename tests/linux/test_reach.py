@@ -145,6 +145,17 @@ async def test_a_deleted_route_is_put_back_and_said(host: Host, on_link: HostPre
     assert (await only(reach)).findings == ()
 
 
+async def test_a_deleted_route_is_told_at_once(host: Host, on_link: HostPrefix, reach: HostReach) -> None:
+    await reach.announce(on_link)
+    heard = asyncio.ensure_future(anext(reach.changes()))
+
+    async def told() -> bool:
+        host.shell(f"ip -6 route replace local {PREFIX} dev lo && ip -6 route del local {PREFIX} dev lo")
+        return heard.done()
+
+    await until(told)
+
+
 async def test_a_switched_off_sysctl_is_put_back_and_said(host: Host, on_link: HostPrefix, reach: HostReach) -> None:
     await reach.announce(on_link)
     host.shell("sysctl -qw net.ipv6.ip_nonlocal_bind=0")
@@ -170,13 +181,11 @@ async def test_a_killed_ndppd_is_told_within_a_second_and_a_new_one_answers(
     await reach.announce(on_link)
     first = (await only(reach)).ndp
     changes = reach.changes()
-    heard = asyncio.ensure_future(anext(changes))
-    await asyncio.sleep(0)
     assert first.pid is not None
 
     os.kill(first.pid, signal.SIGKILL)
     async with asyncio.timeout(1):
-        await heard
+        await anext(changes)
     told = (await only(reach)).ndp
     assert told.level in (Level.FAIL, Level.WARN)
     assert "signal 9" in told.text

@@ -98,22 +98,21 @@ class NdppdChild:
 
     def condition(self) -> Condition:
         """Return how the child is at this moment, /proc and interface looked at now."""
-        index = _index(self.interface)
-        if index is None:
+        if _index(self.interface) is None:
             return Condition(Level.FAIL, f"interface {self.interface} is gone; ndppd starts again when it is back")
         if self.pid is None:
             return self._trouble or Condition(Level.UNKNOWN, "ndppd is starting")
-        trouble = self._illness(self.pid, index)
+        trouble = self._illness(self.pid)
         if trouble is not None:
             return Condition(Level.FAIL, f"ndppd {self.pid} {trouble}; replacing it")
         if self._mishap is not None and time.monotonic() - self._mishap[0] < RECENT:
             return Condition(Level.WARN, f"ndppd {self.pid} answers again on {self.interface}: {self._mishap[1]}")
         return Condition(Level.OK, f"ndppd {self.pid} answers on {self.interface}")
 
-    def _illness(self, pid: int, index: int) -> str | None:
+    def _illness(self, pid: int) -> str | None:
         if process.stopped(pid):
             return "is stopped by a signal and answers nobody"
-        if not any(sock.index == index for sock in process.packet_sockets(pid)):
+        if not self._hears(pid):
             return f"has no packet socket on {self.interface}"
         if self.cpu is not None and self.cpu > SPINNING:
             return f"spins ({self.cpu:.0%} of a core)"
@@ -183,8 +182,13 @@ class NdppdChild:
 
     async def _until_ready(self, pid: int, exited: asyncio.Task[int]) -> None:
         deadline = time.monotonic() + _READY
-        while not exited.done() and not process.packet_sockets(pid) and time.monotonic() < deadline:
+        while not exited.done() and not self._hears(pid) and time.monotonic() < deadline:
             await asyncio.wait({exited}, timeout=_GLANCE)
+
+    def _hears(self, pid: int) -> bool:
+        """Return whether `pid` has its packet socket bound to the interface: from then on solicitations wait in it."""
+        index = _index(self.interface)
+        return any(sock.index == index for sock in process.packet_sockets(pid))
 
     async def _read(self, child: Process) -> None:
         if child.stdout is None:
