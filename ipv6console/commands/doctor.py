@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import click
 
-from ipv6console.commands.connection import Engine, engine_options
-from ipv6console.commands.failure import ExitCode
+from ipv6console.commands.connection import Engine, engine_options, settings
+from ipv6console.commands.failure import ExitCode, Failure
 from ipv6console.commands.sheet import level_mark, print_json
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.status import Level
@@ -22,16 +24,31 @@ _NAME_WIDTH = 10
 def doctor(engine: Engine, prefix: str | None) -> int:
     """Walk interface, prefix, route, bind, NDP and echo; say what was seen and the command that mends it.
 
-    Exit code 1 when a step fails.
+    Exit code 1 when a step fails. Without an engine the same is looked at from here.
     """
-    with engine.client() as client:
-        report = client.doctor(prefix)
+    report = _report(engine, prefix)
     if engine.as_json:
         print_json(report)
     else:
         _show(report)
     failed = any(step.level is Level.FAIL for step in report.steps)
     return ExitCode.NO if failed else ExitCode.DONE
+
+
+def _report(engine: Engine, prefix: str | None) -> DoctorReport:
+    try:
+        with engine.client() as client:
+            return client.doctor(prefix)
+    except Failure as failure:
+        if failure.code is not ExitCode.UNREACHABLE or engine.named:
+            raise
+    click.echo("no engine answers; looking from here", err=True)
+    from ipv6console.commands.examination import examine  # noqa: PLC0415 - netlink is for this case only
+
+    try:
+        return asyncio.run(examine(settings(), prefix))
+    except OSError as error:
+        raise Failure(str(error), next="repeat it as root: sudo ipv6console doctor", code=ExitCode.NO) from error
 
 
 def _show(report: DoctorReport) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import click
 
@@ -36,7 +36,8 @@ def events(engine: Engine, since: int | None, limit: int, follow: bool) -> None:
                 break
             shown = page.events[-1].id
     if follow:
-        asyncio.run(_follow(engine, shown))
+        with suppress(KeyboardInterrupt):  # that is how one leaves
+            asyncio.run(_follow(engine, shown))
 
 
 async def _follow(engine: Engine, since: int) -> None:

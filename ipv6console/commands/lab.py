@@ -14,7 +14,6 @@ from ipv6console.commands.console import require_terminal
 from ipv6console.commands.failure import ExitCode, Failure
 from ipv6console.commands.option import USABLE_NUM
 from ipv6console.commands.sheet import print_json
-from ipv6console.lab import command
 from ipv6console.lab.error import LabError
 from ipv6console.lab.plan import DEFAULT_PREFIX, LabPlan, Mode, parse_name, parse_prefix
 
@@ -94,6 +93,8 @@ def lab(context: click.Context, plan: LabPlan) -> int:
             raise click.UsageError(f"write the lab's options after {context.invoked_subcommand}")
         return ExitCode.DONE
     require_terminal()
+    from ipv6console.lab import command  # noqa: PLC0415 - netlink is not for --help
+
     return command.console(plan)
 
 
@@ -101,6 +102,8 @@ def lab(context: click.Context, plan: LabPlan) -> int:
 @plan_options(0)
 def serve(plan: LabPlan) -> int:
     """Hold a lab up without a screen until Ctrl+C or SIGTERM."""
+    from ipv6console.lab import command  # noqa: PLC0415 - netlink is not for --help
+
     return command.serve(plan)
 
 
@@ -116,6 +119,8 @@ def run(plan: LabPlan, words: tuple[str, ...]) -> int:
     IPV6CONSOLE_URL, IPV6CONSOLE_SOCKET, IPV6CONSOLE_SITE (the site's base URL; /ip answers with the caller's address)
     and IPV6CONSOLE_LAB are set.
     """
+    from ipv6console.lab import command  # noqa: PLC0415 - netlink is not for --help
+
     return command.run(plan, words)
 
 
@@ -125,6 +130,8 @@ def run(plan: LabPlan, words: tuple[str, ...]) -> int:
 @click.argument("words", metavar="-- CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(directory: Path | None, node: str, words: tuple[str, ...]) -> int:
     """Run CMD on a host of a running lab, and exit with its code."""
+    from ipv6console.lab import command  # noqa: PLC0415 - netlink is not for --help
+
     with _failures():
         return command.execute(words, lab=directory, node=node)
 
@@ -136,6 +143,8 @@ def execute(directory: Path | None, node: str, words: tuple[str, ...]) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def fault(name: str, directory: Path | None, grace: float | None, as_json: bool) -> int:
     """Make a fault happen in a running lab: renumber or ndp-kill. The engine has to notice by itself."""
+    from ipv6console.lab import command  # noqa: PLC0415 - netlink is not for --help
+
     with _failures():
         done = command.fault(name, lab=directory, grace=grace)
     if as_json:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +17,9 @@ from ipv6console.wire.frame import DeltaFrame, StateFrame
 from ipv6console.wire.health import Health
 from ipv6console.wire.state import State
 from ipv6console.wire.status import Level
+
+if TYPE_CHECKING:
+    from ipv6console.client import AsyncIPv6Client
 
 _REDRAW_SECONDS = 1.0
 
@@ -33,7 +36,8 @@ def status(engine: Engine, plain: bool, watch: bool) -> int:
     Exit code 1 when something fails. As JSON: the engine's state document, with --watch one a line.
     """
     if watch:
-        asyncio.run(_watch(engine, plain=plain))
+        with suppress(KeyboardInterrupt):  # that is how one leaves
+            asyncio.run(_watch(engine, plain=plain))
         return ExitCode.DONE
     with engine.client() as client:
         state, health = client.state(), client.health()
@@ -47,30 +51,62 @@ def status(engine: Engine, plain: bool, watch: bool) -> int:
 async def _watch(engine: Engine, *, plain: bool) -> None:
     from ipv6console.client import AsyncIPv6Client  # noqa: PLC0415 - only watchers need it
 
-    clear = sys.stdout.isatty() and not plain
-    state: State | None = None
-    shown = float("-inf")
     with engine.failures():
         url, socket = engine.target()
-        async with (
-            AsyncIPv6Client(url=url, socket=socket) as client,
-            aclosing(client.follow_state(attempts=None)) as news,
-        ):
+        async with AsyncIPv6Client(url=url, socket=socket) as client:
+            latest = _Latest()
+            reading = asyncio.create_task(latest.read(client))
+            while not reading.done():
+                state = await latest.changed(reading)
+                if state is not None:
+                    await _redraw(engine, client, state, plain=plain)
+                    await asyncio.sleep(_REDRAW_SECONDS)
+            await reading
+
+
+class _Latest:
+    """The newest state document; those between two looks are not kept."""
+
+    def __init__(self) -> None:
+        self._state: State | None = None
+        self._news = asyncio.Event()
+
+    async def read(self, client: AsyncIPv6Client) -> None:
+        from ipv6console.client.stream import Disconnected  # noqa: PLC0415 - only watchers need it
+
+        async with aclosing(client.follow_state(attempts=None)) as news:
             async for item in news:
                 if isinstance(item, StateFrame):
-                    state = item.state
-                elif isinstance(item, DeltaFrame) and state is not None:
-                    state = advance(state, item.delta)
-                if state is None or time.monotonic() - shown < _REDRAW_SECONDS:
+                    self._state = item.state
+                elif isinstance(item, DeltaFrame) and self._state is not None:
+                    self._state = advance(self._state, item.delta)
+                elif isinstance(item, Disconnected):
+                    click.echo(f"stale: {item.cause}; trying again in {item.retry_in:.0f} s", err=True)
                     continue
-                shown = time.monotonic()
-                if engine.as_json:
-                    print_json(state, one_line=True)
-                else:
-                    health = await client.health()
-                    if clear:
-                        click.clear()
-                    _show(state, health, plain=plain)
+                self._news.set()
+
+    async def changed(self, reading: asyncio.Task[None]) -> State | None:
+        """Wait for a change, or for the end of `reading`, and return the document."""
+        waiting = asyncio.create_task(self._news.wait())
+        await asyncio.wait({waiting, reading}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        self._news.clear()
+        return self._state
+
+
+async def _redraw(engine: Engine, client: AsyncIPv6Client, state: State, *, plain: bool) -> None:
+    if engine.as_json:
+        print_json(state, one_line=True)
+        return
+    from ipv6console.client.errors import EngineUnreachable  # noqa: PLC0415 - only watchers need it
+
+    try:
+        health = await client.health()
+    except EngineUnreachable:
+        return  # the stream says so too, and goes on trying
+    if sys.stdout.isatty() and not plain:
+        click.clear()
+    _show(state, health, plain=plain)
 
 
 def _show(state: State, health: Health, *, plain: bool) -> None:

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from ipv6console import __version__
+from ipv6console.cli import COMMANDS, root, run
+from ipv6console.commands.failure import ExitCode
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def every_command() -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for name in COMMANDS:
+        found.append((name,))
+        command = root.get_command(click.Context(root), name)
+        if isinstance(command, click.Group):
+            found += [(name, sub) for sub in command.commands]
+    return found
+
+
+def test_version_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == ExitCode.DONE
+    assert capsys.readouterr().out == f"ipv6console {__version__}\n"
+
+
+def test_the_module_answers_version_like_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ipv6console", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"ipv6console {__version__}\n"
+
+
+def test_help_lists_every_command_with_its_own_short_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == ExitCode.DONE
+    out = capsys.readouterr().out
+    for name, text in COMMANDS.items():
+        command = root.get_command(click.Context(root), name)
+        assert command is not None
+        assert command.short_help == text
+        assert re.search(rf"^  {name} ", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", every_command(), ids=" ".join)
+def test_every_command_has_help_with_an_example(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*words, "--help"]) == ExitCode.DONE
+    out = capsys.readouterr().out
+    shown = re.sub(r"\s+", " ", out)
+    if words != ("net",):
+        assert "Example: " in shown
+        assert f"ipv6console {words[0]}" in shown.partition("Example: ")[2] or "$(ipv6console" in shown
+    if words[0] not in {"attach", "console", "lab", "net", "serve"}:
+        assert "--json" in out
+        assert "--url" in out
+        assert "--socket" in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nonsense"],
+        ["--nonsense"],
+        ["serve", "-p", "70000"],
+        ["serve", "-p", "1", "--listen", "[::1]:2"],
+        ["serve", "-n", "0"],
+        ["serve", "--listen", "everywhere"],
+        ["serve", "--inherit", "a,b"],
+        ["pick", "-n", "0"],
+        ["pick", "-n", "101"],
+        ["pick", "-n", "many"],
+        ["pick", "--ttl", "soon"],
+        ["pick", "--url", "http://[::1]:1", "--socket", "/x"],
+        ["pick", "--url", "ftp://x"],
+        ["report", "2001:db8::1", "good"],
+        ["check"],
+        ["reset"],
+        ["reset", "2001:db8::1", "--all"],
+        ["drain"],
+        ["drain", "mirror"],
+        ["drain", "planet", "earth"],
+        ["drain", "mirror", "a", "--prefix", "2001:db8::/64"],
+        ["flush"],
+        ["flush", "task1", "--all"],
+        ["revoke", "2001:db8::1"],
+        ["revoke", "--reason", "x"],
+        ["revoke", "2001:db8::1", "2001:db8::/64", "--reason", "x"],
+        ["attach", "nonsense://x"],
+        ["lab", "run"],
+        ["lab", "--name", "x", "serve"],
+        ["console", "--config", "/nonexistent.toml"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_ends_with_2_and_says_why(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == ExitCode.USAGE
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.strip()) > 10
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize(
+    "words", [["status"], ["pick"], ["leases"], ["events", "-f"], ["flush", "x", "-y"], ["attach", "/nonexistent.sock"]]
+)
+def test_without_an_engine_a_command_ends_with_3_and_says_how_to_start_one(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IPV6CONSOLE_SOCKET", "/nonexistent.sock")
+    assert run(words) == ExitCode.UNREACHABLE
+    err = capsys.readouterr().err
+    assert err.startswith("ipv6console: no engine answers at socket /nonexistent.sock")
+    assert "next: start one with `ipv6console serve`" in err
+
+
+def test_a_flag_names_another_engine_than_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IPV6CONSOLE_SOCKET", "/nonexistent.sock")
+    assert run(["status", "--url", "http://[::1]:1"]) == ExitCode.UNREACHABLE
+    assert "at http://[::1]:1" in capsys.readouterr().err
+
+
+def test_the_console_says_that_it_needs_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == ExitCode.USAGE
+    assert "the console needs a terminal" in capsys.readouterr().err
+
+
+def test_wrong_settings_end_with_2_and_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text("[pool]\nusable = 3\n")
+    assert run(["serve", "--config", str(path)]) == ExitCode.USAGE
+    assert f"{path}:2: there is no key usable in [pool]; did you mean usable_num?" in capsys.readouterr().err
+
+
+def test_a_bug_is_not_taken_for_an_answer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(root, "main", broken)
+    assert run(["status"]) == ExitCode.BUG
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_gone_ends_the_command_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "ipv6console", "--help"], stdout=pipe, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (ExitCode.NO, "")
+
+
+def test_every_exit_code_is_documented() -> None:
+    page = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+    documented = {int(code) for code in re.findall(r"^\| (\d+) ", page, re.MULTILINE)}
+    assert documented >= {int(code) for code in ExitCode}
+
+
+@pytest.mark.privileged
+def test_net_plan_lists_changes_without_making_any() -> None:
+    done = subprocess.run(
+        ["unshare", "-n", sys.executable, "-m", "ipv6console", "net", "plan", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    changes = json.loads(done.stdout)
+    assert [change["command"] for change in changes] == ["sysctl -w net.ipv6.ip_nonlocal_bind=1"]
+    assert not changes[0]["in_place"]

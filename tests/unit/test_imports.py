@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from statistics import median
+
+import pytest
+
+HEAVY = {
+    "alembic",
+    "click",
+    "fastapi",
+    "httptools",
+    "httpx",
+    "platformdirs",
+    "pydantic",
+    "pyroute2",
+    "rich",
+    "sqlalchemy",
+    "starlette",
+    "textual",
+    "tomli",
+    "uvicorn",
+    "uvloop",
+    "websockets",
+}
+LAYERS = {"api", "client", "commands", "console", "engine", "lab", "linux", "pool", "store"}
+# httpx loads its own command line, which takes click and rich, wherever those are installed; uvicorn loads click too.
+_HTTPX = {"click", "httpx", "rich"}
+_SHOW = "; import json, sys; print(json.dumps(sorted(sys.modules)))"
+_COST_OF_VERSION = 0.150
+
+
+def modules_after(statement: str) -> set[str]:
+    """Return the modules a fresh interpreter has after `statement`; a warning on the way is an error."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", statement + _SHOW], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def heavy(modules: set[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules} & HEAVY
+
+
+def layers(modules: set[str]) -> set[str]:
+    parts = (module.split(".") for module in modules)
+    return {part[1] for part in parts if part[0] == "ipv6console" and len(part) > 1} & LAYERS
+
+
+@pytest.mark.parametrize(
+    ("package", "libraries", "others"),
+    [
+        ("ipv6console", set(), set()),
+        ("ipv6console.wire.state", set(), set()),
+        ("ipv6console.wire.codec", set(), set()),
+        ("ipv6console.freebind", set(), set()),
+        ("ipv6console.config", set(), set()),
+        ("ipv6console.configfile", set(), set()),
+        ("ipv6console.paths", set(), set()),
+        ("ipv6console.listen", set(), set()),
+        ("ipv6console.pool.pool", set(), {"pool"}),
+        ("ipv6console.engine.engine", {"httptools"}, {"engine", "pool"}),
+        ("ipv6console.client", _HTTPX, {"client"}),
+        ("ipv6console.linux.netlink", {"pyroute2"}, {"linux", "pool"}),
+        ("ipv6console.linux.reach", {"pyroute2"}, {"engine", "linux", "pool"}),
+        ("ipv6console.linux.doctor", {"pyroute2"}, {"engine", "linux", "pool"}),
+        ("ipv6console.store.database", {"sqlalchemy"}, {"engine", "pool", "store"}),
+        (
+            "ipv6console.api.server",
+            {"click", "fastapi", "httptools", "pydantic", "starlette", "uvicorn", "websockets"},
+            {"api", "engine", "pool"},
+        ),
+        ("ipv6console.console.start", _HTTPX | {"platformdirs", "textual"}, {"client", "console"}),
+        ("ipv6console.lab.command", {"pyroute2"}, {"lab"}),
+        ("ipv6console.cli", {"click"}, {"commands"}),
+        ("ipv6console.child", set(), set()),
+    ],
+)
+def test_a_package_loads_only_its_own_libraries_and_the_layers_below(
+    package: str, libraries: set[str], others: set[str]
+) -> None:
+    modules = modules_after(f"import {package}")
+    assert heavy(modules) - libraries == set()
+    assert layers(modules) - others == set()
+
+
+def test_the_pool_and_the_documents_load_neither_the_network_nor_an_event_loop() -> None:
+    modules = modules_after("import ipv6console.pool.pool, ipv6console.wire.delta, ipv6console.wire.plan")
+    assert modules & {"asyncio", "ssl", "sqlite3", "subprocess"} == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "loaded"),
+    [
+        (["--version"], set()),
+        (["--help"], {"click"}),
+        (["serve", "--help"], {"click"}),
+        (["console", "--help"], {"click"}),
+        (["pick", "--help"], {"click"}),
+        (["lab", "--help"], {"click"}),
+        (["net", "plan", "--help"], {"click"}),
+    ],
+)
+def test_a_command_loads_only_what_it_needs(words: list[str], loaded: set[str]) -> None:
+    modules = modules_after(
+        f"import sys; sys.argv = ['ipv6console', *{words!r}]; from ipv6console.__main__ import main; code = main()"
+    )
+    assert heavy(modules) <= loaded
+
+
+def test_version_costs_little_over_a_bare_interpreter() -> None:
+    def seconds(*words: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - began
+
+    pairs = [(seconds("-m", "ipv6console", "--version"), seconds("-c", "pass")) for _ in range(5)]
+    assert median(version - bare for version, bare in pairs) <= _COST_OF_VERSION
