@@ -76,8 +76,13 @@ class Topology:
         self.egress.set_lifetimes(self.interface, lease.host, (0, max(valid, 1)))
 
     def withdraw(self, lease: Lease) -> None:
-        """Take the customer's address of `lease` and stop routing its prefix."""
+        """Take the customer's address of `lease` and stop routing its prefix.
+
+        The customer's on-link route goes too, as with an advertised valid lifetime of 0 (RFC 4861, 6.3.4): the kernel
+        would keep that of an address with a lifetime until its collector comes by.
+        """
         self.egress.remove_address(self.interface, lease.host)
+        self.egress.remove_route(lease.prefix, self.interface)
         self.isp.remove_route(lease.prefix, _DOWNLINK)
 
     def successor(self, prefix: IPv6Network) -> IPv6Network:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections import Counter, defaultdict
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,6 @@ from tests.integration.conftest import WORKER, Lab, Running, StartLab, elapsed_u
 pytestmark = pytest.mark.privileged
 
 PROCESSES, THREADS, CYCLES = 5, 10, 100
-SECONDS = 8.0
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def lab(start_module_lab: StartLab) -> Lab:
     return start_module_lab("--scrapers", "0", "--usable-num", "60")
 
 
-def _workers(lab: Lab, kind: str, amount: float) -> list[Running]:
-    command = (sys.executable, "-W", "error", WORKER, kind, str(THREADS), str(amount))
+def _workers(lab: Lab, kind: str, limit: object) -> list[Running]:
+    command = (sys.executable, "-W", "error", WORKER, kind, str(THREADS), str(limit))
     return [lab.start(*command) for _ in range(PROCESSES)]
 
 
@@ -68,19 +68,22 @@ def test_fifty_scrapers_never_share_an_address_and_send_from_no_other(lab: Lab) 
     assert lab.client.leases().total == 0
 
 
-def test_what_was_acknowledged_survives_kill_9_of_the_engine_under_load(lab: Lab) -> None:
+def test_what_was_acknowledged_survives_kill_9_of_the_engine_under_load(lab: Lab, tmp_path: Path) -> None:
     lab.client.flush()
     usable = lab.client.stats().usable_num_target
     elapsed_until(lambda: lab.client.state().pool.idle >= usable, 30, "the pool is full again")
-    workers = _workers(lab, "ledger", SECONDS)
+    stop = tmp_path / "stop"
+    workers = _workers(lab, "ledger", stop)
     for _ in range(3):
+        _wait_for_picks(lab, 100)
         engine = lab.info()["pids"]["engine"]
-        picks = _picks(lab)
-        elapsed_until(lambda picks=picks: _picks(lab) > picks + 50, 20, "the scrapers are at work")  # type: ignore[misc]
         lab.output("kill", "-9", str(engine))
-        elapsed_until(lambda engine=engine: _alive(lab, engine), 20, "the engine is back")  # type: ignore[misc]
+        _wait_for_another_engine(lab, engine)
+    _wait_for_picks(lab, 100)
+    stop.touch()
     leases = _told(workers)
     assert len(leases) > 500
+    assert [event.kind for event in lab.client.events(limit=1_000).events].count("engine.started") == 4
     assert _overlaps(leases) == []
 
     wrong = []
@@ -97,15 +100,21 @@ def test_what_was_acknowledged_survives_kill_9_of_the_engine_under_load(lab: Lab
     assert counted.idle + counted.using + counted.bad == counted.total
 
 
-def _picks(lab: Lab) -> int:
-    return sum(row.picks for row in lab.client.state().mirrors)
+def _wait_for_picks(lab: Lab, count: int) -> None:
+    def picks() -> int:
+        return sum(row.picks for row in lab.client.state().mirrors)
+
+    before = picks()
+    elapsed_until(lambda: picks() >= before + count, 20, "the scrapers are at work")
 
 
-def _alive(lab: Lab, before: int) -> bool:
-    info = lab.info()
-    if info["pids"]["engine"] in (None, before):
-        return False
-    return lab.run("curl", "-s", "-o", "/dev/null", f"{info['url']}/health").code == 0
+def _wait_for_another_engine(lab: Lab, before: int) -> None:
+    def answers() -> bool:
+        return lab.info()["pids"]["engine"] not in (None, before) and (
+            lab.run("curl", "-s", "-o", "/dev/null", f"{lab.info()['url']}/health").code == 0
+        )
+
+    elapsed_until(answers, 20, "the engine is back")
 
 
 def _renews(lab: Lab, lease: dict[str, Any]) -> bool:

@@ -1,17 +1,19 @@
 """Scrapers of the load tests, run on the egress host: what they did, as they saw it, is written as JSON to stdout.
 
 `worker.py cycles THREADS CYCLES`: each thread picks, visits the site and reports, CYCLES times, by one IPv6Session.
-`worker.py ledger THREADS SECONDS`: each thread picks and reports without a session until SECONDS are over, and notes
-what the engine has acknowledged and what it was asked without an answer.
+`worker.py ledger THREADS FILE`: each thread picks and reports without a session until FILE exists, and notes what the
+engine has acknowledged and what it was asked without an answer. Now and then a lease is kept, or ends as bad.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -35,14 +37,13 @@ def cycles(worker: str, count: int) -> list[dict[str, Any]]:
     return done
 
 
-def ledger(worker: str, seconds: float) -> list[dict[str, Any]]:
-    """Each lease: what was acknowledged of it. `verdict` is the last one asked for, `acknowledged` whether it was."""
+def ledger(worker: str, stop: Path) -> list[dict[str, Any]]:
+    """Each lease: what was acknowledged of it. `verdict` is the one asked for, `acknowledged` whether it was."""
     leases: list[dict[str, Any]] = []
-    until = time.monotonic() + seconds
-    number = 0
+    chance = random.Random(worker)
+    rare = ["keep", "bad", "keep", "bad"]
     with IPv6Client(timeout=5.0) as client:
-        while time.monotonic() < until:
-            number += 1
+        while not stop.exists():
             try:
                 reply = client.pick(MIRROR, ttl=600, holder=worker)
             except (EngineUnreachable, EngineRefused):
@@ -54,25 +55,26 @@ def ledger(worker: str, seconds: float) -> list[dict[str, Any]]:
             lease: dict[str, Any] = {"addr": reply.addr, "lease": reply.lease, "verdict": None, "acknowledged": False}
             lease["began"] = time.monotonic()
             leases.append(lease)
-            if number % 10 == 0:
-                continue  # kept, as by a scraper that is still busy
-            lease["verdict"] = "bad" if number % 25 == 0 else "idle"
+            what = rare.pop() if rare and chance.random() < 0.02 else "idle"
+            if what == "keep":
+                continue
+            lease["verdict"] = what
             lease["ended"] = time.monotonic()
             try:
-                lease["acknowledged"] = client.report(reply.addr, lease["verdict"], MIRROR, lease=reply.lease).success
+                lease["acknowledged"] = client.report(reply.addr, what, MIRROR, lease=reply.lease).success
             except (EngineUnreachable, EngineRefused):
                 time.sleep(0.05)
     return leases
 
 
 def main() -> None:
-    kind, threads, amount = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    kind, threads, limit = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     names = [f"{os.getpid()}-{number}" for number in range(threads)]
     with ThreadPoolExecutor(threads) as pool:
         if kind == "cycles":
-            jobs = [pool.submit(cycles, name, int(amount)) for name in names]
+            jobs = [pool.submit(cycles, name, int(limit)) for name in names]
         else:
-            jobs = [pool.submit(ledger, name, amount) for name in names]
+            jobs = [pool.submit(ledger, name, Path(limit)) for name in names]
         json.dump([job.result() for job in jobs], sys.stdout)
 
 
