@@ -26,7 +26,7 @@ from ipv6console.console.widgets.pane import View
 from ipv6console.wire.delta import DeltaGap
 from ipv6console.wire.frame import StateFrame
 
-TICK = 0.2
+TICK = 0.25
 _PROBE_AFTER = SILENCE * 0.6
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -69,6 +69,7 @@ class ConsoleApp(App[str]):
         self.acts = Acts(self)
         self._zone = zone
         self._drawn: tuple[object, ...] = ()
+        self._told = -1.0
         self._probing = False
         self._wanted_theme = theme
         self.animation_level = "none"
@@ -148,20 +149,14 @@ class ConsoleApp(App[str]):
             label=self.label, place=self.door.target, read_only=self.read_only,
             notice=self.owner.failure if self.owner else None,
         )  # fmt: skip
-        key = (
-            model.version,
-            model.condition,
-            round(model.silence, 1),
-            where,
-            self.paused,
-            self.size,
-            self.overview.focused,
-        )
-        if key == self._drawn:
+        moment = (where, self.paused, self.size, self.overview.focused, model.condition)
+        parts = (model.version, int(model.silence), *moment)
+        fresh = parts != self._drawn
+        if not fresh and round(model.silence, 1) == self._told:
             return
-        self._drawn = key
+        self._drawn, self._told = parts, round(model.silence, 1)
         with self.batch_update():
-            self.overview.draw(self.view, where, self.standing)
+            self.overview.draw(self.view, where, self.standing, panes=fresh)
 
     def redraw(self) -> None:
         """Draw at once, whether or not anything seems changed."""

@@ -82,5 +82,5 @@ def planned(door: Door, request: PlanRequest, plan: Plan | None, reason: str) ->
 def doctor(door: Door, prefix: str | None) -> Call:
     """Walking the chain."""
     words = ("doctor",) if prefix is None else ("doctor", "--prefix", prefix)
-    query = "" if prefix is None else f"?prefix={quote(prefix, safe='')}"
+    query = "" if prefix is None else f"?prefix={quote(prefix, safe=':/')}"
     return Call(door.cli(*words), door.curl("GET", f"/doctor{query}"))

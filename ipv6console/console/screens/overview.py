@@ -83,14 +83,16 @@ class OverviewScreen(Screen[None]):
         """Whether the terminal is below what the panes need."""
         return self.size.width < LEAST[0] or self.size.height < LEAST[1]
 
-    def draw(self, view: View, where: Where, standing: Standing) -> None:
-        """Show what is known now."""
+    def draw(self, view: View, where: Where, standing: Standing, *, panes: bool = True) -> None:
+        """Show what is known now; without `panes` only the age of the data has changed."""
         self.set_class(self.too_small, "-small")
         if self.too_small:
             self._draw_small(view)
             return
         width = self.size.width
         self.query_one(TopLine).redraw(view.model, where, width)
+        if not panes:
+            return
         self.query_one(VerdictLine).redraw(view.model, width)
         pane = self.focused_pane
         scopes = {Scope.ANYWHERE}

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
 from ipv6console.console import call, figure
+from ipv6console.console.layout import sheet
 from ipv6console.console.model import Model
 from ipv6console.console.screens.dialog import Dialog
 from ipv6console.console.source import Refused, Source
@@ -106,9 +107,9 @@ class PlanDialog(Dialog[Applied]):
         changed: tuple[Span | str, ...] = ()
         if self._changed:
             changed = (("▲ The set changed since the plan, nothing was done. This is the new plan.\n", Tone.WARN),)
-        sample = "\n           ".join(plan.sample[:_SHOWN])
+        sample = "\n".join(plan.sample[:_SHOWN])
         more = plan.count - min(len(plan.sample), _SHOWN)
-        tail = f"\n           and {figure.count(more)} more" if sample and more > 0 else ""
+        tail = f"\nand {figure.count(more)} more" if sample and more > 0 else ""
         hurt: Span = (
             (f"✖ {figure.many(plan.leases, 'live lease ends', 'live leases end')}", Tone.FAIL)
             if plan.leases
@@ -125,8 +126,8 @@ class PlanDialog(Dialog[Applied]):
             ("sample", ((sample or "none", Tone.PLAIN), (tail, Tone.DIM))),
             ("plan", ((f"{plan.id}, generation {plan.generation}, holds for {figure.span(left)}", Tone.DIM),)),
         ]
-        laid = [content((f"{label:<11}", Tone.DIM), *spans) for label, spans in lines]
-        return content(*changed) + Content("\n").join(laid)
+        told = sheet([(label, content(*spans)) for label, spans in lines], self.room, indent=11)
+        return content(*changed) + told
 
     def on_input_changed(self) -> None:
         """See whether word and reason are there."""

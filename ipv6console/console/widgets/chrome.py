@@ -35,7 +35,7 @@ class Line(Static):
     def say(self, text: Content) -> None:
         """Show `text` if it is not what is shown."""
         if not (isinstance(self.content, Content) and self.content.is_same(text)):
-            self.update(text)
+            self.update(text, layout=False)
 
 
 def liveness(model: Model, notice: str | None) -> Span:
@@ -69,7 +69,7 @@ class TopLine(Line):
         if state:
             prefix = model.prefix
             parts += [
-                (4, (f"lab {state.engine.lab}" if state.engine.lab else "", Tone.BUSY)),
+                (4, ("LAB" if state.engine.lab else "", Tone.BUSY)),
                 (3, (state.engine.role, Tone.PLAIN)),
                 (2, (prefix.prefix if prefix else "no prefix", Tone.PLAIN if prefix else Tone.FAIL)),
             ]

@@ -131,7 +131,7 @@ def grid_row(row: MirrorRow, model: Model, *, stale: bool) -> GridRow:
             "spark": ((figure.spark(model.rates.get(row.name, ()), _SPARK), Tone.UNKNOWN if stale else Tone.BUSY),),
             "bans": ((figure.short(row.bans), Tone.WARN if row.bans and not stale else Tone.DIM),),
             "last": ((last, Tone.DIM),),
-            "text": ((row.text, Tone.DIM),),
+            "text": ((row.text if row.text != row.level else "", Tone.DIM),),
         },
     )
 

@@ -83,6 +83,10 @@ class TextPane(Pane):
         Binding("k", "scroll_body(-1)", show=False),
     ]
 
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._height = 0
+
     def compose(self) -> ComposeResult:
         """One scrolling body."""
         with VerticalScroll(can_focus=True):
@@ -106,8 +110,11 @@ class TextPane(Pane):
         """Show `body` if it is not what is shown."""
         static = self.query_one(".body", Static)
         shown = static.content
-        if not (isinstance(shown, Content) and shown.is_same(body)):
-            static.update(body)
+        if isinstance(shown, Content) and shown.is_same(body):
+            return
+        height = len(body.wrap(max(1, self.room)))
+        static.update(body, layout=height != self._height)  # a layout costs more than all the drawing
+        self._height = height
 
 
 def waiting(view: View, what: str) -> Content | None:
@@ -134,9 +141,9 @@ def _sorry(title: str, text: str, step: str) -> Content:
     )
 
 
-_LABEL = 11
+LABEL = 11
 
 
 def rows(lines: Sequence[tuple[str, tuple[Span | str, ...]]], width: int) -> Content:
     """Lay out label and value lines in `width` cells."""
-    return sheet([(label, content(*spans)) for label, spans in lines], width, indent=_LABEL)
+    return sheet([(label, content(*spans)) for label, spans in lines], width, indent=LABEL)

@@ -12,6 +12,7 @@ from ipv6console.console.model import Condition
 from ipv6console.console.tone import Span, Tone, content, glyph_of, verdict
 from ipv6console.console.widgets.pane import TextPane, View, rows, waiting
 from ipv6console.wire.state import CheckUrl, PoolState, StoreState
+from ipv6console.wire.status import Level
 
 _BAR = 8
 
@@ -35,14 +36,17 @@ def pace(pool: PoolState, *, stale: bool) -> tuple[Span | str, ...]:
     )
 
 
-def check_url(url: CheckUrl, view: View, *, stale: bool) -> tuple[Span | str, ...]:
-    """Return one echo URL with its counts, and its last error when it is not well."""
+def check_url(url: CheckUrl, view: View, *, stale: bool) -> list[tuple[str, tuple[Span | str, ...]]]:
+    """Return the lines of one echo URL: which, its counts, and its last error when it is not well."""
     when = "never" if url.last_ok_at is None else figure.whole_age(view.model.age_of(url.last_ok_at))
-    return (
-        glyph_of(url.level, stale=stale), f" {url.url}",
-        (f" {figure.short(url.ok)} ok {figure.short(url.failed)} failed, last ok {when}", Tone.DIM),
-        *(((f" {url.last_error}", Tone.WARN),) if url.last_error and not stale and url.level != "ok" else ()),
-    )  # fmt: skip
+    counts = f"{figure.short(url.ok)} ok {figure.short(url.failed)} failed, {when}"
+    lines: list[tuple[str, tuple[Span | str, ...]]] = [
+        ("check URL", (glyph_of(url.level, stale=stale), f"\N{NO-BREAK SPACE}{url.url.partition('://')[2]}")),
+        ("last ok", ((counts, Tone.DIM),)),
+    ]
+    if url.last_error and url.level is not Level.OK and not stale:
+        lines.append(("", ((url.last_error, Tone.WARN),)))
+    return lines
 
 
 def store_line(store: StoreState, *, stale: bool) -> tuple[Span | str, ...]:
@@ -70,7 +74,7 @@ def lines(view: View, width: int) -> Content:
         )),
         ("checks", (f"{figure.count(pool.spawned)} passed", (f"  {figure.count(pool.checks_failed)} failed", Tone.DIM))),
         ("pace", pace(pool, stale=stale)),
-        *(("check URL" if not index else "", check_url(url, view, stale=stale)) for index, url in enumerate(pool.check_urls)),
+        *(line for url in pool.check_urls for line in check_url(url, view, stale=stale)),
         ("store", store_line(state.store, stale=stale)),
     ]  # fmt: skip
     return rows(told, width)

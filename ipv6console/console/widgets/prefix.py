@@ -8,9 +8,10 @@ from textual.content import Content
 
 from ipv6console.console import figure
 from ipv6console.console.detail import facts
+from ipv6console.console.layout import hang
 from ipv6console.console.model import Condition
 from ipv6console.console.tone import Span, Tone, content, verdict
-from ipv6console.console.widgets.pane import TextPane, View, rows, waiting
+from ipv6console.console.widgets.pane import LABEL, TextPane, View, rows, waiting
 from ipv6console.wire.state import PrefixRow, PrefixState
 
 _STATES: dict[PrefixState, Span] = {
@@ -19,7 +20,7 @@ _STATES: dict[PrefixState, Span] = {
     PrefixState.GONE: ("○ gone", Tone.DIM),
     PrefixState.REVOKED: ("○ revoked", Tone.DIM),
 }
-_SOON = 3_600.0
+_SOON = 300.0
 
 
 def state_of(row: PrefixRow, *, stale: bool) -> Span:
@@ -65,11 +66,12 @@ def lines(row: PrefixRow, view: View, width: int) -> Content:
     )
 
 
-def brief(row: PrefixRow, view: View) -> Content:
+def brief(row: PrefixRow, view: View, width: int) -> Content:
     """Return one line about a prefix that is not the one in use."""
     stale = view.model.condition is Condition.STALE
     changed = figure.whole_age(view.model.age_of(row.changed_at))
-    return content(state_of(row, stale=stale), f" {row.prefix}", (f" {row.leased} leased, {changed}", Tone.DIM))
+    told = content(row.prefix, (f" {row.leased} leased, for {changed}", Tone.DIM))
+    return hang(content(state_of(row, stale=stale)), told, LABEL, width)
 
 
 class PrefixPane(TextPane):
@@ -103,7 +105,7 @@ class PrefixPane(TextPane):
     def _body(self, view: View) -> Content:
         first, *others = view.model.prefixes
         parts = [lines(first, view, self.room)]
-        parts += [brief(row, view) for row in others]
+        parts += [brief(row, view, self.room) for row in others]
         return Content("\n").join(parts)
 
     def chosen(self, view: View) -> PrefixRow | None:
