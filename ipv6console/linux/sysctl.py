@@ -54,10 +54,6 @@ class NonlocalBind:
             raise
         return True
 
-    def ours(self) -> bool:
-        """Return whether we changed it and have not set it back."""
-        return NONLOCAL_BIND in self._record.read().sysctls
-
     def restore(self) -> bool:
         """Set it back to what it was before `enable`, if that changed it; returns whether there was anything to undo."""
         before = self._record.read().sysctls.get(NONLOCAL_BIND)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,8 +13,16 @@ from ipv6console.linux.process import CpuUse
 
 
 @pytest.fixture
-def child() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-S", "-c", "input()", "a mark (1) of ours"], stdin=subprocess.PIPE)
+def child() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", "print(flush=True); input()", "a mark (1) of ours"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        yield running
+        running.kill()
 
 
 def test_the_share_of_a_core_leaves_out_the_wait_for_one() -> None:
@@ -27,7 +36,8 @@ def test_a_process_that_could_not_run_has_no_share() -> None:
 
 
 def test_an_ended_process_uses_nothing_and_holds_nothing(child: subprocess.Popen[bytes]) -> None:
-    child.communicate()
+    child.kill()
+    child.wait()
 
     assert process.cpu_use(child.pid) is None
     assert process.packet_sockets(child.pid) == ()
@@ -41,7 +51,6 @@ def test_a_process_is_found_by_its_argument_and_killed(child: subprocess.Popen[b
 
     assert process.kill(child.pid, 5.0) is True
     assert child.wait() == -signal.SIGKILL
-    child.communicate()
 
 
 def test_a_stopped_process_is_told_apart(child: subprocess.Popen[bytes]) -> None:
@@ -50,5 +59,3 @@ def test_a_stopped_process_is_told_apart(child: subprocess.Popen[bytes]) -> None
     os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
 
     assert (before, process.stopped(child.pid)) == (False, True)
-    child.kill()
-    child.communicate()
