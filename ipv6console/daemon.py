@@ -36,11 +36,8 @@ def main(settings: Settings, sockets: Sequence[socket.socket], *, tie: int | Non
     `tie` is the reading end of a pipe from the console that started this process: its end stops the engine, unless
     DETACH came first.
     """
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.DEBUG if settings.engine.verbose else logging.INFO,
-        format="%(levelname)s %(message)s",
-    )
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
+    logging.getLogger("ipv6console").setLevel(logging.DEBUG if settings.engine.verbose else logging.INFO)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, sockets, tie=tie))
 

@@ -14,7 +14,7 @@ from ipv6console.pool.prefix import Prefix, Standing, format_prefix
 from ipv6console.wire.status import Finding, Level
 
 _INSPECT = 1.0
-_RETRY = 5
+_RETRY = 2
 _TOLD = 5
 Key = tuple[int, int]
 

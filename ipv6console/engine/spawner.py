@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, deque
 
 from ipv6console.engine.checker import Checker, Outcome
@@ -52,7 +53,7 @@ class Spawner:
             while True:
                 self._core.changed.clear()
                 missing = self.need() - len(self._running)
-                if missing > 0 and self._core.broken is None and self._core.clock.now() >= self._not_before:
+                if missing > 0 and self._core.broken is None and time.monotonic() >= self._not_before:
                     self._launch(min(missing, self._core.settings.check.concurrency))
                 await self._doze()
         finally:
@@ -121,7 +122,7 @@ class Spawner:
         self._core.changed.set()
         if task.cancelled():
             return
-        now = self._core.clock.now()
+        now = time.monotonic()
         if task.result():
             self._wait = _FIRST_WAIT
         elif now >= self._not_before:

@@ -1,0 +1,221 @@
+"""An engine on a real store, with a host and echo URLs that tests move by hand, and a clock that stands still."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from ipv6console.config import CheckSettings, PoolSettings, Settings
+from ipv6console.engine.caller import Caller, Scope
+from ipv6console.engine.echo import EchoFailed
+from ipv6console.engine.engine import Engine
+from ipv6console.engine.protocol import HostPrefix, HostView, Reachability
+from ipv6console.pool.prefix import format_prefix, parse_prefix
+from ipv6console.store.database import SqliteStore
+from ipv6console.wire.doctor import DoctorReport
+from ipv6console.wire.event import Event
+from ipv6console.wire.state import NdpRow
+from ipv6console.wire.status import Level, Stamp
+
+URL = "http://echo.test/ip"
+OTHER_URL = "http://other.test/ip"
+
+
+class HandClock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.time = 1_800_000_000.0
+
+    def now(self) -> float:
+        return self.time
+
+
+class HandWatch:
+    """A kernel whose prefixes a test sets."""
+
+    def __init__(self, clock: HandClock) -> None:
+        self._clock = clock
+        self._views: asyncio.Queue[HostView] = asyncio.Queue()
+        self.current = HostView(stamp=Stamp(clock.now(), "netlink"), prefixes=())
+
+    async def view(self) -> HostView:
+        return self.current
+
+    async def views(self) -> AsyncIterator[HostView]:
+        while True:
+            yield await self._views.get()
+
+    def show(self, *prefixes: HostPrefix, own: frozenset[int] = frozenset()) -> None:
+        self.current = HostView(stamp=Stamp(self._clock.now(), "netlink"), prefixes=prefixes, addresses=own)
+        self._views.put_nowait(self.current)
+
+
+class HandReach:
+    """Routes and NDP that always work, unless a test says otherwise."""
+
+    def __init__(self, clock: HandClock) -> None:
+        self._clock = clock
+        self._words: asyncio.Queue[None] = asyncio.Queue()
+        self.announced: dict[tuple[int, int], HostPrefix] = {}
+        self.level = Level.OK
+        self.refusal: str | None = None
+
+    async def announce(self, prefix: HostPrefix) -> None:
+        if self.refusal:
+            raise OSError(self.refusal)
+        self.announced[prefix.network, prefix.length] = prefix
+
+    async def withdraw(self, network: int, length: int) -> None:
+        del self.announced[network, length]
+
+    async def withdraw_all(self) -> None:
+        self.announced.clear()
+
+    async def inspect(self) -> tuple[Reachability, ...]:
+        return tuple(self._reachability(prefix) for prefix in self.announced.values())
+
+    async def changes(self) -> AsyncIterator[None]:
+        while True:
+            yield await self._words.get()
+
+    def turn(self, level: Level) -> None:
+        self.level = level
+        self._words.put_nowait(None)
+
+    def privileged(self) -> bool:
+        return True
+
+    def _reachability(self, prefix: HostPrefix) -> Reachability:
+        stamp = Stamp(self._clock.now(), "netlink")
+        ndp = NdpRow(
+            stamp=stamp,
+            prefix=format_prefix(prefix.network, prefix.length),
+            interface=prefix.interface,
+            strategy="ndppd",
+            why="a test says so",
+            level=self.level,
+            text="answers" if self.level is Level.OK else "is dead",
+            fix=None,
+            pid=None,
+            started_at=None,
+            restarts=0,
+            cpu=None,
+            config=None,
+        )
+        return Reachability(
+            network=prefix.network, length=prefix.length, stamp=stamp, route=Level.OK, text="in place", ndp=ndp
+        )
+
+
+class HandDoctor:
+    """A doctor who has seen nothing."""
+
+    async def examine(self, prefix: HostPrefix | None) -> DoctorReport:
+        return DoctorReport(at=0.0, prefix=None, interface=None, verdict="not usable", steps=())
+
+
+class HandEcho:
+    """Echo URLs that see every address, but those a test makes bad, and unless a test takes a URL down."""
+
+    def __init__(self) -> None:
+        self.down: set[str] = set()
+        self.bad: Callable[[int], bool] = lambda _: False
+        self.answers: dict[str, int] = {}
+        self.asked: list[tuple[str, int | None]] = []
+
+    async def ask(self, url: str, source: int | None) -> int:
+        self.asked.append((url, source))
+        await asyncio.sleep(0)
+        if url in self.down:
+            raise EchoFailed("connection refused", reached=False)
+        if url in self.answers:
+            return self.answers[url]
+        if source is not None and self.bad(source):
+            raise EchoFailed("no answer within 5 s", reached=False)
+        return source or 1
+
+
+@dataclass
+class World:
+    """An engine and everything around it."""
+
+    engine: Engine
+    store: SqliteStore
+    clock: HandClock
+    watch: HandWatch
+    reach: HandReach
+    echo: HandEcho
+    caller: Caller = field(default=Caller("test", frozenset(Scope)))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Let the engine's tasks run until `condition` holds; fails after five seconds."""
+        async with asyncio.timeout(5):
+            while not condition():  # noqa: ASYNC110 - many tasks change the state; none of them tells tests so
+                await asyncio.sleep(0.001)
+
+    async def filled(self) -> None:
+        await self.until(lambda: self.engine.state().pool.idle >= self.engine.settings.pool.usable_num)
+
+    async def event(self, kind: str) -> Event:
+        """Wait for the one event of this kind."""
+        async with asyncio.timeout(5):
+            while True:
+                page = await self.engine.events(0, 1_000)
+                found = [event for event in page.events if event.kind == kind]
+                if found:
+                    assert len(found) == 1
+                    return found[0]
+                await asyncio.sleep(0.001)
+
+
+def host_prefix(text: str, *, deprecated: bool = False, interface: str = "up0", on_link: bool = True) -> HostPrefix:
+    network, length = parse_prefix(text)
+    return HostPrefix(
+        network=network,
+        length=length,
+        interface=interface,
+        source="interface",
+        on_link=on_link,
+        address=network | 2,
+        deprecated=deprecated,
+    )
+
+
+@pytest.fixture
+def prefix() -> Callable[..., HostPrefix]:
+    """Make what the kernel says of a prefix."""
+    return host_prefix
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(
+        pool=PoolSettings(usable_num=5, lease_ttl=100.0, tokenless_ttl=300.0, bad_cooldown=50.0),
+        check=CheckSettings(urls=(URL, OTHER_URL), timeout=1.0),
+    )
+
+
+@pytest.fixture
+async def world(settings: Settings, tmp_path: Path) -> AsyncIterator[World]:
+    """A started engine without any prefix."""
+    clock, echo = HandClock(), HandEcho()
+    watch, reach = HandWatch(clock), HandReach(clock)
+    store = await SqliteStore.open(tmp_path / "engine.db")
+    engine = Engine(settings, store=store, watch=watch, reach=reach, doctor=HandDoctor(), clock=clock, echo=echo)
+    await engine.start()
+    yield World(engine, store, clock, watch, reach, echo)
+    await engine.stop()
+    await store.close()
+
+
+@pytest.fixture
+async def filled(world: World, prefix: Callable[..., HostPrefix]) -> World:
+    """An engine with 2001:db8:0:1::/64 and a full pool."""
+    world.watch.show(prefix("2001:db8:0:1::/64"))
+    await world.filled()
+    return world

@@ -1,0 +1,82 @@
+"""What the engine keeps through a failing store and a restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ipv6console.engine.engine import Engine
+from ipv6console.engine.errors import Unavailable
+from ipv6console.engine.protocol import StoreError
+from ipv6console.engine.report import ReportItem
+from ipv6console.store.database import SqliteStore
+from ipv6console.wire.status import Level
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import World
+
+pytestmark = pytest.mark.anyio
+
+
+class Refusing:
+    """Makes a store refuse commits until it is told otherwise."""
+
+    def __init__(self, store: SqliteStore, patch: pytest.MonkeyPatch) -> None:
+        self._patch = patch
+        self._patch.setattr(store, "commit", self._commit)
+
+    async def _commit(self, *_: object) -> None:
+        raise StoreError("the disk is full", "free some space on the disk")
+
+    def stop(self) -> None:
+        self._patch.undo()
+
+
+async def test_a_store_that_cannot_commit_stops_picks_with_the_cause_and_loses_nothing(
+    filled: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = await filled.engine.pick("task1", filled.caller, ttl=60)
+    refusing = Refusing(filled.store, monkeypatch)
+    with pytest.raises(Unavailable, match="disk is full") as refused:
+        await filled.engine.pick("task1", filled.caller, ttl=60)
+    assert refused.value.next == "free some space on the disk"
+    assert filled.engine.health().level is Level.FAIL
+    with pytest.raises(Unavailable):
+        await filled.engine.report("task1", [ReportItem(addr=str(kept.addr), status="idle", lease=kept.lease)])
+    refusing.stop()
+    await filled.event("store.recovered")
+    stats = await filled.engine.mirror_stats("task1")
+    assert stats.using == 1
+    assert kept.lease
+    assert (await filled.engine.release(kept.lease)).success
+
+
+async def test_a_restarted_engine_knows_every_lease_verdict_and_revocation(filled: World, tmp_path: Path) -> None:
+    engine = filled.engine
+    leased = await engine.pick("task1", filled.caller, ttl=60)
+    spoilt = await engine.pick("task1", filled.caller)
+    assert spoilt.addr
+    await engine.report("task1", [ReportItem(addr=spoilt.addr, status="bad")])
+    before = await engine.mirror_stats("task1")
+    await engine.stop()
+    await filled.store.close()
+    store = await SqliteStore.open(tmp_path / "engine.db")
+    again = Engine(
+        engine.settings,
+        store=store,
+        watch=filled.watch,
+        reach=filled.reach,
+        doctor=engine._doctor,
+        clock=filled.clock,
+        echo=filled.echo,
+    )
+    await again.start()
+    try:
+        assert await again.mirror_stats("task1") == before
+        assert leased.lease
+        assert (await again.release(leased.lease)).addr == leased.addr
+    finally:
+        await again.stop()
+        await store.close()

@@ -1,0 +1,123 @@
+"""The prefixes follow the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ipv6console.engine.errors import NotFound
+from ipv6console.engine.protocol import HostPrefix
+from ipv6console.engine.report import ReportItem
+from ipv6console.pool.prefix import parse_prefix
+from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
+from ipv6console.wire.state import PrefixState
+from ipv6console.wire.status import Level
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import World
+
+pytestmark = pytest.mark.anyio
+OLD, NEW = "2001:db8:0:1::/64", "2001:db8:0:2::/64"
+Show = Callable[..., HostPrefix]
+
+
+def _states(world: World) -> dict[str, PrefixState]:
+    return {row.prefix: row.state for row in world.engine.state().prefixes}
+
+
+async def test_a_prefix_of_the_kernel_is_announced_and_filled(world: World, prefix: Show) -> None:
+    world.watch.show(prefix("2001:db8:4f8:10::/64"))
+    await world.filled()
+    assert world.engine.stats().prefix == "2001:db8:4f8:10::/64"
+    assert parse_prefix("2001:db8:4f8:10::/64") in world.reach.announced
+    assert (await world.event("prefix.appeared")).subject == "2001:db8:4f8:10::/64"
+
+
+@pytest.mark.parametrize("text", ["2001:db8:56::/56", "2001:db8:0:72::/72", "2001:db8::/32", "2001:db8::70/124"])
+async def test_any_length_of_prefix_fills(world: World, prefix: Show, text: str) -> None:
+    world.watch.show(prefix(text))
+    await world.filled()
+    assert (await world.engine.pick("default", world.caller)).success
+
+
+async def test_after_deprecation_nothing_is_picked_from_the_old_prefix(filled: World, prefix: Show) -> None:
+    held = await filled.engine.pick("task1", filled.caller, ttl=60)
+    filled.watch.show(prefix(NEW), prefix(OLD, deprecated=True))
+    await filled.until(lambda: _states(filled).get(OLD) is PrefixState.DRAINING)
+    await filled.filled()
+    picked = await filled.engine.picks("task1", 5, filled.caller)
+    assert all(addr.startswith("2001:db8:0:2:") for addr in picked.addrs)
+    assert held.lease
+    assert (await filled.engine.renew(held.lease, None)).success
+
+
+async def test_a_prefix_that_is_gone_takes_its_leases_with_it_and_holders_learn_it(filled: World, prefix: Show) -> None:
+    held = await filled.engine.pick("task1", filled.caller, ttl=60)
+    filled.watch.show(prefix(NEW))
+    await filled.until(lambda: _states(filled).get(OLD) is PrefixState.GONE)
+    assert held.addr
+    assert held.lease
+    told = await filled.engine.report("task1", [ReportItem(addr=held.addr, status="idle", lease=held.lease)])
+    assert not told.success
+    assert "is lost" in (told.detail or "")
+    with pytest.raises(NotFound, match="is lost"):
+        await filled.engine.renew(held.lease, None)
+    assert (await filled.event("lease.lost")).data["addr"] == held.addr
+    await filled.until(lambda: parse_prefix(OLD) not in filled.reach.announced)
+
+
+async def test_a_deprecated_prefix_that_is_preferred_again_hands_out_again(filled: World, prefix: Show) -> None:
+    filled.watch.show(prefix(OLD, deprecated=True))
+    await filled.until(lambda: _states(filled)[OLD] is PrefixState.DRAINING)
+    assert not (await filled.engine.pick("task1", filled.caller)).success
+    filled.watch.show(prefix(OLD))
+    await filled.until(lambda: _states(filled)[OLD] is PrefixState.ACTIVE)
+    assert (await filled.engine.pick("task1", filled.caller)).success
+
+
+async def test_a_prefix_an_operator_drained_stays_drained_whatever_the_kernel_says(filled: World, prefix: Show) -> None:
+    await filled.engine.drain_prefix(OLD, True, filled.caller)
+    filled.watch.show(prefix(NEW), prefix(OLD))
+    await filled.until(lambda: NEW in _states(filled))
+    assert _states(filled)[OLD] is PrefixState.DRAINING
+    await filled.engine.drain_prefix(OLD, False, filled.caller)
+    assert _states(filled)[OLD] is PrefixState.ACTIVE
+
+
+async def test_a_revoked_prefix_is_withdrawn_and_never_taken_up_again(filled: World, prefix: Show) -> None:
+    plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_PREFIX, prefix=OLD))
+    await filled.engine.apply(ApplyRequest(plan=plan.id, reason="abuse report 12"), filled.caller)
+    assert parse_prefix(OLD) not in filled.reach.announced
+    filled.watch.show(prefix(NEW), prefix(OLD))
+    await filled.until(lambda: NEW in _states(filled))
+    assert _states(filled)[OLD] is PrefixState.REVOKED
+
+
+async def test_a_prefix_that_cannot_be_announced_is_a_finding_and_is_tried_again(world: World, prefix: Show) -> None:
+    world.reach.refusal = "adding the local route: Operation not permitted; start with CAP_NET_ADMIN"
+    world.watch.show(prefix(OLD))
+    await world.until(lambda: world.engine.health().level is Level.FAIL)
+    await world.until(lambda: any("CAP_NET_ADMIN" in f.text for f in world.engine.health().findings))
+    world.reach.refusal = None
+    await world.until(lambda: OLD in _states(world))
+
+
+async def test_an_ndp_daemon_that_dies_is_told_at_once_and_so_is_its_recovery(filled: World) -> None:
+    await filled.until(lambda: bool(filled.engine.state().ndp))
+    filled.reach.turn(Level.FAIL)
+    await filled.until(lambda: filled.engine.health().level is Level.FAIL)
+    assert "is dead" in (await filled.event("reach.broken")).text
+    filled.reach.turn(Level.OK)
+    await filled.until(lambda: filled.engine.health().level is Level.OK)
+    await filled.event("reach.recovered")
+
+
+async def test_an_address_that_turns_out_to_be_the_hosts_own_leaves_the_pool(filled: World, prefix: Show) -> None:
+    picked = await filled.engine.pick("task1", filled.caller)
+    assert picked.addr
+    filled.watch.show(prefix(OLD), own=frozenset({parse_prefix(picked.addr)[0]}))
+    await filled.until(lambda: filled.engine.state().mirrors[0].using == 0)
+    await filled.filled()
+    assert picked.addr not in (await filled.engine.picks("task1", 6, filled.caller)).addrs

@@ -1,0 +1,123 @@
+"""The pool is kept full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ipv6console.config import CheckSettings, PoolSettings, Settings
+from ipv6console.engine.protocol import HostPrefix
+from ipv6console.pool.address import parse_address
+from ipv6console.wire.status import Level
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import World
+
+pytestmark = pytest.mark.anyio
+URL = "http://echo.test/ip"
+
+
+async def test_the_neediest_mirror_has_usable_num_idle_addresses_for_as_long_as_the_engine_lives(filled: World) -> None:
+    for _ in range(3):
+        await filled.engine.picks("task1", 5, filled.caller)
+        await filled.filled()
+    assert filled.engine.state().pool.neediest == "task1"
+    assert filled.engine.state().pool.total == 20
+
+
+async def test_only_addresses_that_pass_their_check_enter_the_pool(
+    world: World, prefix: Callable[..., HostPrefix]
+) -> None:
+    world.echo.bad = lambda address: bool(address & 1)
+    world.watch.show(prefix("2001:db8:0:1::/64"))
+    await world.filled()
+    picked = await world.engine.picks("task1", 5, world.caller)
+    assert not any(parse_address(addr) & 1 for addr in picked.addrs)
+    assert world.engine.state().pool.checks_failed > 0
+
+
+async def test_asking_for_addresses_makes_exactly_so_many(filled: World) -> None:
+    reply = await filled.engine.spawn(7, filled.caller)
+    assert (reply.spawned_count, len(reply.addrs), reply.should_stop) == (7, 7, False)
+    assert filled.engine.state().pool.total == 12
+
+
+async def test_asking_for_addresses_without_a_prefix_says_what_is_missing(world: World) -> None:
+    reply = await world.engine.spawn(3, world.caller)
+    assert not reply.success
+    assert reply.should_stop
+    assert "no active prefix" in (reply.detail or "")
+
+
+async def test_asking_for_addresses_that_all_fail_says_why(filled: World) -> None:
+    filled.echo.bad = lambda _: True
+    reply = await filled.engine.spawn(3, filled.caller)
+    assert not reply.success
+    assert "no answer within" in (reply.detail or "")
+
+
+class TestBounds:
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return Settings(
+            pool=PoolSettings(usable_num=5, max_total=8),
+            check=CheckSettings(urls=(URL,), pace=6, pace_window=30.0),
+        )
+
+    async def test_the_pool_never_holds_more_than_max_total(
+        self, world: World, prefix: Callable[..., HostPrefix]
+    ) -> None:
+        world.watch.show(prefix("2001:db8:0:1::/64", on_link=False))
+        await world.filled()
+        reply = await world.engine.spawn(10, world.caller)
+        assert world.engine.state().pool.total == 8
+        assert "max_total" in (reply.detail or "")
+
+    async def test_fresh_on_link_addresses_are_paced(self, world: World, prefix: Callable[..., HostPrefix]) -> None:
+        world.watch.show(prefix("2001:db8:0:1::/64"))
+        await world.filled()
+        reply = await world.engine.spawn(3, world.caller)
+        assert reply.spawned_count == 1
+        assert "paced" in (reply.detail or "")
+        world.clock.time += 31
+        assert (await world.engine.spawn(2, world.caller)).spawned_count == 2
+
+    async def test_routed_addresses_are_not_paced(self, world: World, prefix: Callable[..., HostPrefix]) -> None:
+        world.watch.show(prefix("2001:db8:0:1::/64", on_link=False))
+        await world.filled()
+        assert (await world.engine.spawn(3, world.caller)).spawned_count == 3
+
+
+class TestUrls:
+    async def test_a_url_that_is_down_is_told_apart_from_bad_addresses(
+        self, world: World, prefix: Callable[..., HostPrefix]
+    ) -> None:
+        world.echo.down = {URL}
+        world.watch.show(prefix("2001:db8:0:1::/64"))
+        await world.filled()
+        levels = {url.url: url.level for url in world.engine.state().pool.check_urls}
+        assert levels == {URL: Level.FAIL, "http://other.test/ip": Level.OK}
+
+    async def test_when_every_url_is_down_health_says_so_and_the_pool_fills_once_they_are_back(
+        self, world: World, prefix: Callable[..., HostPrefix]
+    ) -> None:
+        world.echo.down = {URL, "http://other.test/ip"}
+        world.watch.show(prefix("2001:db8:0:1::/64"))
+        await world.until(lambda: "every check URL is down" in world.engine.state().pool.text)
+        assert world.engine.health().level is Level.FAIL
+        world.echo.down = set()
+        await world.filled()
+
+    async def test_an_address_seen_as_another_is_not_usable(self, filled: World) -> None:
+        filled.echo.answers = {URL: parse_address("2001:db8:9::9"), "http://other.test/ip": 1}
+        address = "2001:db8:0:1::77"
+        [reply] = (await filled.engine.check([address])).values()
+        assert not reply.usable
+        assert "instead" in (reply.detail or "")
+
+    async def test_checking_an_address_outside_the_prefixes_says_so(self, filled: World) -> None:
+        [reply] = (await filled.engine.check(["2001:db8:ffff::1"])).values()
+        assert not reply.usable
+        assert "none of the pool's prefixes" in (reply.detail or "")
