@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from ipv6console.api.peer import Peer
 from ipv6console.config import EngineSettings
@@ -89,7 +88,7 @@ class Access:
 
     def _check_site(self, headers: Mapping[bytes, str]) -> None:
         origin = headers.get(b"origin")
-        same = origin is None or urlsplit(origin).netloc.lower() == headers.get(b"host", "").lower()
+        same = origin is None or origin.lower() == f"http://{headers.get(b'host', '').lower()}"
         if same and headers.get(b"sec-fetch-site", "none") in ("none", "same-origin"):
             return
         raise Forbidden(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from ipv6console.api.problem import MEDIA_TYPE, TOO_SLOW, FieldError, ValidationProblem
+from ipv6console.api.problem import MEDIA_TYPE, TOO_SLOW, FieldError, ValidationProblem, body_too_large
 from ipv6console.engine.errors import Forbidden, InvalidRequest, NotFound, PlanChanged, Unavailable
 from ipv6console.wire.codec import encode
 from ipv6console.wire.problem import Problem
@@ -32,13 +32,7 @@ _EXAMPLES: dict[int, Problem] = {
         detail="The plan was for 4 addresses, now there are 5; nothing was done.",
         next="Plan again with POST /plan.",
     ),
-    413: Problem(
-        type="body-too-large",
-        title="The body is too large",
-        status=413,
-        detail="The body of POST /reports is larger than this server reads.",
-        next="Send at most 1 MiB; split a long list over several requests.",
-    ),
+    413: body_too_large("POST", "/reports"),
     422: ValidationProblem(
         type=InvalidRequest.type,
         title=InvalidRequest.title,

@@ -53,16 +53,15 @@ def create_app(engine: Engine, settings: Settings, *, limits: Limits = LIMITS) -
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
         generate_unique_id_function=_operation_id,
-        max_body_size=limits.body,
     )
     access = Access(settings.engine)
     app.state.engine = engine
     app.state.access = access
     app.state.limits = limits
     for part in _PARTS:
-        app.include_router(part)
+        app.include_router(part, max_body_size=limits.body)
     app.add_api_websocket_route("/{path:path}", _no_such_stream)
-    app.add_middleware(Gate, access=access)
+    app.add_middleware(Gate, access=access, body=limits.body)
     answer_with_problems(app)
     _describe(app)
     app.state.paths = (*app.openapi()["paths"], *_UNDOCUMENTED)
@@ -105,7 +104,7 @@ def _add_problem_schemas(schemas: dict[str, Any]) -> None:
 def _restore_nulls(paths: dict[str, Any]) -> None:
     """Put the examples of answers back as they were: get_openapi drops every null, inside examples too."""
     for route in (route for part in _PARTS for route in part.routes if isinstance(route, APIRoute)):
-        for method in route.methods:
+        for method in route.methods or ():
             shown = paths[route.path][method.lower()]["responses"]
             for status, described in route.responses.items():
                 for kind, content in described["content"].items():

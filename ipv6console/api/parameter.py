@@ -40,7 +40,7 @@ Holder = Annotated[
     Query(max_length=200, pattern=_ONE_LINE, description="Who holds the lease, for people.", examples=["crawler-7"]),
 ]
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many, 1 to 1000.", examples=[100])]
-Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.", examples=["2a"])]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.", examples=["task1:41"])]
 Since = Annotated[int, Query(ge=0, description="Events with an id above this.", examples=[40])]
 SomeSince = Annotated[int | None, Query(ge=0, description="Events with an id above this; only new ones without.")]
 SomePrefix = Annotated[

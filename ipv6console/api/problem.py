@@ -46,6 +46,17 @@ def problem_of(refusal: Refusal) -> Problem:
     )
 
 
+def body_too_large(method: str, path: str) -> Problem:
+    """Return the problem of a body over the bound."""
+    return Problem(
+        type="body-too-large",
+        title="The body is too large",
+        status=413,
+        detail=f"The body of {method} {path} is larger than this server reads.",
+        next="Send at most 1 MiB; split a long list over several requests.",
+    )
+
+
 def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """Return `problem` as a response with its status."""
     return Response(render(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)

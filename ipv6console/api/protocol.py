@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Any, cast
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -169,6 +170,12 @@ class Stream(WebSocketsSansIOProtocol):
         super().__init__(config, server_state, app_state, _loop)
         limits: Limits = config.app.state.limits  # type: ignore[union-attr]  # ours, see server.run
         self.close_timeout = limits.close_timeout
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send; a handshake that was refused is complete, too, and no error to log."""
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True
 
     def keepalive_timeout(self) -> None:
         """End the connection; one with unsent bytes would wait for them for as long as TCP does."""

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from ipv6console.api.problem import FieldError, ValidationProblem, answer, problem_of
+from ipv6console.api.problem import FieldError, ValidationProblem, answer, body_too_large, problem_of
 from ipv6console.engine.errors import Refusal
 from ipv6console.engine.protocol import StoreError
 from ipv6console.wire.problem import Problem
@@ -117,13 +117,7 @@ def _http_problem(connection: HTTPConnection, error: HTTPException) -> Problem:
             next=f"Use {allowed} {path}; /docs has an example.",
         )
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return Problem(
-            type="body-too-large",
-            title="The body is too large",
-            status=413,
-            detail=f"The body of {method} {path} is larger than this server reads.",
-            next="Send at most 1 MiB; split a long list over several requests.",
-        )
+        return body_too_large(method, path)
     return Problem(
         type="http-error",
         title=HTTPStatus(error.status_code).phrase,
@@ -135,10 +129,15 @@ def _http_problem(connection: HTTPConnection, error: HTTPException) -> Problem:
 
 def _nearest(connection: HTTPConnection, path: str) -> str:
     known: tuple[str, ...] = connection.app.state.paths
-    near = get_close_matches(path, known, n=1)
+    near = get_close_matches(path, known, n=1) or _same_start(path, known)
     if near:
         return f"The nearest path is {near[0]}; /docs lists them all."
     return "/docs lists every path."
+
+
+def _same_start(path: str, known: tuple[str, ...]) -> list[str]:
+    starts = {f"/{name.split('/')[1]}": name for name in reversed(known)}
+    return [starts[start] for start in get_close_matches(f"/{path.split('/')[1]}", starts, n=1)]
 
 
 async def _failed(connection: HTTPConnection, error: Exception) -> Response:

@@ -89,8 +89,8 @@ async def check(
     body: Annotated[CheckBody, Body(openapi_examples=asked(example={"addr": example.ADDR}))],
 ) -> Document:
     """Prove now that traffic bound to an address leaves from it."""
-    results = await engine.check([body.addr])
-    return Document(CheckReply(success=True, addr=body.addr, usable=all(results.values())))
+    replies = await engine.check([body.addr])
+    return Document(replies[body.addr])
 
 
 @router.post("/checks", response_model=ChecksReply, responses=answers(example.CHECKED_MANY, problems=(413,)))
@@ -100,7 +100,8 @@ async def checks(
     body: Annotated[ChecksBody, Body(openapi_examples=asked(example={"addrs": [example.ADDR, example.OTHER]}))],
 ) -> Document:
     """Prove several addresses, concurrently."""
-    return Document(ChecksReply(success=True, results=await engine.check(body.addrs)))
+    replies = await engine.check(body.addrs)
+    return Document(ChecksReply(success=True, results={addr: reply.usable for addr, reply in replies.items()}))
 
 
 @router.post(
@@ -129,7 +130,7 @@ async def report(
     ],
 ) -> Document:
     """End a lease with a verdict (`idle`, `bad`), or say that it is still in use (`using`)."""
-    return Document(await engine.report(body.dbname, [body.report_info.item()], caller))
+    return Document(await engine.report(body.dbname, [body.report_info.item()]))
 
 
 @router.post(
@@ -154,7 +155,7 @@ async def reports(
     ],
 ) -> Document:
     """Report on several addresses."""
-    return Document(await engine.report(body.dbname, [info.item() for info in body.report_infos], caller))
+    return Document(await engine.report(body.dbname, [info.item() for info in body.report_infos]))
 
 
 @router.post("/reset", response_model=Reply, responses=answers(example.REPORTED, problems=(413,)))
@@ -165,7 +166,11 @@ async def reset(
 ) -> Document:
     """Make one address idle again in a mirror, whatever it was."""
     reply = await engine.reset(body.dbname, [body.addr], caller)
-    detail = None if reply.success else f"{body.addr} is not in the pool, or is idle in {body.dbname} already."
+    detail = (
+        None
+        if reply.success
+        else f"{body.addr} is not in the pool, is idle in {body.dbname} already, or is owned by who holds its lease."
+    )
     return Document(Reply(success=reply.success, dbname=reply.dbname, detail=detail))
 
 

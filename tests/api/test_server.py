@@ -1,0 +1,159 @@
+"""The server: listeners, log, stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from ipv6console.api.limits import LIMITS, Limits
+from tests.api.service import Service, serving, settings_in
+from tests.api.test_streams import flood, stuck
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_every_listener_answers(service: Service) -> None:
+    for over in (service.over_ipv4, service.over_ipv6, service.over_unix):
+        async with over() as client:
+            assert (await client.get("/health")).status_code == 200
+
+
+async def test_the_dual_stack_form_shows_ipv4_callers_as_plain_ipv4(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path, listen=("[::]:0",))
+    async with serving(settings, tmp_path, LIMITS, tokens=True) as service:
+        for host in ("127.0.0.1", "[::1]"):
+            url = f"http://{host}:{service.ports[0]}"
+            async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+                assert (await client.get("/pick")).json()["success"] is True
+        async with service.over_unix() as client:
+            holders = [row["holder"] for row in (await client.get("/leases")).json()["leases"]]
+    assert sorted(holders) == ["tcp 127.0.0.1", "tcp ::1"]
+
+
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": False})])
+async def test_callers_are_known_on_the_standard_loop_too(
+    anyio_backend: tuple[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    async with serving(settings_in(tmp_path), tmp_path, LIMITS) as service:
+        async with service.over_unix() as client:
+            assert (await client.post("/flush")).status_code == 200
+        async with service.over_ipv4() as client:
+            assert (await client.post("/flush")).status_code == 403
+
+
+async def test_each_listener_is_logged_with_its_keep_alive(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "ipv6console.api")
+    async with serving(settings_in(tmp_path), tmp_path, LIMITS) as service, service.over_ipv4() as client:
+        await client.get("/health")
+        lines = [record.getMessage() for record in caplog.records if "listening on" in record.getMessage()]
+        assert lines == [
+            f"listening on {name}: keep-alive 75 s; WebSocket ping every 30 s, pong within 10 s, close within 10 s, "
+            "32 frames queued a watcher"
+            for name in (f"127.0.0.1:{service.ports[0]}", f"[::1]:{service.ports[1]}", f"unix:{service.path}")
+        ]
+
+
+async def test_requests_are_not_logged(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "uvicorn")
+    caplog.set_level(logging.DEBUG, "ipv6console.api")
+    caplog.clear()
+    async with service.over_ipv4() as client:
+        await client.get("/leases")
+    assert not [record for record in caplog.records if "/leases" in record.getMessage() and "httpx" not in record.name]
+
+
+async def test_signals_are_left_to_the_program(tmp_path: Path) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    async with serving(settings_in(tmp_path), tmp_path, LIMITS) as service, service.over_ipv4() as client:
+        await client.get("/health")
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+async def test_answers_do_not_name_the_server_software(service: Service) -> None:
+    async with service.over_ipv4() as client:
+        assert "server" not in (await client.get("/health")).headers
+
+
+async def test_stopping_says_goodbye_to_watchers(tmp_path: Path) -> None:
+    async with serving(settings_in(tmp_path), tmp_path, LIMITS) as service:
+        async with connect(f"ws://127.0.0.1:{service.ports[0]}/events", compression=None, proxy=None) as watcher:
+            await service.register.reaches(1)
+            service.stop.set()
+            with pytest.raises(ConnectionClosed) as closed, anyio.fail_after(5):
+                await watcher.recv()
+            with anyio.fail_after(5):
+                await service.task
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
+
+
+async def test_stopping_beside_a_stuck_watcher_ends_within_the_grace(tmp_path: Path) -> None:
+    limits = Limits(grace=1)
+    async with serving(settings_in(tmp_path), tmp_path, limits) as service, stuck(service, "/events"):
+        for number in range(100):
+            flood(service, number)
+            await asyncio.sleep(0)
+        started = time.monotonic()
+        service.stop.set()
+        with anyio.fail_after(10):
+            await service.task
+        assert time.monotonic() - started < 3
+
+
+async def test_stopping_lets_a_running_request_finish(tmp_path: Path) -> None:
+    async with serving(settings_in(tmp_path), tmp_path, LIMITS) as service, service.over_ipv4() as client:
+        proceed = asyncio.Event()
+        asked = asyncio.Event()
+        ask = service.echo.ask
+
+        async def slow(url: str, source: int | None) -> int:
+            asked.set()
+            await proceed.wait()
+            return await ask(url, source)
+
+        addr = (await client.get("/pick")).json()["addr"]
+        service.echo.ask = slow  # type: ignore[method-assign]  # the check URL takes its time
+        request = asyncio.create_task(client.post("/check", json={"addr": addr}))
+        await asked.wait()
+        service.stop.set()
+        proceed.set()
+        with anyio.fail_after(5):
+            assert (await request).json()["usable"] is True
+            await service.task
+
+
+async def test_after_stopping_nobody_listens(tmp_path: Path) -> None:
+    async with serving(settings_in(tmp_path), tmp_path, LIMITS) as service:
+        service.stop.set()
+        await service.task
+        for over in (service.over_ipv4, service.over_ipv6, service.over_unix):
+            async with over() as client:
+                with pytest.raises(httpx.ConnectError):
+                    await client.get("/health")
+
+
+async def test_a_failure_inside_is_a_problem_that_points_to_the_log(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(service.engine, "health", broken)
+    async with service.over_ipv4() as client:
+        answer = await client.get("/health")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "log" in answer.json()["next"]
+    assert "a bug" not in answer.text
+    assert "a bug" in caplog.text
