@@ -28,6 +28,10 @@ test: check
 	@.ci/debian test
 	$(BIN)/pytest
 
+screenshots: setup
+	@.ci/debian test
+	$(BIN)/ipv6console lab run --scrapers 4 -- $(BIN)/python -m ipv6console.console.picture screenshots
+
 clean:
 	rm -rf .venv build ipv6console.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from ipv6console import __version__
 from ipv6console.cli import COMMANDS, root, run
 from ipv6console.commands.failure import ExitCode
+from ipv6console.console import call
+from ipv6console.wire.plan import PlanAction, PlanRequest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -118,6 +121,29 @@ def test_without_an_engine_a_command_ends_with_3_and_says_how_to_start_one(
     err = capsys.readouterr().err
     assert err.startswith("ipv6console: no engine answers at socket /nonexistent.sock")
     assert "next: start one with `ipv6console serve`" in err
+
+
+def test_every_command_line_the_console_shows_is_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    door = call.Door("/nonexistent.sock")
+    requests = (
+        PlanRequest(action=PlanAction.FLUSH_MIRROR, dbname="task1"),
+        PlanRequest(action=PlanAction.FLUSH_POOL),
+        PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=("2001:db8::1", "2001:db8::2")),
+        PlanRequest(action=PlanAction.REVOKE_PREFIX, prefix="2001:db8::/64"),
+    )
+    shown = [
+        call.spawn(door, 3),
+        *(call.drain_mirror(door, "task1", draining=draining) for draining in (True, False)),
+        *(call.drain_prefix(door, "2001:db8::/64", draining=draining) for draining in (True, False)),
+        *(call.planned(door, request, None, "it's why") for request in requests),
+        call.doctor(door, None),
+        call.doctor(door, "2001:db8::/64"),
+    ]
+    for line in (one.cli for one in shown):
+        program, *words = shlex.split(line)
+        assert program == "ipv6console"
+        assert run(words) == ExitCode.UNREACHABLE, line
+        assert "at socket /nonexistent.sock" in capsys.readouterr().err
 
 
 def test_a_flag_names_another_engine_than_the_environment(
