@@ -1,0 +1,229 @@
+"""`serve`, `attach` and the console's own engine as processes, each in a network namespace of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ipv6console.client import IPv6Client
+from ipv6console.client.errors import IPv6ConsoleError
+from ipv6console.commands.connection import answers
+from ipv6console.commands.failure import ExitCode
+
+pytestmark = pytest.mark.privileged
+
+PATIENCE = 30.0
+NAMESPACE = ("unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+PROGRAM = (sys.executable, "-W", "error", "-m", "ipv6console")
+
+Start = Callable[..., subprocess.Popen[str]]
+Eventually = Callable[..., None]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("IPV6CONSOLE_SOCKET", str(tmp_path / "e.sock"))
+    monkeypatch.setenv("IPV6CONSOLE_ENGINE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("IPV6CONSOLE_CHECK_URLS", "http://[::1]:9/ip")
+    return tmp_path
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Start]:
+    """A function that starts the program with some words in a namespace, or in that of another process."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*words: str, beside: subprocess.Popen[str] | None = None) -> subprocess.Popen[str]:
+        space = NAMESPACE if beside is None else ("nsenter", "-n", "-t", str(beside.pid))
+        process = subprocess.Popen(
+            [*space, *PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, err
+
+
+def test_an_engine_serves_until_told_to_stop_and_leaves_no_socket(
+    start: Start, folder: Path, eventually: Eventually
+) -> None:
+    engine = start("serve")
+    eventually(lambda: answers(folder / "e.sock"), "the socket answers", PATIENCE)
+    with IPv6Client(socket=folder / "e.sock") as client:
+        assert client.state().engine.listeners == (
+            "127.0.0.1:16000",
+            "[::1]:16000",
+            f"unix:{folder / 'e.sock'}",
+        )
+    engine.send_signal(signal.SIGTERM)
+    code, err = ended(engine)
+    assert code == ExitCode.DONE, err
+    assert not (folder / "e.sock").exists()
+
+
+def test_the_older_servers_flags_live_on(start: Start, folder: Path, eventually: Eventually) -> None:
+    start("serve", "-p", "17000", "-n", "33", "-v")
+    eventually(lambda: answers(folder / "e.sock"), "the socket answers", PATIENCE)
+    with IPv6Client(socket=folder / "e.sock") as client:
+        assert client.stats().usable_num_target == 33
+        assert client.state().engine.listeners[:2] == ("127.0.0.1:17000", "[::1]:17000")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--socket", "other.sock", "--state-dir", "other"), "127.0.0.1:16000 is in use"),
+        (("-p", "17000", "--state-dir", "other"), "an engine already answers on"),
+        (("-p", "17000", "--socket", "other.sock"), "another engine (pid "),
+    ],
+)
+def test_a_second_engine_is_refused_and_says_what_to_do(
+    words: tuple[str, ...], said: str, start: Start, folder: Path, eventually: Eventually
+) -> None:
+    first = start("serve")
+    eventually(lambda: answers(folder / "e.sock"), "the socket answers", PATIENCE)
+    placed = [str(folder / word) if word.startswith("other") else word for word in words]
+    code, err = ended(start("serve", *placed, beside=first))
+    assert code == ExitCode.NO
+    assert said in err
+    assert "\n  next: " in err
+    assert answers(folder / "e.sock")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--listen", "[::]:16000"), "would let other hosts in"),
+        (("--listen", "[2001:db8::1]:16000"), "would let other hosts in"),
+        (("--socket", "/proc/e.sock"), "cannot be made"),
+        (("--state-dir", "/proc/state"), "/proc/state"),
+    ],
+)
+def test_what_cannot_be_opened_is_named(words: tuple[str, ...], said: str, start: Start) -> None:
+    code, err = ended(start("serve", *words))
+    assert code == ExitCode.NO
+    assert said in err
+    assert "\n  next: " in err
+    assert "Traceback" not in err
+
+
+class Terminal:
+    """A process on a terminal of its own, and all it wrote there."""
+
+    def __init__(self, *words: str, beside: int | None = None) -> None:
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        space = NAMESPACE if beside is None else ("nsenter", "-n", "-t", str(beside))
+        self.process = subprocess.Popen(
+            [*space, *PROGRAM, *words], stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+        )
+        os.close(slave)
+        self.written = b""
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._master, 65_536)
+            except OSError:  # EIO: the last process on it has ended
+                return
+            self.written += data
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._master, keys)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        os.close(self._master)
+
+
+@pytest.fixture
+def terminal(folder: Path) -> Iterator[Callable[..., Terminal]]:
+    opened: list[Terminal] = []
+
+    def begin(*words: str, beside: int | None = None) -> Terminal:
+        opened.append(Terminal(*words, beside=beside))
+        return opened[-1]
+
+    yield begin
+    for one in opened:
+        one.close()
+
+
+def engine_pid(folder: Path) -> int | None:
+    try:
+        with IPv6Client(socket=folder / "e.sock", timeout=2.0) as client:
+            return client.state().engine.pid
+    except IPv6ConsoleError:
+        return None
+
+
+def test_the_console_starts_an_engine_and_stops_it_on_leaving(
+    terminal: Callable[..., Terminal], folder: Path, eventually: Eventually
+) -> None:
+    screen = terminal()
+    eventually(lambda: engine_pid(folder), "the engine answers", PATIENCE)
+    eventually(lambda: b"LOCAL" in screen.written, "the console is drawn", PATIENCE)
+    screen.type(b"q")
+    assert screen.process.wait(PATIENCE) == ExitCode.DONE
+    assert not (folder / "e.sock").exists()
+
+
+def test_the_console_attaches_to_an_engine_that_runs_and_leaves_it_running(
+    terminal: Callable[..., Terminal], start: Start, folder: Path, eventually: Eventually
+) -> None:
+    engine = start("serve")
+    eventually(lambda: engine_pid(folder), "the engine answers", PATIENCE)
+    pid = engine_pid(folder)
+    for words in ((), ("attach", str(folder / "e.sock")), ("attach", "http://[::1]:16000", "--read-only")):
+        screen = terminal(*words, beside=engine.pid)
+        eventually(lambda screen=screen: b"ATTACHED" in screen.written, "the console is drawn", PATIENCE)
+        screen.type(b"q")
+        assert screen.process.wait(PATIENCE) == ExitCode.DONE
+        assert engine_pid(folder) == pid
+
+
+def test_a_killed_engine_is_started_again_by_its_console(
+    terminal: Callable[..., Terminal], folder: Path, eventually: Eventually
+) -> None:
+    screen = terminal()
+    eventually(lambda: engine_pid(folder), "the engine answers", PATIENCE)
+    first = engine_pid(folder)
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: engine_pid(folder) not in (None, first), "another engine answers", PATIENCE)
+    eventually(lambda: b"LOCAL" in screen.written, "the console is drawn", PATIENCE)
+
+
+def test_an_engine_that_cannot_start_is_said_so_by_the_console(
+    terminal: Callable[..., Terminal], start: Start, folder: Path, eventually: Eventually
+) -> None:
+    engine = start("serve")
+    eventually(lambda: engine_pid(folder), "the engine answers", PATIENCE)
+    screen = terminal("--socket", str(folder / "other.sock"), beside=engine.pid)
+    assert screen.process.wait(PATIENCE) == ExitCode.NO
+    assert b"127.0.0.1:16000 is in use" in screen.written
