@@ -86,14 +86,16 @@ async def test_answers_do_not_name_the_server_software(service: Service) -> None
 
 
 async def test_stopping_says_goodbye_to_watchers(tmp_path: Path) -> None:
-    async with serving(settings_in(tmp_path), tmp_path, LIMITS) as service:
-        async with connect(f"ws://127.0.0.1:{service.ports[0]}/events", compression=None, proxy=None) as watcher:
-            await service.register.reaches(1)
-            service.stop.set()
-            with pytest.raises(ConnectionClosed) as closed, anyio.fail_after(5):
-                await watcher.recv()
-            with anyio.fail_after(5):
-                await service.task
+    async with (
+        serving(settings_in(tmp_path), tmp_path, LIMITS) as service,
+        connect(f"ws://127.0.0.1:{service.ports[0]}/events", compression=None, proxy=None) as watcher,
+    ):
+        await service.register.reaches(1)
+        service.stop.set()
+        with pytest.raises(ConnectionClosed) as closed, anyio.fail_after(5):
+            await watcher.recv()
+        with anyio.fail_after(5):
+            await service.task
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012
 

@@ -50,7 +50,7 @@ async def frame(watcher: ClientConnection) -> dict[str, Any]:
 
 async def events_until(watcher: ClientConnection, kind: str) -> list[Event]:
     found: list[Event] = []
-    while not found or found[-1].kind != kind:
+    while not any(event.kind == kind for event in found):
         document = await frame(watcher)
         assert document["type"] == "events"
         found += [decode(Event, event) for event in document["events"]]
@@ -82,10 +82,13 @@ async def test_a_stream_works_over_ipv6_and_the_unix_socket(service: Service) ->
 
 
 async def test_events_without_since_are_only_new_ones(service: Service) -> None:
+    old = journal(service).write("test.old", "old")
     async with watching(service, "/events") as watcher:
         await service.register.reaches(1)
-        journal(service).write("test.news", "news")
-        assert [event.kind for event in await events_until(watcher, "test.news")] == ["test.news"]
+        news = journal(service).write("test.news", "news")
+        found = await events_until(watcher, "test.news")
+    assert news in found
+    assert old not in found
 
 
 async def test_events_are_resumed_without_a_gap_and_without_a_duplicate(service: Service) -> None:
@@ -120,8 +123,8 @@ async def test_events_written_during_the_replay_are_neither_lost_nor_repeated(se
 async def test_a_since_from_another_life_of_the_database_still_gets_what_is_new(service: Service) -> None:
     async with watching(service, "/events?since=1000000") as watcher:
         await service.register.reaches(1)
-        journal(service).write("test.news", "news")
-        assert [event.kind for event in await events_until(watcher, "test.news")] == ["test.news"]
+        news = journal(service).write("test.news", "news")
+        assert news in await events_until(watcher, "test.news")
 
 
 async def test_events_that_come_together_share_a_frame(service: Service) -> None:
@@ -130,7 +133,8 @@ async def test_events_that_come_together_share_a_frame(service: Service) -> None
         for number in range(10):
             journal(service).write("test.burst", f"{number}")
         document = await frame(watcher)
-    assert [event["text"] for event in document["events"]] == [str(number) for number in range(10)]
+    burst = [event["text"] for event in document["events"] if event["kind"] == "test.burst"]
+    assert burst == [str(number) for number in range(10)]
 
 
 async def test_a_watcher_that_missed_events_is_told_how_many(service: Service) -> None:
@@ -139,9 +143,10 @@ async def test_a_watcher_that_missed_events_is_told_how_many(service: Service) -
         for number in range(100):
             journal(service).write("test.flood", f"{number}")
         document = await frame(watcher)
-        assert document == {"count": 100, "type": "missed"}
+        assert document["type"] == "missed"
+        assert document["count"] >= 100
         journal(service).write("test.after", "after")
-        assert (await events_until(watcher, "test.after"))[-1].text == "after"
+        assert await events_until(watcher, "test.after")
 
 
 async def test_a_watcher_that_missed_deltas_gets_the_document_again(service: Service) -> None:
@@ -179,7 +184,9 @@ async def stuck(service: Service, path: str) -> AsyncIterator[socket.socket]:
 def flood(service: Service, number: int) -> None:
     """Publish a burst that a watcher's queue can hold and a connection's buffers cannot for long."""
     for _ in range(16):
-        event = Event(id=1_000_000 + number, at=0.0, level=EventLevel.INFO, kind="test.flood", text="x" * 8_192)
+        event = Event(
+            id=1_000_000 + number, at=0.0, level=EventLevel.INFO, kind=f"test.flood-{number}", text="x" * 8_192
+        )
         service.engine.news.publish(event)
 
 
@@ -208,7 +215,7 @@ async def test_a_stuck_watcher_slows_neither_the_engine_nor_another_watcher(impa
         while impatient.register.count == 2:
             number += 1
             flood(impatient, number)
-            assert (await frame(healthy))["events"][-1]["id"] == 1_000_000 + number
+            assert await events_until(healthy, f"test.flood-{number}")
         assert (await impatient.engine.pick("task1", TESTER)).success
 
 
@@ -251,7 +258,7 @@ async def test_what_a_watcher_sends_is_ignored(service: Service) -> None:
         await watcher.send("hello")
         await watcher.send(b"\x00" * 1_000)
         journal(service).write("test.news", "news")
-        assert (await events_until(watcher, "test.news"))[-1].text == "news"
+        assert await events_until(watcher, "test.news")
 
 
 async def test_a_message_over_the_bound_ends_the_watcher(service: Service) -> None:
@@ -277,4 +284,4 @@ async def test_a_watcher_that_answers_pings_stays(tmp_path: Path) -> None:
         with anyio.move_on_after(1):
             await watcher.recv()
         journal(service).write("test.news", "news")
-        assert (await events_until(watcher, "test.news"))[-1].text == "news"
+        assert await events_until(watcher, "test.news")
