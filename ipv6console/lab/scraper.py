@@ -19,7 +19,7 @@ from ipv6console.client import IPv6ConsoleError, IPv6Session
 
 logger = logging.getLogger(__name__)
 
-_TIMEOUT = 5.0
+_TIMEOUT = 2.0
 _REST = 1.0
 
 

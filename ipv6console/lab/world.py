@@ -121,12 +121,14 @@ class World:
 
         probe()
 
-    def start_in_front(self, command: Sequence[str], on_exit: Callable[[int], None]) -> int:
+    def start_in_front(
+        self, command: Sequence[str], on_exit: Callable[[int], None], environment: Mapping[str, str] | None = None
+    ) -> int:
         """Start `command` on egress on the terminal (or pipes) of the lab itself; return its process id."""
         return self.supervisor.start(
             self.topology.egress,
             command,
-            environment=self.environment,
+            environment=self.environment if environment is None else environment,
             on_exit=on_exit,
             stdio=(0, 1, 2),
             own_session=False,
@@ -283,7 +285,9 @@ def show_console(world: World) -> int:
             world.supervisor.signal(console, signal.SIGTERM)
             world.later(_STOP_PATIENCE, lambda: world.supervisor.finish(128 + number))
 
-    console = world.start_in_front([*_PYTHON, "ipv6console"], world.supervisor.finish)
+    # Told a URL the console would attach to it; with the socket alone it starts the engine that is to listen there.
+    environment = {name: value for name, value in world.environment.items() if name != "IPV6CONSOLE_URL"}
+    console = world.start_in_front([*_PYTHON, "ipv6console"], world.supervisor.finish, environment)
     world.when_ready(world.start_scrapers, give_up=False)
     return world.supervisor.run(take)
 
