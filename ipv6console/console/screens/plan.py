@@ -71,7 +71,15 @@ class PlanDialog(Dialog[Applied]):
         """Plan."""
         self.query_one("#reason-field").display = False
         self.query_one("#word-field").display = self._word is not None
-        self._make()
+        self.call_after_refresh(self._make)
+
+    def on_resize(self) -> None:
+        """Write the plan for the room there is now."""
+        self.call_after_refresh(self._rewrite)
+
+    def _rewrite(self) -> None:
+        if self._plan is not None and self._phase is not _Phase.DONE:
+            self._say(self._described(self._plan))
 
     def calls(self) -> call.Call | None:
         """The act outside the console."""

@@ -183,9 +183,9 @@ class Grid(ScrollView, can_focus=True):
         page = max(1, self.scrollable_content_region.height - self._header)
         top = self.scroll_offset.y
         if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False)
+            self.scroll_to(y=self._cursor, animate=False, force=True, immediate=True)
         elif self._cursor >= top + page:
-            self.scroll_to(y=self._cursor - page + 1, animate=False)
+            self.scroll_to(y=self._cursor - page + 1, animate=False, force=True, immediate=True)
 
     def action_move(self, step: int) -> None:
         """Move the cursor by rows."""

@@ -1,0 +1,497 @@
+"""The Overview: every key, every pane, every state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ipv6console.console.screens.dialog import Choice, Reader
+from ipv6console.console.screens.doctor import DoctorDialog
+from ipv6console.console.source import Joined
+from ipv6console.console.widgets.events import EventsPane
+from ipv6console.console.widgets.mirrors import FilterLine, MirrorsPane
+from ipv6console.wire.event import Event, EventLevel
+from ipv6console.wire.frame import EventsFrame, MissedFrame, StateFrame
+from ipv6console.wire.state import PrefixState
+from ipv6console.wire.status import Level
+from tests.console import scene
+from tests.console.scene import RecordedOwner
+from tests.console.stage import Stage, staged
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_top_line_says_where_one_is_and_how_old_the_data_is() -> None:
+    async with staged() as stage:
+        line = stage.text("#top")
+        for part in ("edge-1", "LOCAL", "RW", "standalone", scene.PREFIX, "● live 0.0 s"):
+            assert part in line
+
+
+async def test_a_change_of_the_document_reaches_every_pane() -> None:
+    async with staged() as stage:
+        full = stage.source.document
+        stage.source.change(
+            replace(
+                full,
+                prefixes=(replace(full.prefixes[0], route=Level.FAIL),),
+                ndp=(replace(full.ndp[0], restarts=7),),
+                pool=replace(full.pool, leased=77),
+                mirrors=(*full.mirrors, scene.mirror_row("fresh")),
+            )
+        )
+        stage.source.put(
+            EventsFrame(events=(Event(id=99, at=scene.NOW, level=EventLevel.INFO, kind="k", text="something new"),))
+        )
+        await stage.settle()
+        assert "✖ fail" in stage.text("#prefix")
+        assert "restarts   7" in stage.text("#ndp")
+        assert "77" in stage.text("#pool")
+        assert "fresh" in stage.text("#mirrors")
+        assert "something new" in stage.text("#events")
+
+
+async def test_every_pane_names_the_source_and_age_of_what_it_shows() -> None:
+    async with staged() as stage:
+        stage.clock.advance(3)
+        await stage.settle()
+        assert "netlink 5 s" in stage.text("#prefix")
+        assert "/proc 4 s" in stage.text("#ndp")
+        assert "engine 3 s" in stage.text("#pool")
+
+
+async def test_a_lost_engine_dims_everything_and_shows_nothing_as_well() -> None:
+    async with staged(scene.calm()) as stage:
+        stage.source.lose()
+        stage.clock.advance(14)
+        await stage.settle()
+        assert "◌ stale 14 s, reconnecting" in stage.text("#top")
+        for pane in ("#prefix", "#ndp", "#pool", "#mirrors", "#events"):
+            assert "◌ stale 14 s" in stage.text(pane)
+            assert stage.app.overview.query_one(pane).has_class("-stale")
+        assert "●" not in stage.text()
+
+
+async def test_after_a_reconnect_everything_is_live_again() -> None:
+    async with staged() as stage:
+        stage.source.lose()
+        stage.clock.advance(14)
+        await stage.settle()
+        stage.source.put(Joined(), StateFrame(state=stage.source.document))
+        await stage.settle()
+        assert "● live 0.0 s" in stage.text("#top")
+        assert not stage.app.overview.query(".-stale")
+
+
+async def test_a_silent_engine_is_asked_and_an_answer_makes_it_live() -> None:
+    async with staged() as stage:
+        stage.clock.advance(4)
+        stage.app.draw()
+        await stage.until_asked("state")
+        await stage.settle()
+        assert "● live 0.0 s" in stage.text("#top")
+
+
+async def test_a_gap_in_the_deltas_asks_for_the_whole_document() -> None:
+    async with staged() as stage:
+        hidden = replace(stage.source.document, generation=900, pool=replace(stage.source.document.pool, leased=901))
+        stage.source.document = hidden
+        stage.source.change(hidden)
+        await stage.until_asked("state")
+        await stage.settle()
+        assert "901" in stage.text("#pool")
+
+
+async def test_missed_frames_are_admitted() -> None:
+    async with staged() as stage:
+        stage.source.put(MissedFrame(count=41))
+        await stage.settle()
+        assert "41 frames missed" in stage.text("#events")
+
+
+async def test_the_verdict_line_names_the_gravest_trouble_and_what_mends_it() -> None:
+    async with staged(scene.broken()) as stage:
+        line = stage.text("#verdict")
+        assert "✖ NDP eth0: ndppd has exited" in line
+        assert "fix: sudo systemctl stop ndppd" in line
+        assert "f lists all 5" in line
+
+
+async def test_the_verdict_line_says_when_nothing_needs_anybody() -> None:
+    async with staged(scene.calm()) as stage:
+        assert "● all well, nothing needs you" in stage.text("#verdict")
+
+
+async def test_f_lists_every_trouble_with_its_fix() -> None:
+    async with staged(scene.broken()) as stage:
+        await stage.press("f")
+        await stage.until_screen(Reader)
+        for text in ("sudo ipv6console net apply", "sudo systemctl stop ndppd", "timed out", "no address is idle"):
+            await stage.until_shows(text)
+        await stage.press("escape")
+        await stage.until_home()
+
+
+async def test_f_says_what_to_do_without_a_connection() -> None:
+    async with staged(live=False) as stage:
+        stage.source.deny()
+        await stage.settle()
+        assert "no permission" in stage.text("#mirrors")
+        await stage.press("f")
+        await stage.until_shows("Join the group that owns it")
+
+
+async def test_loading_empty_and_error_panes_say_what_why_and_which_key() -> None:
+    async with staged(live=False) as stage:
+        assert "⟳ loading" in stage.text("#pool")
+        stage.source.lose()
+        await stage.settle()
+        assert "✖ no connection" in stage.text("#ndp")
+        assert "f shows all of it" in stage.text("#ndp")
+        stage.source.document = scene.empty()
+        stage.source.go_live()
+        await stage.settle()
+        assert "✖ no prefix" in stage.text("#prefix")
+        assert "○ not configured" in stage.text("#ndp")
+        assert "s spawns" in stage.text("#pool")
+        assert "/pick?dbname=task1" in stage.text("#mirrors")
+        assert "○ no events yet" in stage.text("#events")
+
+
+async def test_a_filter_works_as_it_is_typed_and_esc_drops_it() -> None:
+    async with staged() as stage:
+        await stage.press("slash", *"new")
+        await stage.settle()
+        assert "1 of 4 pass" in stage.text("#mirrors")
+        assert "prices" not in stage.text("#mirrors")
+        await stage.press("escape")
+        await stage.settle()
+        assert "prices" in stage.text("#mirrors")
+
+
+async def test_an_inverted_filter_shows_the_others_and_enter_keeps_it() -> None:
+    async with staged() as stage:
+        await stage.press("slash", "exclamation_mark", *"news", "enter")
+        await stage.settle()
+        assert "3 of 4 pass" in stage.text("#mirrors")
+        assert stage.app.overview.query_one(MirrorsPane).grid.has_focus
+        await stage.press("escape")
+        await stage.settle()
+        assert "Mirrors · 4" in stage.text("#mirrors")
+
+
+async def test_a_filter_that_nothing_passes_says_how_to_drop_it() -> None:
+    async with staged() as stage:
+        await stage.press("slash", *"zzz")
+        await stage.settle()
+        assert "nothing passes the filter" in stage.text("#mirrors")
+        assert "Esc drops it" in stage.text("#mirrors")
+
+
+async def test_the_events_have_a_filter_of_their_own() -> None:
+    async with staged() as stage:
+        stage.app.overview.query_one(EventsPane).target.focus()
+        await stage.press("slash", *"state:fail", "enter")
+        await stage.settle()
+        assert "ndppd exited with code 1" in stage.text("#events")
+        assert "leases expired" not in stage.text("#events")
+        assert "Mirrors · 4" in stage.text("#mirrors")
+
+
+async def test_letters_in_the_filter_are_text_not_keys() -> None:
+    async with staged() as stage:
+        await stage.press("slash", *"qsFX")
+        assert stage.app.is_running
+        assert stage.app.overview.query(FilterLine).first().value == "qsFX"
+        assert stage.asked() == []
+
+
+async def test_tab_and_hl_go_round_the_panes() -> None:
+    async with staged() as stage:
+        seen = []
+        for key in ("tab", "tab", "l", "right", "h", "left", "shift+tab"):
+            await stage.press(key)
+            pane = stage.app.overview.focused_pane
+            seen.append(pane.id if pane else None)
+        assert seen == ["events", "prefix", "ndp", "pool", "ndp", "prefix", "events"]
+
+
+async def test_jk_and_arrows_move_the_cursor() -> None:
+    async with staged() as stage:
+        grid = stage.app.overview.query_one(MirrorsPane).grid
+        keys = []
+        for key in ("j", "down", "k", "up", "G", "g"):
+            await stage.press(key)
+            keys.append(grid.cursor_key)
+        assert keys == ["archive", "news", "archive", "shop-de", "prices", "shop-de"]
+
+
+async def test_enter_shows_everything_known_of_a_row_and_esc_goes_back() -> None:
+    async with staged() as stage:
+        await stage.press("enter")
+        await stage.until_screen(Reader)
+        await stage.until_shows("Mirror shop-de")
+        await stage.until_shows("4,120")
+        await stage.press("escape")
+        await stage.until_home()
+
+
+@pytest.mark.parametrize(
+    ("pane", "text"),
+    [
+        ("prefix", "valid until"),
+        ("ndp", "/run/ipv6console/ndppd.conf"),
+        ("pool", "pace window"),
+        ("events", "ndp.started"),
+    ],
+)
+async def test_enter_opens_every_pane(pane: str, text: str) -> None:
+    async with staged(size=(120, 60)) as stage:
+        await _focus(stage, pane)
+        await stage.press("enter")
+        await stage.until_screen(Reader)
+        await stage.until_shows(text)
+
+
+async def _focus(stage: Stage, pane: str) -> None:
+    next(found for found in stage.app.overview.panes if found.id == pane).target.focus()
+    await stage.pilot.pause()
+
+
+async def test_p_freezes_the_tables_but_not_the_status() -> None:
+    async with staged() as stage:
+        await stage.press("P")
+        full = stage.source.document
+        stage.source.change(
+            replace(full, pool=replace(full.pool, leased=77), mirrors=(*full.mirrors, scene.mirror_row("fresh")))
+        )
+        await stage.settle()
+        assert "paused" in stage.text("#mirrors")
+        assert "paused" in stage.text("#events")
+        assert "fresh" not in stage.text("#mirrors")
+        assert "77" in stage.text("#pool")
+        await stage.press("P")
+        await stage.settle()
+        assert "fresh" in stage.text("#mirrors")
+
+
+async def test_z_gives_a_pane_the_whole_screen_and_back() -> None:
+    async with staged() as stage:
+        await stage.press("z")
+        await stage.settle()
+        assert [pane.id for pane in stage.app.overview.panes] == ["mirrors"]
+        assert stage.app.overview.query_one(MirrorsPane).size.height > 30
+        await stage.press("escape")
+        await stage.settle()
+        assert len(stage.app.overview.panes) == 5
+        await _focus(stage, "pool")
+        await stage.press("z")
+        await stage.settle()
+        assert [pane.id for pane in stage.app.overview.panes] == ["pool"]
+        await stage.press("z")
+        await stage.settle()
+        assert len(stage.app.overview.panes) == 5
+
+
+async def test_y_copies_and_admits_that_it_may_not_have_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with staged() as stage:
+        copied: list[str] = []
+        monkeypatch.setattr(stage.app, "copy_to_clipboard", copied.append)
+        await stage.press("y")
+        await _focus(stage, "prefix")
+        await stage.press("y")
+        assert copied == ["shop-de", scene.PREFIX]
+        assert "If it stays empty" in stage.toasts()
+
+
+async def test_l_makes_it_read_only_at_once_and_read_write_only_after_a_question() -> None:
+    async with staged() as stage:
+        await stage.press("L")
+        await stage.settle()
+        assert "│ RO │" in stage.text("#top")
+        await stage.press("s")
+        assert "read-only" in stage.toasts()
+        assert stage.asked() == []
+        await stage.press("L")
+        await stage.until_screen(Choice)
+        await stage.press("enter")
+        await stage.until_home()
+        assert stage.app.read_only
+        await stage.press("L")
+        await stage.until_screen(Choice)
+        await stage.press("right", "enter")
+        await stage.until_home()
+        await stage.settle()
+        assert "│ RW │" in stage.text("#top")
+
+
+@pytest.mark.parametrize("key", ["s", "F", "X", "D"])
+async def test_acts_are_refused_with_the_reason_while_the_data_is_stale(key: str) -> None:
+    async with staged() as stage:
+        stage.source.lose()
+        await stage.settle()
+        await stage.press(key)
+        assert "The data is stale" in stage.toasts()
+        assert len(stage.app.screen_stack) == 1
+
+
+async def test_w_runs_the_doctor_and_shows_evidence_and_fix() -> None:
+    async with staged() as stage:
+        await stage.press("w")
+        await stage.until_screen(DoctorDialog)
+        assert await stage.until_asked("doctor") == scene.PREFIX
+        await stage.until_shows(f"ip -6 route replace local {scene.PREFIX} dev lo")
+        assert "mtu 1500" in stage.text()
+        await stage.press("escape")
+        await stage.until_home()
+
+
+async def test_a_question_mark_explains_the_focused_pane_and_lists_every_key() -> None:
+    async with staged(size=(120, 60)) as stage:
+        await _focus(stage, "ndp")
+        await stage.press("question_mark")
+        await stage.until_screen(Reader)
+        await stage.until_shows("How neighbours learn")
+        for title in ("Spawn", "Flush", "Revoke", "Drain", "Palette", "Quit"):
+            assert title in stage.text()
+        await stage.press("question_mark")
+        await stage.until_home()
+
+
+async def test_i_shows_the_engine_and_its_store() -> None:
+    async with staged(size=(120, 60)) as stage:
+        await stage.press("i")
+        await stage.until_screen(Reader)
+        await stage.until_shows("/var/lib/ipv6console/engine.db")
+
+
+@pytest.mark.parametrize("key", ["colon", "ctrl+p"])
+async def test_the_palette_finds_actions_by_name(key: str) -> None:
+    async with staged() as stage:
+        await stage.press(key)
+        await stage.until_shows("Spawn (s)")
+        await stage.press(*"troub")
+        await stage.until_shows("Troubles (f)")
+        await stage.press("escape")
+        await stage.until_home()
+
+
+async def test_one_goes_to_the_overview_from_a_zoomed_pane() -> None:
+    async with staged() as stage:
+        await stage.press("z", "1")
+        await stage.settle()
+        assert len(stage.app.overview.panes) == 5
+
+
+async def test_q_leaves_when_no_engine_is_owned() -> None:
+    async with staged() as stage:
+        await stage.press("q")
+        assert stage.app.return_value == "stop"
+        assert stage.app.return_code == 0
+
+
+@pytest.mark.parametrize(("keys", "answer"), [(("enter",), "leave"), (("down", "enter"), "stop")])
+async def test_q_with_live_leases_asks_and_leaves_the_engine_by_default(keys: tuple[str, ...], answer: str) -> None:
+    async with staged(owner=RecordedOwner()) as stage:
+        await stage.press("q")
+        await stage.until_screen(Choice)
+        assert "23 leases are live" in stage.text()
+        await stage.press(*keys)
+        assert stage.app.return_value == answer
+
+
+@pytest.mark.parametrize("keys", [("escape",), ("down", "down", "enter")])
+async def test_q_can_be_taken_back(keys: tuple[str, ...]) -> None:
+    async with staged(owner=RecordedOwner()) as stage:
+        await stage.press("q")
+        await stage.until_screen(Choice)
+        await stage.press(*keys)
+        await stage.until_home()
+        assert stage.app.is_running
+        assert stage.app.return_code is None
+
+
+async def test_q_without_live_leases_stops_the_own_engine() -> None:
+    document = replace(scene.state(), pool=replace(scene.state().pool, leased=0))
+    async with staged(document, owner=RecordedOwner()) as stage:
+        await stage.press("q")
+        assert stage.app.return_value == "stop"
+
+
+async def test_ctrl_c_is_q_and_a_second_one_leaves_the_engine_running() -> None:
+    async with staged(owner=RecordedOwner()) as stage:
+        await stage.press("ctrl+c")
+        await stage.until_screen(Choice)
+        await stage.press("ctrl+c")
+        assert stage.app.return_value == "leave"
+
+
+async def test_a_child_that_is_given_up_is_named_at_the_top() -> None:
+    async with staged(live=False, owner=RecordedOwner(failure="the engine ended with code 2")) as stage:
+        await stage.settle()
+        assert "the engine ended with code 2" in stage.text("#top")
+
+
+async def test_a_narrow_terminal_shows_seven_lines_of_status() -> None:
+    async with staged(scene.broken(), size=(80, 24)) as stage:
+        status = stage.text("#status")
+        for name in ("Prefix", "Route", "NDP", "Pool", "Checks", "Mirrors", "Store"):
+            assert name in status
+        assert "✖ fail     NDP" in status
+        assert [pane.id for pane in stage.app.overview.panes] == ["status", "mirrors", "events"]
+
+
+@pytest.mark.parametrize(
+    ("downs", "heading"), [(0, "Prefix"), (2, "NDP"), (3, "Pool"), (4, "Checks"), (5, "Mirrors"), (6, "Store")]
+)
+async def test_every_status_line_opens(downs: int, heading: str) -> None:
+    async with staged(size=(80, 24)) as stage:
+        await _focus(stage, "status")
+        await stage.press(*["j"] * downs, "enter")
+        screen = await stage.until_screen(Reader)
+        assert screen.heading == heading
+
+
+async def test_the_focus_moves_to_what_a_new_width_shows() -> None:
+    async with staged() as stage:
+        await _focus(stage, "pool")
+        await stage.pilot.resize_terminal(80, 24)
+        await stage.settle()
+        assert stage.app.overview.focused_pane in stage.app.overview.panes
+        await stage.pilot.resize_terminal(200, 60)
+        await stage.settle()
+        assert len(stage.app.overview.panes) == 5
+
+
+async def test_a_tiny_terminal_says_what_it_needs_and_what_is_worst_and_recovers() -> None:
+    async with staged(scene.broken(), size=(50, 12)) as stage:
+        text = stage.text()
+        assert "have 50x12, need 60x15" in text
+        assert "✖ fail" in text
+        await stage.press("F")
+        assert "too small" in stage.toasts()
+        await stage.pilot.resize_terminal(80, 24)
+        await stage.settle()
+        assert "Mirrors" in stage.text()
+
+
+async def test_a_prefix_that_drains_is_shown_below_the_one_in_use() -> None:
+    async with staged(scene.broken()) as stage:
+        text = stage.text("#prefix")
+        assert text.index("● active") < text.index("▲ draining")
+        assert "2001:db8:0:9::/64" in text
+
+
+async def test_a_revoked_prefix_alone_is_not_called_active() -> None:
+    document = scene.state(prefixes=(scene.prefix_row(state=PrefixState.REVOKED),))
+    async with staged(document) as stage:
+        assert "○ revoked" in stage.text("#prefix")
+        assert "no prefix" in stage.text("#top")
+
+
+async def test_the_key_bar_can_be_clicked() -> None:
+    async with staged() as stage:
+        offset = stage.text("#keys").index("Help")
+        await stage.pilot.click("#keys", offset=(offset, 0))
+        await stage.until_screen(Reader)

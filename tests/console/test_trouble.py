@@ -1,0 +1,43 @@
+"""What is not well, and what helps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ipv6console.console.trouble import troubles
+from ipv6console.wire.status import Level
+from tests.console import scene
+
+
+def test_a_calm_document_has_no_trouble() -> None:
+    assert troubles(scene.calm()) == ()
+
+
+def test_the_gravest_comes_first_and_every_trouble_names_a_fix_or_a_key() -> None:
+    found = troubles(scene.broken())
+    assert [item.level for item in found] == sorted((item.level for item in found), key=[Level.FAIL, Level.WARN].index)
+    assert found[0].subject == "NDP eth0"
+    assert all(item.fix or item.key for item in found)
+
+
+def test_a_missing_privilege_is_shown_with_the_command_that_mends_it() -> None:
+    full = scene.calm()
+    found = troubles(replace(full, engine=replace(full.engine, findings=(scene.NO_PRIVILEGE,))))
+    assert [(item.subject, item.fix) for item in found] == [("privilege", "sudo ipv6console net apply")]
+
+
+def test_a_host_without_a_prefix_fails() -> None:
+    assert troubles(scene.empty())[0].subject == "prefix"
+
+
+def test_a_thing_the_engine_says_itself_is_not_said_twice() -> None:
+    full = scene.broken()
+    said = replace(scene.NO_PRIVILEGE, subject="ndp", text=full.ndp[0].text, level=Level.FAIL)
+    found = troubles(replace(full, engine=replace(full.engine, findings=(said,))))
+    assert sum(item.text == full.ndp[0].text for item in found) == 1
+
+
+def test_a_draining_mirror_is_not_a_trouble() -> None:
+    full = scene.calm()
+    row = scene.mirror_row("archive", draining=True, level=Level.WARN, text="draining")
+    assert troubles(replace(full, mirrors=(row,))) == ()
