@@ -48,6 +48,8 @@ def create_app(engine: Engine, settings: Settings, *, limits: Limits = LIMITS) -
     app: FastAPI = FastAPIOffline(
         # Its ReDoc page fetches a logo from elsewhere.
         redoc_url=None,
+        # On any host but localhost the page would ask a validator elsewhere.
+        swagger_ui_parameters={"validatorUrl": None},
         title="ipv6console",
         version=__version__,
         description=_DESCRIPTION,
