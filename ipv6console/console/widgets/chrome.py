@@ -26,6 +26,7 @@ class Where:
     label: str
     place: str
     read_only: bool
+    paused: bool
     notice: str | None
 
 
@@ -65,6 +66,7 @@ class TopLine(Line):
             (0, (state.engine.host if state else where.place, Tone.STRONG)),
             (1, (where.label, Tone.PLAIN)),
             (0, ("RO", Tone.WARN) if where.read_only else ("RW", Tone.PLAIN)),
+            (0, ("PAUSED" if where.paused else "", Tone.WARN)),
         ]
         if state:
             prefix = model.prefix
