@@ -97,7 +97,8 @@ class VerdictLine(Line):
             self.set_class(name is level, f"-{name}")
         fitting = next((step for step in helps if len(text) + cell_len(step) + 6 <= width), helps[-1])
         tail = content(f"  {fitting} ") if fitting else content()
-        self.say(content(f" {glyph} ", text).truncate(max(1, width - tail.cell_length), ellipsis=True) + tail)
+        shown = content(f" {glyph} ", text).truncate(max(1, width - tail.cell_length), ellipsis=True) + tail
+        self.say(shown.pad_right(max(0, width - shown.cell_length)))
 
     def _told(self, model: Model) -> tuple[Level, str, Content, tuple[str, ...]]:
         """Return level, glyph, text, and what helps from the fullest to the shortest wording."""
