@@ -62,6 +62,7 @@ class NetworkSettings:
     prefixes: tuple[str, ...] = ()
     ndp: str = "auto"
     ndppd: str = "ndppd"
+    solicited_nodes: bool = False
     nonlocal_bind: bool = True
     poll: float = 1_800.0
 
