@@ -288,8 +288,9 @@ KINDS: dict[str, dict[str, Kind]] = {
     "network": {
         "interfaces": Many(_matching(r"[^\s/:]{1,15}", "the name of a network interface (1 to 15 characters)")),
         "prefixes": Many(Text(_prefix)),
-        "ndp": _one_of("auto", "routed", "ndppd"),
+        "ndp": _one_of("auto", "routed", "ndppd", "proxy", "address", "responder"),
         "ndppd": _matching(r"\S+", "the name or path of the ndppd program"),
+        "solicited_nodes": Flag(),
         "nonlocal_bind": Flag(),
         "poll": Duration(1, _DAY),
     },
