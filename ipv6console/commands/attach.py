@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ from ipv6console.commands.connection import answers, effective
 from ipv6console.commands.console import require_terminal, show
 from ipv6console.commands.failure import ExitCode, Failure
 from ipv6console.commands.launch import Launch
-from ipv6console.commands.option import config_option
+from ipv6console.commands.option import config_option, token_file_option
 
 
 @click.command(
@@ -18,11 +19,17 @@ from ipv6console.commands.option import config_option
 )
 @click.argument("target", metavar="TARGET")
 @click.option("--read-only", is_flag=True, help="Act on nothing; L changes it.")
+@token_file_option
 @config_option
-def attach(target: str, read_only: bool, config: str | None) -> int:
+def attach(target: str, read_only: bool, token_file: str | None, config: str | None) -> int:
     """Open the console on the engine at TARGET, its URL or the path of its Unix socket."""
     from ipv6console.client.place import find_place  # noqa: PLC0415 - httpx is for commands that talk to an engine
+    from ipv6console.client.token import find_token  # noqa: PLC0415 - as above
 
+    try:
+        find_token(token_file=token_file)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     if "://" in target:
         try:
             find_place(url=target)
@@ -34,5 +41,7 @@ def attach(target: str, read_only: bool, config: str | None) -> int:
             next="start one with `ipv6console serve`, or see what it listens on with `ss -lx`",
             code=ExitCode.UNREACHABLE,
         )
+    if token_file is not None:
+        os.environ["IPV6CONSOLE_TOKEN_FILE"] = token_file  # where every connection of this console looks for it
     require_terminal()
     return show(Launch(effective(config, None), (), None), target, attached=True, read_only=read_only)

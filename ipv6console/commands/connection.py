@@ -14,10 +14,11 @@ import click
 
 from ipv6console import paths
 from ipv6console.commands.failure import ExitCode, Failure
+from ipv6console.commands.option import token_file_option
 from ipv6console.commands.sheet import print_json
 
 if TYPE_CHECKING:
-    from ipv6console.client import IPv6Client
+    from ipv6console.client import AsyncIPv6Client, IPv6Client
     from ipv6console.config import Settings
     from ipv6console.configfile import Effective
 
@@ -29,13 +30,16 @@ _PROBE_SECONDS = 1.0
 class Engine:
     """The engine a command was told to talk to, or the first that answers, and how to print its answers."""
 
-    def __init__(self, url: str | None, socket: str | None, *, as_json: bool) -> None:
+    def __init__(
+        self, url: str | None, socket: str | None, *, token_file: str | None = None, as_json: bool = False
+    ) -> None:
         if url and socket:
             raise click.UsageError("--url and --socket name two engines; give one of them")
         self.named = bool(url or socket)
         self.as_json = as_json
         self._url = url
         self._socket = socket
+        self._token_file = token_file
 
     def target(self) -> tuple[str | None, str | None]:
         """Return (url, socket), one of them None: what was named, else a Unix socket that answers, else (None, None)."""
@@ -57,10 +61,21 @@ class Engine:
         """Open a client; what the engine refuses, or its absence, ends the command with a Failure."""
         from ipv6console.client import IPv6Client  # noqa: PLC0415 - as in `target`
 
-        with self.failures():
-            url, socket = self.target()
-            with IPv6Client(url=url, socket=socket) as client:
-                yield client
+        with self.failures(), self._opened(IPv6Client) as client:
+            yield client
+
+    def async_client(self) -> AsyncIPv6Client:
+        """Return a client for asyncio; use it inside `failures`."""
+        from ipv6console.client import AsyncIPv6Client  # noqa: PLC0415 - only watchers need it
+
+        return self._opened(AsyncIPv6Client)
+
+    def _opened(self, client: Callable[..., T]) -> T:
+        url, socket = self.target()
+        try:
+            return client(url=url, socket=socket, token_file=self._token_file)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
 
     @contextmanager
     def failures(self) -> Iterator[None]:
@@ -84,15 +99,18 @@ class Engine:
 def engine_options(
     command: Callable[Concatenate[Engine, P], T],
 ) -> Callable[P, T]:
-    """Give `command` the options --url, --socket and --json, as an Engine before its other parameters."""
+    """Give `command` the options --url, --socket, --token-file and --json, as an Engine before its other parameters."""
 
     @click.option("--url", metavar="URL", help="An engine's base URL (or IPV6CONSOLE_URL).")
     @click.option("--socket", metavar="PATH", help="An engine's Unix socket (or IPV6CONSOLE_SOCKET, which goes first).")
+    @token_file_option
     @click.option("--json", "as_json", is_flag=True, help="Print the engine's answer as JSON.")
     @wraps(command)
     def with_engine(*args: P.args, **kwargs: P.kwargs) -> T:
         url, socket = named_engine(kwargs.pop("url"), kwargs.pop("socket"))
-        return command(Engine(url, socket, as_json=bool(kwargs.pop("as_json"))), *args, **kwargs)
+        named = str(kwargs.pop("token_file") or "") or None
+        engine = Engine(url, socket, token_file=named, as_json=bool(kwargs.pop("as_json")))
+        return command(engine, *args, **kwargs)
 
     return with_engine
 

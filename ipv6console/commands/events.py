@@ -41,12 +41,9 @@ def events(engine: Engine, since: int | None, limit: int, follow: bool) -> None:
 
 
 async def _follow(engine: Engine, since: int) -> None:
-    from ipv6console.client import AsyncIPv6Client  # noqa: PLC0415 - only followers need it
-
     with engine.failures():
-        url, socket = engine.target()
         async with (
-            AsyncIPv6Client(url=url, socket=socket) as client,
+            engine.async_client() as client,
             aclosing(client.follow_events(since, attempts=None)) as news,
         ):
             async for item in news:

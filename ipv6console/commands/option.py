@@ -21,6 +21,9 @@ dbname_option = click.option(
 config_option = click.option(
     "--config", metavar="FILE", help="Settings to read instead of yours (or IPV6CONSOLE_CONFIG)."
 )
+token_file_option = click.option(
+    "--token-file", metavar="FILE", help="A file with a bearer token to show over TCP (or IPV6CONSOLE_TOKEN_FILE)."
+)
 yes_option = click.option("-y", "--yes", is_flag=True, help="Apply the plan without asking.")
 
 

@@ -49,11 +49,8 @@ def status(engine: Engine, plain: bool, watch: bool) -> int:
 
 
 async def _watch(engine: Engine, *, plain: bool) -> None:
-    from ipv6console.client import AsyncIPv6Client  # noqa: PLC0415 - only watchers need it
-
     with engine.failures():
-        url, socket = engine.target()
-        async with AsyncIPv6Client(url=url, socket=socket) as client:
+        async with engine.async_client() as client:
             latest = _Latest()
             reading = asyncio.create_task(latest.read(client))
             while not reading.done():

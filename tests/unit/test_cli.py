@@ -205,3 +205,26 @@ def test_net_plan_lists_changes_without_making_any() -> None:
     changes = json.loads(done.stdout)
     assert [change["command"] for change in changes] == ["sysctl -w net.ipv6.ip_nonlocal_bind=1"]
     assert not changes[0]["in_place"]
+
+
+@pytest.mark.parametrize("words", [["status"], ["status", "--watch"], ["events", "-f"], ["attach", "http://[::1]:1"]])
+def test_a_token_file_that_cannot_be_used_is_named_and_never_shown(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "token"
+    path.write_text("not a token", encoding="utf-8")
+    assert run([*words, "--token-file", str(path)]) == ExitCode.USAGE
+    err = capsys.readouterr().err
+    assert f"token_file {path} holds no bearer token" in err
+    assert "not a token" not in err
+
+
+def test_no_command_takes_a_token_as_an_argument() -> None:
+    for words in every_command():
+        command: click.Command | None = root
+        context = click.Context(root)
+        for word in words:
+            assert isinstance(command, click.Group)
+            command = command.get_command(context, word)
+        assert command is not None
+        assert "--token" not in {option for parameter in command.params for option in parameter.opts}
