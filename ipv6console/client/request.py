@@ -79,19 +79,13 @@ def spawns(num: int = 1) -> EngineRequest[SpawnsReply]:
 
 
 def pick(
-    dbname: str = DEFAULT_DBNAME,
-    *,
-    ttl: float | None = None,
-    holder: str | None = None,
-    wait: float | None = None,
-    target: str | None = None,
+    dbname: str = DEFAULT_DBNAME, *, ttl: float | None = None, holder: str | None = None, wait: float | None = None
 ) -> EngineRequest[PickReply]:
     """Lease one address for `ttl` seconds; without `ttl` the lease can be ended without its token.
 
-    An empty mirror is queued for, up to `wait` seconds (0-300). `target` is the host it is for: an address that host
-    banned is not taken.
+    An empty mirror is queued for, up to `wait` seconds (0-300).
     """
-    params = _given(dbname=dbname, ttl=ttl, holder=holder, wait=wait, target=target)
+    params = _given(dbname=dbname, ttl=ttl, holder=holder, wait=wait)
     return EngineRequest(PickReply, "GET", "/pick", params, wait=wait or 0.0)
 
 

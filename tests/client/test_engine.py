@@ -23,12 +23,7 @@ CALLS: list[tuple[EngineRequest[Any], str, dict[str, Any], Any]] = [
     (requests.spawns(3), "GET /spawns", {"num": 3}, None),
     (requests.pick(), "GET /pick", {"dbname": "default"}, None),
     (requests.pick("a", ttl=9.5, holder="me"), "GET /pick", {"dbname": "a", "ttl": 9.5, "holder": "me"}, None),
-    (
-        requests.pick(wait=7.5, target="shop.example"),
-        "GET /pick",
-        {"dbname": "default", "wait": 7.5, "target": "shop.example"},
-        None,
-    ),
+    (requests.pick(wait=7.5), "GET /pick", {"dbname": "default", "wait": 7.5}, None),
     (requests.picks(2, "a"), "GET /picks", {"dbname": "a", "num": 2}, None),
     (requests.check(ADDR), "POST /check", {}, {"addr": ADDR}),
     (requests.checks([ADDR]), "POST /checks", {}, {"addrs": [ADDR]}),
