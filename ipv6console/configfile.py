@@ -75,7 +75,7 @@ def effective(
     """Return the settings in force, and where each comes from.
 
     `config` (else IPV6CONSOLE_CONFIG) names one file to read instead of the user's. `flags` maps (section, key) to the
-    flag's name and its value. Raises ConfigError.
+    name of the flag, or of a variable that stands for it, and the value. Raises ConfigError.
     """
     environ = os.environ if environ is None else environ
     named = config or environ.get("IPV6CONSOLE_CONFIG") or None
@@ -162,11 +162,12 @@ def _environment(environ: Mapping[str, str]) -> Layer:
 def _flags(flags: Mapping[tuple[str, str], tuple[str, Any]]) -> Layer:
     layer: Layer = {}
     for (section, key), (flag, value) in flags.items():
+        source = Source.FLAG if flag.startswith("-") else Source.ENVIRONMENT
         if isinstance(value, str):
-            layer[section, key] = _from_text(section, key, value, flag, Source.FLAG)
+            layer[section, key] = _from_text(section, key, value, flag, source)
             continue
         try:
-            layer[section, key] = Given(KINDS[section][key].read(value), flag, Source.FLAG)
+            layer[section, key] = Given(KINDS[section][key].read(value), flag, source)
         except Unfit as error:
             raise ConfigError(f"{flag}: {error}") from error
     return layer

@@ -10,7 +10,6 @@ import sys
 from dataclasses import dataclass, fields
 from importlib import metadata
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import click
 
@@ -223,16 +222,15 @@ def _shown(name: str, text: str) -> str:
 
 def _without_secrets(text: str) -> str:
     """Return `text`, when it is a URL without what only its owner should know: the password and the query."""
-    if "://" not in text:
+    scheme, mark, rest = text.partition("://")
+    if not mark:
         return text
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return _MASK
-    user, at, host = parts.netloc.rpartition("@")
+    rest, query, _ = rest.partition("?")
+    netloc, slash, path = rest.partition("/")
+    user, at, host = netloc.rpartition("@")
     name, colon, _ = user.partition(":")
-    netloc = f"{name}{colon}{_MASK if colon else ''}{at}{host}"
-    return urlunsplit(parts._replace(netloc=netloc, query=_MASK if parts.query else ""))
+    hidden = f"{name}{colon}{_MASK if colon else ''}{at}{host}"
+    return f"{scheme}{mark}{hidden}{slash}{path}{query}{_MASK if query else ''}"
 
 
 def _show(found: Info) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+SOCKET_VARIABLE = "IPV6CONSOLE_SOCKET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +67,19 @@ def _launch(
 ) -> Launch:
     if port is not None and listen:
         raise click.UsageError("--listen names the port already; leave --port out")
-    socket = _absolute(socket or os.environ.get("IPV6CONSOLE_SOCKET") or None)
+    named_by = "--socket" if socket else SOCKET_VARIABLE
+    socket = _absolute(socket or os.environ.get(SOCKET_VARIABLE) or None)
     state_dir = _absolute(state_dir)
     flags: dict[tuple[str, str], tuple[str, object]] = {}
     arguments: list[str] = []
     for key, flag, value in (
-        (("engine", "socket"), "--socket", socket),
+        (("engine", "socket"), named_by, socket),
         (("engine", "state_dir"), "--state-dir", state_dir),
         (("pool", "usable_num"), "--usable-num", usable_num),
     ):
         if value is not None:
             flags[key] = (flag, value)
-            arguments += [flag, str(value)]
+            arguments += ["--socket" if flag == SOCKET_VARIABLE else flag, str(value)]
     if verbose:
         flags["engine", "verbose"] = ("--verbose", True)
         arguments.append("--verbose")

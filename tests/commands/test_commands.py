@@ -214,3 +214,4 @@ async def test_info_tells_which_engine_answers(command: Callable[..., Any], serv
     told = (await command("info", "--json")).json
     assert told["engine"]["place"] == f"socket {service.path}"
     assert told["engine"]["pid"] == os.getpid()
+    assert told["engine"]["store"].startswith("sqlite:////")

@@ -69,6 +69,15 @@ def test_info_hides_passwords_tokens_and_queries(
     assert document["environment"]["IPV6CONSOLE_TOKEN_FILE"] == "/etc/token"
 
 
+def test_info_names_the_variable_that_stands_for_a_flag(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IPV6CONSOLE_SOCKET", "/nonexistent.sock")
+    assert run(["info", "--json"]) == ExitCode.DONE
+    found = settings(json.loads(capsys.readouterr().out))["engine.socket"]
+    assert (found["source"], found["where"]) == ("environment", "IPV6CONSOLE_SOCKET")
+
+
 def test_info_needs_no_engine_and_says_that_none_answers(capsys: pytest.CaptureFixture[str]) -> None:
     document = told(capsys)
     assert document["engine"]["place"] == "socket /nonexistent.sock"
