@@ -42,7 +42,8 @@ def network() -> Iterator[None]:
         _check(_LIBC.unshare(_CLONE_NEWNET))
         try:
             _ip("link", "set", "lo", "up")
-            _ip("addr", "add", f"{SITE}/128", "dev", "lo", "nodad")
+            # A route is there when the command returns; an address gets its own a moment later.
+            _ip("route", "add", "local", f"{SITE}/128", "dev", "lo")
             _ip("route", "add", "local", POOL, "dev", "lo")
             assert Path("/proc/sys/net/ipv6/ip_nonlocal_bind").read_text() == "0\n"
             yield
@@ -98,6 +99,7 @@ class Server:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
     def answer(self, ask: Ask) -> Answer | None:
@@ -119,12 +121,16 @@ class Server:
 
     def stop(self) -> None:
         async def finish() -> None:
+            await _settle()  # before the close: asyncio leaves a socket open that it accepted but has no server for
             if self._server is not None:
                 self._server.close()
-            await asyncio.sleep(0)  # a connection accepted just now gets its task, which closes it
-            for task in self._tasks:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}  # those that accept, and those that answer
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for writer in self._writers:
+                writer.transport.abort()
+            await _settle()
 
         if self._loop.is_running():
             asyncio.run_coroutine_threadsafe(finish(), self._loop).result(10)
@@ -132,23 +138,24 @@ class Server:
             self._thread.join(10)
             self._loop.close()
 
-    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Not a coroutine: one that is cancelled before its first step would leave the socket open.
+        self._writers.add(writer)
         peer = writer.get_extra_info("peername")
         self.peers.append(peer[0] if isinstance(peer, tuple) else "unix")
-        number = len(self.peers)
+        self._tasks.add(self._loop.create_task(self._converse(reader, writer, len(self.peers))))
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         tls = writer.get_extra_info("ssl_object")
         try:
             if tls is not None and tls.selected_alpn_protocol() == "h2":
                 await self._speak_h2(reader, writer, number)
             else:
                 await self._speak_h1(reader, writer, number)
-        except (ConnectionError, h11.RemoteProtocolError, asyncio.CancelledError):
-            pass
+        except (ConnectionError, h11.RemoteProtocolError):
+            pass  # the client went away
         finally:
-            self._tasks.discard(task)
+            self._writers.discard(writer)
             writer.transport.abort()
 
     def _noted(
@@ -213,6 +220,12 @@ class Server:
             await writer.drain()
 
 
+async def _settle() -> None:
+    """Let what is on its way through the loop arrive: a socket is accepted, or closed, over a few of its turns."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 async def _next_h1(connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[h11.Request, bytes] | None:
     request, body = None, b""
     while True:
@@ -235,7 +248,7 @@ class Site(Server):
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         super().__init__()
-        self.listen(host=SITE, port=0, ssl=tls)
+        self.listen(host="::", port=0, ssl=tls)
         self.url = f"{'https' if tls else 'http'}://[{SITE}]:{self.port}"
 
     def answer(self, ask: Ask) -> Answer | None:
@@ -404,6 +417,6 @@ def secure_site(network: None, certificate: Path, monkeypatch: pytest.MonkeyPatc
 def closed_port(network: None) -> int:
     """A port of SITE on which nothing listens."""
     with socket.socket(socket.AF_INET6) as probe:
-        probe.bind((SITE, 0))
+        probe.bind(("::", 0))
         port: int = probe.getsockname()[1]
         return port

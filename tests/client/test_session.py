@@ -348,7 +348,7 @@ def test_a_thread_that_is_reading_is_woken_when_the_session_moves_on(session: IP
 
 def test_timeouts_work_as_in_httpx(session: IPv6Session, site: Site) -> None:
     with pytest.raises(httpx.ReadTimeout):
-        session.get(f"{site.url}/hanging", timeout=0.1)
+        session.get(f"{site.url}/hanging", timeout=httpx.Timeout(10, read=0.1))
 
 
 def test_threads_that_share_a_session_while_it_moves_send_from_leased_addresses_only(

@@ -1,0 +1,135 @@
+"""The sessions and clients against the real engine, store and server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from ipv6console.api.limits import LIMITS
+from ipv6console.client import AsyncIPv6Client, AsyncIPv6Session, Connected, EngineRefused, IPv6Session, LeaseLost
+from ipv6console.wire.event import EventLevel
+from ipv6console.wire.frame import DeltaFrame, EventsFrame, StateFrame
+from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
+from ipv6console.wire.state import State
+from tests.api.service import Service, serving, settings_in
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    async with serving(settings_in(tmp_path), tmp_path, LIMITS) as service:
+        yield service
+
+
+@pytest.fixture
+async def client(service: Service) -> AsyncIterator[AsyncIPv6Client]:
+    async with AsyncIPv6Client(socket=service.path) as client:
+        yield client
+
+
+async def test_every_endpoint_answers_with_its_document(client: AsyncIPv6Client) -> None:
+    picked = await client.pick("a", ttl=60.0, holder="test")
+    assert picked.addr is not None
+    assert picked.lease is not None
+    assert "a" in (await client.stats()).mirrors
+    assert (await client.mirror_stats("a")).using == 1
+    assert (await client.mirror("a")) == await client.mirror_stats("a")
+    assert [row.holder for row in (await client.leases("a")).leases] == ["test"]
+    assert (await client.renew(picked.lease, 120.0)).ttl == pytest.approx(120.0, abs=1)
+    assert (await client.report(picked.addr, "using", "a", lease=picked.lease)).success
+    assert (await client.release(picked.lease, "bad")).addr == picked.addr
+    assert (await client.mirror("a")).bad == 1
+    assert (await client.reset(picked.addr, "a")).success
+    assert (await client.resets([picked.addr], "a")).total_count == 1
+    assert (await client.reset_all("a")).total_count is None
+    assert len((await client.picks(2, "a")).addrs) == 2
+    assert (await client.spawn()).success
+    assert (await client.spawns(2)).spawned_count == 2
+    assert (await client.check(picked.addr)).usable
+    assert (await client.checks([picked.addr])).results == {picked.addr: True}
+    assert (await client.save()).success
+    assert isinstance(await client.state(), State)
+    assert (await client.health()).prefix is not None
+    assert (await client.events(0, 10)).last > 0
+    assert (await client.doctor()).verdict == "routed"
+    assert (await client.drain_mirror("a")).draining
+    assert not (await client.drain_mirror("a", draining=False)).draining
+    prefix = (await client.state()).prefixes[0].prefix
+    assert (await client.drain_prefix(prefix)).state == "draining"
+    await client.drain_prefix(prefix, draining=False)
+    plan = await client.plan(PlanRequest(action=PlanAction.FLUSH_MIRROR, dbname="a"))
+    assert (await client.apply(ApplyRequest(plan=plan.id))).action is PlanAction.FLUSH_MIRROR
+    assert (await client.flush("a")).dbname == "a"
+
+
+async def test_bad_input_is_refused_with_what_to_do(client: AsyncIPv6Client) -> None:
+    with pytest.raises(EngineRefused) as caught:
+        await client.pick("../x")
+    assert caught.value.status == 422
+    assert caught.value.next
+
+
+async def test_a_session_leases_adapts_and_gives_back(service: Service, client: AsyncIPv6Client) -> None:
+    async with AsyncIPv6Session("task1", socket=service.path) as session:
+        first = session.addr
+        assert (await client.mirror("task1")).using == 1
+        assert await session.adapt("bad", target="shop.example", reason="403") != first
+        assert await session.renew() == pytest.approx(3_600.0, abs=1)
+        stats = await client.mirror("task1")
+        assert (stats.using, stats.bad) == (1, 1)
+    stats = await client.mirror("task1")
+    assert (stats.using, stats.bad) == (0, 1)
+
+
+async def test_a_session_in_a_thread_does_the_same(service: Service, client: AsyncIPv6Client) -> None:
+    def work() -> None:
+        with IPv6Session("task1", socket=service.path) as session:
+            session.adapt()
+            session.report("bad")
+
+    await anyio.to_thread.run_sync(work)
+    stats = await client.mirror("task1")
+    assert (stats.using, stats.bad) == (0, 1)
+
+
+async def test_a_session_whose_mirror_was_flushed_is_told(service: Service, client: AsyncIPv6Client) -> None:
+    async with AsyncIPv6Session("task1", socket=service.path) as session:
+        await client.flush("task1")
+        with pytest.raises(LeaseLost):
+            await session.renew()
+        with pytest.raises(LeaseLost):
+            _ = session.addr
+        await session.adapt()
+        assert session.addr
+
+
+async def test_the_stream_brings_the_document_and_then_what_changes(client: AsyncIPv6Client) -> None:
+    async with client.stream() as frames:
+        first = await anext(frames)
+        assert isinstance(first, StateFrame)
+        await client.pick("fresh", ttl=60.0)
+        with anyio.fail_after(10):
+            async for frame in frames:
+                assert isinstance(frame, DeltaFrame)
+                if any(row.name == "fresh" and row.using for row in frame.delta.mirrors):
+                    break
+
+
+async def test_events_are_followed_from_the_first_kept_one(client: AsyncIPv6Client) -> None:
+    async with aclosing(client.follow_events(0)) as news:
+        with anyio.fail_after(10):
+            assert await anext(news) == Connected()
+            frame = await anext(news)
+    assert isinstance(frame, EventsFrame)
+    assert frame.events[0].level in set(EventLevel)
