@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test check screenshots clean
+.PHONY: setup run test check manual screenshots clean
 
 setup: $(BIN)/.ready
 
@@ -27,6 +27,9 @@ check: setup
 test: check
 	@.ci/debian test
 	$(BIN)/pytest
+
+manual: setup
+	$(BIN)/python -m ipv6console.manual >packaging/ipv6console.1
 
 screenshots: setup
 	@.ci/debian test

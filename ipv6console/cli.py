@@ -20,6 +20,7 @@ COMMANDS = {
     "lab": "A small internet in network namespaces to try everything in.",
     "status": "Show how prefix, NDP, pool, mirrors and store are.",
     "doctor": "Walk the chain that makes an address work, and say what breaks it.",
+    "info": "Show every path, version and setting, and where each comes from.",
     "net": "List, make or undo the privileged changes to this host.",
     "pick": "Lease addresses.",
     "report": "End a lease with a verdict on its address.",
@@ -31,6 +32,7 @@ COMMANDS = {
     "drain": "Stop handing out addresses of a mirror or a prefix.",
     "flush": "Forget a mirror's usage, or empty the pool.",
     "revoke": "Withdraw addresses or a prefix for good.",
+    "completion": "Print the script that lets a shell complete commands.",
 }
 """Every command with its short help; its module in ipv6console.commands and its function have the same name."""
 
@@ -52,7 +54,9 @@ class LazyGroup(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `console` before arguments that name no command."""
+        """Put `console` before arguments that name no command, unless a shell asks what could be written there."""
+        if ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
         if not args or (args[0].startswith("-") and args[0] not in {"--help", "-h", "--version"}):
             args = ["console", *args]
         return super().parse_args(ctx, args)

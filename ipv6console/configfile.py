@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,39 @@ class ConfigError(ValueError):
     """A setting that cannot be used; the message says where it stands, what is wrong and what is allowed."""
 
 
+class Source(StrEnum):
+    """What kind of place a setting comes from."""
+
+    DEFAULT = "default"
+    FILE = "file"
+    ENVIRONMENT = "environment"
+    FLAG = "flag"
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """One value somebody gave, as Settings holds it, and where: "FILE:LINE", a variable's or a flag's name."""
 
     value: object
-    origin: str
+    where: str
+    source: Source
+
+    @property
+    def origin(self) -> str:
+        """Where, as a sentence begins."""
+        return f"the environment variable {self.where}" if self.source is Source.ENVIRONMENT else self.where
 
 
 Layer = dict[tuple[str, str], Given]
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """The settings in force; `given` has the place of each that is not the default's, `files` those that were read."""
+
+    settings: Settings
+    given: Layer = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
 
 
 def load(
@@ -37,7 +62,17 @@ def load(
     flags: Mapping[tuple[str, str], tuple[str, Any]] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Return the settings in force.
+    """Return the settings in force; see `effective`."""
+    return effective(config=config, flags=flags, environ=environ).settings
+
+
+def effective(
+    *,
+    config: str | None = None,
+    flags: Mapping[tuple[str, str], tuple[str, Any]] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Effective:
+    """Return the settings in force, and where each comes from.
 
     `config` (else IPV6CONSOLE_CONFIG) names one file to read instead of the user's. `flags` maps (section, key) to the
     flag's name and its value. Raises ConfigError.
@@ -45,8 +80,15 @@ def load(
     environ = os.environ if environ is None else environ
     named = config or environ.get("IPV6CONSOLE_CONFIG") or None
     merged: Layer = {}
-    merged.update(_file(paths.system_config(), must_exist=False))
-    merged.update(_file(Path(named) if named else paths.user_config(), must_exist=named is not None))
+    read = []
+    for path, must_exist in (
+        (paths.system_config(), False),
+        (Path(named) if named else paths.user_config(), named is not None),
+    ):
+        layer = _file(path, must_exist=must_exist)
+        if layer is not None:
+            read.append(path)
+            merged.update(layer)
     merged.update(_environment(environ))
     merged.update(_flags(flags or {}))
     sections = {}
@@ -58,7 +100,7 @@ def load(
     settings = Settings(**sections)
     _agree(settings.pool.usable_num, "usable_num", settings.pool.max_total, "max_total", merged)
     _agree(settings.pool.bad_cooldown, "bad_cooldown", settings.pool.bad_cooldown_max, "bad_cooldown_max", merged)
-    return settings
+    return Effective(settings, merged, tuple(read))
 
 
 def parse(text: str, name: str) -> Layer:
@@ -84,20 +126,20 @@ def parse(text: str, name: str) -> Layer:
             if key not in KINDS[section]:
                 raise ConfigError(f"{name}:{line}: {_unknown_key(section, key)}")
             try:
-                layer[section, key] = Given(KINDS[section][key].read(value), f"{name}:{line}")
+                layer[section, key] = Given(KINDS[section][key].read(value), f"{name}:{line}", Source.FILE)
             except Unfit as error:
                 line = line if error.item is None else lines[(section, key, error.item)]
                 raise ConfigError(f"{name}:{line}: {section}.{key}: {error}") from error
     return layer
 
 
-def _file(path: Path, *, must_exist: bool) -> Layer:
+def _file(path: Path, *, must_exist: bool) -> Layer | None:
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         if must_exist:
             raise ConfigError(f"{path}: there is no such file; config.example.toml shows what one holds") from None
-        return {}
+        return None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: it cannot be read: {getattr(error, 'strerror', None) or error}") from error
     return parse(text, str(path))
@@ -113,7 +155,7 @@ def _environment(environ: Mapping[str, str]) -> Layer:
             key = variable.removeprefix(start).lower()
             if key not in kinds:
                 raise ConfigError(f"the environment variable {variable}: {_unknown_key(section, key)}")
-            layer[section, key] = _from_text(section, key, text, f"the environment variable {variable}")
+            layer[section, key] = _from_text(section, key, text, variable, Source.ENVIRONMENT)
     return layer
 
 
@@ -121,20 +163,20 @@ def _flags(flags: Mapping[tuple[str, str], tuple[str, Any]]) -> Layer:
     layer: Layer = {}
     for (section, key), (flag, value) in flags.items():
         if isinstance(value, str):
-            layer[section, key] = _from_text(section, key, value, flag)
+            layer[section, key] = _from_text(section, key, value, flag, Source.FLAG)
             continue
         try:
-            layer[section, key] = Given(KINDS[section][key].read(value), flag)
+            layer[section, key] = Given(KINDS[section][key].read(value), flag, Source.FLAG)
         except Unfit as error:
             raise ConfigError(f"{flag}: {error}") from error
     return layer
 
 
-def _from_text(section: str, key: str, text: str, origin: str) -> Given:
+def _from_text(section: str, key: str, text: str, where: str, source: Source) -> Given:
     try:
-        return Given(KINDS[section][key].read_text(text), origin)
+        return Given(KINDS[section][key].read_text(text), where, source)
     except Unfit as error:
-        raise ConfigError(f"{origin}: {error}") from error
+        raise ConfigError(f"{Given(text, where, source).origin}: {error}") from error
 
 
 def _agree(low: float, low_key: str, high: float, high_key: str, merged: Layer) -> None:

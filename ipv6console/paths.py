@@ -98,6 +98,11 @@ def state_dir(configured: str = "") -> Path:
     return Path(platformdirs.user_state_dir("ipv6console"))
 
 
+def database_file(configured_state_dir: str = "") -> Path:
+    """Return the engine's database."""
+    return state_dir(configured_state_dir) / "engine.db"
+
+
 def log_file(configured_state_dir: str = "") -> Path:
     """Return the file an engine started by a console writes its log to."""
     return state_dir(configured_state_dir) / "engine.log"

@@ -17,6 +17,7 @@ from ipv6console.client.place import Place, find_place
 from ipv6console.client.request import EngineRequest
 from ipv6console.client.stream import EventNews, Follower, Frame, StateNews, events_path, open_stream
 from ipv6console.client.tls import shared_context
+from ipv6console.client.token import authorization, find_token
 from ipv6console.client.transport import UnixTransport
 from ipv6console.wire.codec import decode
 from ipv6console.wire.problem import Problem
@@ -88,17 +89,29 @@ class _Endpoints:
 class IPv6Client(_Endpoints):
     """A client of the engine; may be shared by threads. Calls use neither a leased source nor a proxy.
 
-    `url` or `socket` names the engine, else it is looked for (`find_place`); `timeout` in seconds. Every method raises
+    `url` or `socket` names the engine, else it is looked for (`find_place`); `timeout` in seconds. `token`, or the file
+    named by `token_file` or IPV6CONSOLE_TOKEN_FILE, holds the bearer token it shows. Every method raises
     EngineUnreachable when nothing answers, and EngineRefused with the engine's problem document.
     """
 
     def __init__(
-        self, url: str | None = None, socket: str | os.PathLike[str] | None = None, timeout: float = 10.0
+        self,
+        url: str | None = None,
+        socket: str | os.PathLike[str] | None = None,
+        timeout: float = 10.0,
+        *,
+        token: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
     ) -> None:
         self.place = find_place(url, socket)
         self.timeout = timeout
+        self._token = find_token(token, token_file)
         self._http = httpx.Client(
-            base_url=self.place.url, transport=_transport(self.place), timeout=timeout, trust_env=False
+            base_url=self.place.url,
+            transport=_transport(self.place),
+            timeout=timeout,
+            trust_env=False,
+            headers=authorization(self._token),
         )
 
     def __enter__(self) -> Self:
@@ -116,7 +129,7 @@ class IPv6Client(_Endpoints):
         try:
             response = self._http.request(**_options(request, self.timeout))
         except httpx.HTTPError as error:
-            raise EngineUnreachable(str(self.place), _cause(error, self.timeout)) from error
+            raise EngineUnreachable(str(self.place), _cause(error, _patience(request, self.timeout))) from error
         return _reply(request, response)
 
 
@@ -124,12 +137,25 @@ class AsyncIPv6Client(_Endpoints):
     """The same for asyncio and trio, with the engine's streams (asyncio only, through websockets)."""
 
     def __init__(
-        self, url: str | None = None, socket: str | os.PathLike[str] | None = None, timeout: float = 10.0
+        self,
+        url: str | None = None,
+        socket: str | os.PathLike[str] | None = None,
+        timeout: float = 10.0,
+        *,
+        token: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
     ) -> None:
         self.place = find_place(url, socket)
         self.timeout = timeout
+        self._token = find_token(token, token_file)
         transport = httpx.AsyncHTTPTransport(verify=_context(self.place), uds=self.place.socket, trust_env=False)
-        self._http = httpx.AsyncClient(base_url=self.place.url, transport=transport, timeout=timeout, trust_env=False)
+        self._http = httpx.AsyncClient(
+            base_url=self.place.url,
+            transport=transport,
+            timeout=timeout,
+            trust_env=False,
+            headers=authorization(self._token),
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -146,16 +172,16 @@ class AsyncIPv6Client(_Endpoints):
         try:
             response = await self._http.request(**_options(request, self.timeout))
         except httpx.HTTPError as error:
-            raise EngineUnreachable(str(self.place), _cause(error, self.timeout)) from error
+            raise EngineUnreachable(str(self.place), _cause(error, _patience(request, self.timeout))) from error
         return _reply(request, response)
 
     def stream(self) -> AbstractAsyncContextManager[AsyncIterator[Frame]]:
         """Open /stream once: the document, then its deltas. The frames end with the connection (EngineUnreachable)."""
-        return open_stream(self.place, "/stream", self.timeout)
+        return open_stream(self.place, "/stream", self.timeout, self._token)
 
     def event_stream(self, since: int | None = None) -> AbstractAsyncContextManager[AsyncIterator[Frame]]:
         """Open /events once: kept events with an id above `since` if given, then new ones as they come."""
-        return open_stream(self.place, events_path(since), self.timeout)
+        return open_stream(self.place, events_path(since), self.timeout, self._token)
 
     def follow_state(self, *, attempts: int | None = 10, interval: float = 3.0) -> AsyncGenerator[StateNews, None]:
         """Follow /stream over lost connections; `attempts` None never gives up. Yields Connected and Disconnected too.
@@ -163,13 +189,13 @@ class AsyncIPv6Client(_Endpoints):
         Leave the loop through contextlib.aclosing, or the connection stays until the collector finds it. Raises
         EngineUnreachable after that many failures in a row, `interval` seconds (with jitter) apart.
         """
-        return Follower(self.place, self.timeout, attempts=attempts, interval=interval).state()
+        return Follower(self.place, self.timeout, attempts=attempts, interval=interval, token=self._token).state()
 
     def follow_events(
         self, since: int | None = None, *, attempts: int | None = 10, interval: float = 3.0
     ) -> AsyncGenerator[EventNews, None]:
         """Follow the events after id `since` (or from now on) over lost connections, otherwise as `follow_state`."""
-        return Follower(self.place, self.timeout, attempts=attempts, interval=interval).events(since)
+        return Follower(self.place, self.timeout, attempts=attempts, interval=interval, token=self._token).events(since)
 
 
 @cache
@@ -192,8 +218,13 @@ def _options(request: EngineRequest[Any], timeout: float) -> dict[str, Any]:
         "url": request.path,
         "params": dict(request.params) or None,
         "json": request.json,
-        "timeout": httpx.Timeout(timeout, read=max(timeout, SLOW_TIMEOUT)) if request.slow else timeout,
+        "timeout": httpx.Timeout(timeout, read=_patience(request, timeout)),
     }
+
+
+def _patience(request: EngineRequest[Any], timeout: float) -> float:
+    """Return the seconds the answer may take."""
+    return max(timeout, SLOW_TIMEOUT) if request.slow else timeout + request.wait
 
 
 def _cause(error: httpx.HTTPError, timeout: float) -> str:

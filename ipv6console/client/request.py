@@ -36,7 +36,7 @@ DEFAULT_DBNAME = "default"
 
 @dataclass(frozen=True, slots=True)
 class EngineRequest(Generic[T_co]):
-    """One request; `slow` ones do network checks and may take longer than the client's timeout."""
+    """One request; `slow` ones do network checks and may take longer than the client's timeout, others `wait` s more."""
 
     reply: type[T_co]
     method: str
@@ -44,6 +44,7 @@ class EngineRequest(Generic[T_co]):
     params: Mapping[str, str | int | float] = field(default_factory=dict)
     json: Any = None
     slow: bool = False
+    wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +79,20 @@ def spawns(num: int = 1) -> EngineRequest[SpawnsReply]:
 
 
 def pick(
-    dbname: str = DEFAULT_DBNAME, *, ttl: float | None = None, holder: str | None = None
+    dbname: str = DEFAULT_DBNAME,
+    *,
+    ttl: float | None = None,
+    holder: str | None = None,
+    wait: float | None = None,
+    target: str | None = None,
 ) -> EngineRequest[PickReply]:
-    """Lease one address for `ttl` seconds; without `ttl` the lease can be ended without its token."""
-    return EngineRequest(PickReply, "GET", "/pick", _given(dbname=dbname, ttl=ttl, holder=holder))
+    """Lease one address for `ttl` seconds; without `ttl` the lease can be ended without its token.
+
+    An empty mirror is queued for, up to `wait` seconds (0-300). `target` is the host it is for: an address that host
+    banned is not taken.
+    """
+    params = _given(dbname=dbname, ttl=ttl, holder=holder, wait=wait, target=target)
+    return EngineRequest(PickReply, "GET", "/pick", params, wait=wait or 0.0)
 
 
 def picks(

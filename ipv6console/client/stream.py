@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipv6console.client.errors import EngineRefused, EngineUnreachable
 from ipv6console.client.place import Place
+from ipv6console.client.token import authorization
 from ipv6console.wire.codec import WireError, decode
 from ipv6console.wire.frame import DeltaFrame, EventsFrame, MissedFrame, StateFrame
 from ipv6console.wire.problem import Problem
@@ -69,31 +71,54 @@ def events_path(since: int | None) -> str:
 
 
 @asynccontextmanager
-async def open_stream(place: Place, path: str, timeout: float) -> AsyncIterator[AsyncIterator[Frame]]:  # noqa: ASYNC109 - seconds to open, not to live
+async def open_stream(
+    place: Place,
+    path: str,
+    timeout: float,  # noqa: ASYNC109 - seconds to open, not to live
+    token: str | None = None,
+) -> AsyncIterator[AsyncIterator[Frame]]:
     """Open one WebSocket; the iterator ends in EngineUnreachable when the connection does.
 
     Raises EngineUnreachable, and EngineRefused when the engine declines the stream.
     """
-    connection = await _connect(place, path, timeout)
+    connection = await _connect(place, path, timeout, token)
     try:
         yield _frames(place, connection)
     finally:
         await connection.close()
 
 
-async def _connect(place: Place, path: str, open_timeout: float) -> ClientConnection:
-    from websockets.asyncio.client import connect, unix_connect  # noqa: PLC0415 - 80 ms only watchers need
+async def _connect(place: Place, path: str, open_timeout: float, token: str | None) -> ClientConnection:
+    from websockets.asyncio.client import connect  # noqa: PLC0415 - 80 ms only watchers need
     from websockets.exceptions import InvalidHandshake, InvalidStatus  # noqa: PLC0415 - as above
 
-    options: dict[str, Any] = {"compression": None, "max_size": MAX_FRAME, "open_timeout": open_timeout, "proxy": None}
+    class Straight(connect):
+        def process_redirect(self, exc: Exception) -> Exception | str:
+            return exc  # a redirect would show the token to whoever it leads to
+
+    options: dict[str, Any] = {
+        "additional_headers": authorization(token),
+        "compression": None,
+        "logger": _quiet_logger(),
+        "max_size": MAX_FRAME,
+        "open_timeout": open_timeout,
+        "proxy": None,
+    }
+    if place.socket:
+        options |= {"unix": True, "path": place.socket}
     try:
-        if place.socket:
-            return await unix_connect(place.socket, place.stream_url(path), **options)
-        return await connect(place.stream_url(path), **options)
+        return await Straight(place.stream_url(path), **options)
     except InvalidStatus as error:
         raise EngineRefused(_declined(error.response.status_code, error.response.body)) from error
     except (OSError, InvalidHandshake) as error:
         raise EngineUnreachable(str(place), str(error) or type(error).__name__) from error
+
+
+def _quiet_logger() -> logging.Logger:
+    """Return the logger of the WebSocket library, which at DEBUG would write the token down with the headers."""
+    logger = logging.getLogger("ipv6console.client.stream")
+    logger.setLevel(logging.INFO)
+    return logger
 
 
 def _declined(status: int, body: bytes | bytearray | None) -> Problem:
@@ -132,6 +157,7 @@ class Follower:
         *,
         attempts: int | None,
         interval: float,
+        token: str | None = None,
         sleep: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
         import asyncio  # noqa: PLC0415 - only watchers need it
@@ -140,6 +166,7 @@ class Follower:
         self._timeout = timeout
         self._attempts = attempts
         self._interval = interval
+        self._token = token
         self._sleep = sleep or asyncio.sleep
         self._failures = 0
 
@@ -170,7 +197,7 @@ class Follower:
     async def _connection(self, path: str) -> AsyncGenerator[StateNews, None]:
         """Yield what one connection brings, and after its loss a Disconnected and the pause."""
         try:
-            async with open_stream(self._place, path, self._timeout) as frames:
+            async with open_stream(self._place, path, self._timeout, self._token) as frames:
                 self._failures = 0
                 yield Connected()
                 async for frame in frames:

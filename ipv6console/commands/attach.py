@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ipv6console.commands.connection import answers, settings
+from ipv6console.commands.connection import answers, effective
 from ipv6console.commands.console import require_terminal, show
 from ipv6console.commands.failure import ExitCode, Failure
 from ipv6console.commands.launch import Launch
@@ -35,4 +35,4 @@ def attach(target: str, read_only: bool, config: str | None) -> int:
             code=ExitCode.UNREACHABLE,
         )
     require_terminal()
-    return show(Launch(settings(config), (), None), target, attached=True, read_only=read_only)
+    return show(Launch(effective(config, None), (), None), target, attached=True, read_only=read_only)

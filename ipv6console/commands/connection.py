@@ -19,6 +19,7 @@ from ipv6console.commands.sheet import print_json
 if TYPE_CHECKING:
     from ipv6console.client import IPv6Client
     from ipv6console.config import Settings
+    from ipv6console.configfile import Effective
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -108,11 +109,16 @@ def named_engine(url: object, socket: object) -> tuple[str | None, str | None]:
 
 def settings(config: str | None = None, flags: dict[tuple[str, str], tuple[str, object]] | None = None) -> Settings:
     """Return the settings in force; one that cannot be used ends the command with a Failure."""
-    from ipv6console.configfile import ConfigError, load  # noqa: PLC0415 - not for commands with a named engine
+    return effective(config, flags).settings
+
+
+def effective(config: str | None, flags: dict[tuple[str, str], tuple[str, object]] | None) -> Effective:
+    """Return the settings in force and where each comes from; otherwise as `settings`."""
+    from ipv6console import configfile  # noqa: PLC0415 - not for commands with a named engine
 
     try:
-        return load(config=config, flags=flags)
-    except ConfigError as error:
+        return configfile.effective(config=config, flags=flags)
+    except configfile.ConfigError as error:
         raise Failure(
             str(error), next="correct it; config.example.toml documents every key", code=ExitCode.USAGE
         ) from error

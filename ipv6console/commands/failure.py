@@ -20,6 +20,17 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+MEANINGS = {
+    ExitCode.DONE: "done",
+    ExitCode.NO: "the answer is no",
+    ExitCode.USAGE: "wrong usage or settings; nothing was done",
+    ExitCode.UNREACHABLE: "no engine answers",
+    ExitCode.REFUSED: "the engine refused; nothing has changed",
+    ExitCode.BUG: "a defect of ours, with a traceback",
+    ExitCode.INTERRUPTED: "interrupted by Ctrl+C",
+}
+
+
 class Failure(click.ClickException):
     """A command that cannot be done: what and why, the next step, and the code to exit with."""
 

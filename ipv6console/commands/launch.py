@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
 
-from ipv6console.commands.connection import settings
+from ipv6console.commands.connection import effective
 from ipv6console.commands.option import PORT, USABLE_NUM, config_option
 
 if TYPE_CHECKING:
     from ipv6console.config import Settings
+    from ipv6console.configfile import Effective
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,9 +26,14 @@ T = TypeVar("T")
 class Launch:
     """Settings of an engine to start; `arguments` follow `serve` to give a child the same, `socket` was named."""
 
-    settings: Settings
+    effective: Effective
     arguments: tuple[str, ...]
     socket: str | None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings alone."""
+        return self.effective.settings
 
 
 def launch_options(command: Callable[Concatenate[Launch, P], T]) -> Callable[P, T]:
@@ -79,13 +85,22 @@ def _launch(
         flags["engine", "listen"] = ("--listen", listen)
     if config is not None:
         arguments += ["--config", config]
-    found = settings(config, flags)
+    found = effective(config, flags)
     if port is not None:
-        engine = replace(
-            found.engine, listen=tuple(f"{text.rpartition(':')[0]}:{port}" for text in found.engine.listen)
-        )
-        found = replace(found, engine=engine)
+        found = _on_port(found, port)
     return Launch(found, tuple(arguments), socket)
+
+
+def _on_port(found: Effective, port: int) -> Effective:
+    from ipv6console.configfile import Given, Source  # noqa: PLC0415 - `effective` has loaded it
+
+    engine = found.settings.engine
+    listen = tuple(f"{text.rpartition(':')[0]}:{port}" for text in engine.listen)
+    return replace(
+        found,
+        settings=replace(found.settings, engine=replace(engine, listen=listen)),
+        given={**found.given, ("engine", "listen"): Given(listen, "--port", Source.FLAG)},
+    )
 
 
 def _absolute(path: str | None) -> str | None:

@@ -147,6 +147,7 @@ class ConsoleApp(App[str]):
             self.run_worker(self._ask_state(), name="probe", exit_on_error=True)
         where = Where(
             label=self.label, place=self.door.target, read_only=self.read_only,
+            paused=self.paused,
             notice=self.owner.failure if self.owner else None,
         )  # fmt: skip
         moment = (where, self.paused, self.size, self.overview.focused, model.condition)

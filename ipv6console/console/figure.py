@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_SPARKS = "▁▂▃▄▅▆▇█"
+_SPARKS = "▁▂▃▄▅▆▇"
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
@@ -93,5 +93,7 @@ def spark(values: Sequence[float], width: int) -> str:
     """Return the last `width` values as a sparkline scaled to their own maximum; nothing yet is a dot."""
     shown = list(values)[-width:]
     top = max(shown, default=0.0)
-    drawn = "".join(_SPARKS[min(7, round(value / top * 7))] if top > 0 else _SPARKS[0] for value in shown)
+    drawn = "".join(
+        _SPARKS[round(max(0.0, value) / top * (len(_SPARKS) - 1))] if top > 0 else _SPARKS[0] for value in shown
+    )
     return drawn.rjust(width, "·")

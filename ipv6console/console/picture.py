@@ -1,6 +1,6 @@
 """Pictures of the live console: SVG as Textual draws it, PNG by CairoSVG.
 
-`ipv6console lab run -- python -m ipv6console.console.picture FOLDER` takes them of the lab at 80x24, 120x40 and 200x60.
+`ipv6console lab run --scrapers 4 -- python -m ipv6console.console.picture FOLDER` takes them of the lab at 80x24, 120x40 and 200x60.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ SIZES = ((80, 24), (120, 40), (200, 60))
 _CELL = 11
 _DEADLINE = 60.0
 _POLL = 0.1
+_CELL_WIDTH, _ADVANCE = 12.2, 0.6
+_TEXT_LENGTH = re.compile(r' textLength="[^"]*"')
 _FOREIGN = re.compile("[✖◌]")
 """Glyphs that Fira Code lacks; CairoSVG looks for no other font by itself, as terminals do."""
 
@@ -76,12 +78,14 @@ async def _settled(app: ConsoleApp, pilot: Pilot[str]) -> None:
             await pilot.pause(_POLL)
 
 
-def png(svg: str, width: int) -> bytes:
-    """Return `svg` as PNG, `width` terminal cells wide; needs CairoSVG, Fira Code and DejaVu Sans Mono."""
+def png(svg: str) -> bytes:
+    """Return `svg` as PNG, 11 pixels a terminal cell; needs CairoSVG, Fira Code and DejaVu Sans Mono."""
     import cairosvg  # noqa: PLC0415 - a development package, needed for pictures only
 
-    dressed = _FOREIGN.sub(lambda found: f'<tspan font-family="DejaVu Sans Mono">{found[0]}</tspan>', svg)
-    drawn = cairosvg.svg2png(bytestring=dressed.encode(), output_width=width * _CELL)
+    # Cairo rounds a glyph's advance to whole pixels: unless that is exactly a cell, long lines drift to the right.
+    fitting = _TEXT_LENGTH.sub("", svg).replace("font-size: 20px", f"font-size: {_CELL_WIDTH / _ADVANCE:.4f}px")
+    dressed = _FOREIGN.sub(lambda found: f'<tspan font-family="DejaVu Sans Mono">{found[0]}</tspan>', fitting)
+    drawn = cairosvg.svg2png(bytestring=dressed.encode(), scale=_CELL / _CELL_WIDTH)
     if not isinstance(drawn, bytes):
         raise PictureError("CairoSVG returned no picture")
     return drawn
@@ -96,7 +100,7 @@ def take(target: str, folder: Path) -> list[Path]:
             svg = asyncio.run(picture(target, size, keys))
             path = folder / f"{name}-{size[0]}x{size[1]}.svg"
             path.write_text(svg, encoding="utf-8")
-            path.with_suffix(".png").write_bytes(png(svg, size[0]))
+            path.with_suffix(".png").write_bytes(png(svg))
             written += [path, path.with_suffix(".png")]
     return written
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import traceback
 
+from textual.worker import WorkerFailed
+
 from ipv6console.console.app import ConsoleApp
 from ipv6console.console.link import Link
 from ipv6console.console.source import Owner, Source
@@ -59,7 +61,7 @@ def _settle(owner: Owner, answer: str | None) -> None:
 
 
 def _crashed(failure: Exception, owner: Owner | None) -> int:
-    cause = failure.__cause__ or failure
+    cause = failure.error if isinstance(failure, WorkerFailed) else failure
     _tell("".join(traceback.format_exception(cause)).rstrip())
     _tell("")
     _tell(f"ipv6console: the console stopped on an error of its own: {type(cause).__name__}: {cause}")

@@ -23,6 +23,12 @@ CALLS: list[tuple[EngineRequest[Any], str, dict[str, Any], Any]] = [
     (requests.spawns(3), "GET /spawns", {"num": 3}, None),
     (requests.pick(), "GET /pick", {"dbname": "default"}, None),
     (requests.pick("a", ttl=9.5, holder="me"), "GET /pick", {"dbname": "a", "ttl": 9.5, "holder": "me"}, None),
+    (
+        requests.pick(wait=7.5, target="shop.example"),
+        "GET /pick",
+        {"dbname": "default", "wait": 7.5, "target": "shop.example"},
+        None,
+    ),
     (requests.picks(2, "a"), "GET /picks", {"dbname": "a", "num": 2}, None),
     (requests.check(ADDR), "POST /check", {}, {"addr": ADDR}),
     (requests.checks([ADDR]), "POST /checks", {}, {"addrs": [ADDR]}),
@@ -85,6 +91,11 @@ def test_every_description_of_a_request_is_a_method_of_both_clients() -> None:
     }
     for client in (IPv6Client, AsyncIPv6Client):
         assert described <= set(dir(client))
+
+
+def test_a_pick_that_waits_is_waited_for() -> None:
+    assert requests.pick(wait=7.5).wait == 7.5
+    assert requests.pick().wait == 0.0
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,3 +208,9 @@ async def test_an_engine_is_found_by_its_socket_in_the_runtime_folder(
     monkeypatch.delenv("IPV6CONSOLE_SOCKET")
     monkeypatch.setenv("IPV6CONSOLE_ENGINE_SOCKET", str(service.path))
     assert (await command("status")).code == ExitCode.DONE
+
+
+async def test_info_tells_which_engine_answers(command: Callable[..., Any], service: Service) -> None:
+    told = (await command("info", "--json")).json
+    assert told["engine"]["place"] == f"socket {service.path}"
+    assert told["engine"]["pid"] == os.getpid()

@@ -81,6 +81,6 @@ def test_shares_fill_the_width_and_lose_nothing(parts: list[int], width: int) ->
 
 
 def test_a_sparkline_is_scaled_to_its_own_maximum() -> None:
-    assert figure.spark([0, 5, 10], 5) == "··▁▅█"
+    assert figure.spark([0, 5, 10], 5) == "··▁▄▇"
     assert figure.spark([], 3) == "···"
     assert figure.spark([0, 0], 2) == "▁▁"

@@ -177,7 +177,9 @@ def _labs(scratch: Path) -> Iterator[StartLab]:
             entry = [*BARE, name, *(options or ("2001:db8:0:1::/64", "onlink"))]
         else:
             entry = ["-m", "ipv6console", "lab", "serve", "--name", name, *options]
-        lab = Lab([*wrapper, sys.executable, "-W", "error", *entry], directory_of(name, uid), scratch)
+        # A killed pytest must not leave labs running.
+        tied = ("setpriv", "--pdeathsig", "KILL")
+        lab = Lab([*wrapper, *tied, sys.executable, "-W", "error", *entry], directory_of(name, uid), scratch)
         labs.append(lab)
         return lab.wait_until_ready()
 

@@ -13,7 +13,7 @@ import pytest
 
 from ipv6console import __version__
 from ipv6console.cli import COMMANDS, root, run
-from ipv6console.commands.failure import ExitCode
+from ipv6console.commands.failure import MEANINGS, ExitCode
 from ipv6console.console import call
 from ipv6console.wire.plan import PlanAction, PlanRequest
 
@@ -60,7 +60,7 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...], capsys: 
     if words != ("net",):
         assert "Example: " in shown
         assert f"ipv6console {words[0]}" in shown.partition("Example: ")[2] or "$(ipv6console" in shown
-    if words[0] not in {"attach", "console", "lab", "net", "serve"}:
+    if words[0] not in {"attach", "completion", "console", "info", "lab", "net", "serve"}:
         assert "--json" in out
         assert "--url" in out
         assert "--socket" in out
@@ -99,6 +99,8 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...], capsys: 
         ["lab", "run"],
         ["lab", "--name", "x", "serve"],
         ["console", "--config", "/nonexistent.toml"],
+        ["completion"],
+        ["completion", "powershell"],
     ],
     ids=" ".join,
 )
@@ -187,8 +189,9 @@ def test_a_reader_that_has_gone_ends_the_command_quietly() -> None:
 
 def test_every_exit_code_is_documented() -> None:
     page = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
-    documented = {int(code) for code in re.findall(r"^\| (\d+) ", page, re.MULTILINE)}
-    assert documented >= {int(code) for code in ExitCode}
+    documented = {int(code): text for code, text in re.findall(r"^\| (\d+) \| ([^|]+) \|", page, re.MULTILINE)}
+    assert documented == {code.value: text for code, text in MEANINGS.items()}
+    assert set(MEANINGS) == set(ExitCode)
 
 
 @pytest.mark.privileged

@@ -26,6 +26,7 @@ class Where:
     label: str
     place: str
     read_only: bool
+    paused: bool
     notice: str | None
 
 
@@ -65,6 +66,7 @@ class TopLine(Line):
             (0, (state.engine.host if state else where.place, Tone.STRONG)),
             (1, (where.label, Tone.PLAIN)),
             (0, ("RO", Tone.WARN) if where.read_only else ("RW", Tone.PLAIN)),
+            (0, ("PAUSED" if where.paused else "", Tone.WARN)),
         ]
         if state:
             prefix = model.prefix
@@ -95,7 +97,8 @@ class VerdictLine(Line):
             self.set_class(name is level, f"-{name}")
         fitting = next((step for step in helps if len(text) + cell_len(step) + 6 <= width), helps[-1])
         tail = content(f"  {fitting} ") if fitting else content()
-        self.say(content(f" {glyph} ", text).truncate(max(1, width - tail.cell_length), ellipsis=True) + tail)
+        shown = content(f" {glyph} ", text).truncate(max(1, width - tail.cell_length), ellipsis=True) + tail
+        self.say(shown.pad_right(max(0, width - shown.cell_length)))
 
     def _told(self, model: Model) -> tuple[Level, str, Content, tuple[str, ...]]:
         """Return level, glyph, text, and what helps from the fullest to the shortest wording."""

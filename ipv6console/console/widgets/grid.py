@@ -61,6 +61,9 @@ def fitted(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
 class Grid(ScrollView, can_focus=True):
     """The table. `show` replaces the rows and redraws the lines that differ; the cursor stays on its row's key."""
 
+    DEFAULT_CSS = """
+    Grid { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden; }
+    """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"grid--header", "grid--cursor", *(f"grid--{tone}" for tone in Tone)}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", show=False),

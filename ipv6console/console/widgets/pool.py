@@ -15,6 +15,8 @@ from ipv6console.wire.state import CheckUrl, PoolState, StoreState
 from ipv6console.wire.status import Level
 
 _BAR = 8
+_TOLD = {Level.OK: "ok", Level.WARN: "warn", Level.FAIL: "fail", Level.UNKNOWN: "not used", Level.OFF: "off"}
+_ILL = (Level.WARN, Level.FAIL)
 
 
 def supply(pool: PoolState, *, stale: bool) -> tuple[Span | str, ...]:
@@ -36,17 +38,34 @@ def pace(pool: PoolState, *, stale: bool) -> tuple[Span | str, ...]:
     )
 
 
-def check_url(url: CheckUrl, view: View, *, stale: bool) -> list[tuple[str, tuple[Span | str, ...]]]:
-    """Return the lines of one echo URL: which, its counts, and its last error when it is not well."""
-    when = "never" if url.last_ok_at is None else figure.whole_age(view.model.age_of(url.last_ok_at))
-    counts = f"{figure.short(url.ok)} ok {figure.short(url.failed)} failed, {when}"
-    lines: list[tuple[str, tuple[Span | str, ...]]] = [
-        ("check URL", (glyph_of(url.level, stale=stale), f"\N{NO-BREAK SPACE}{url.url.partition('://')[2]}")),
-        ("last ok", ((counts, Tone.DIM),)),
+Lines = list[tuple[str, tuple[Span | str, ...]]]
+
+
+def check_urls(pool: PoolState, view: View, *, stale: bool) -> Lines:
+    """Return how many echo URLs are how well, and each that is not well with its error; a lone one is named."""
+    urls = pool.check_urls
+    if len(urls) == 1:
+        [url] = urls
+        when = "never" if url.last_ok_at is None else f"{figure.whole_age(view.model.age_of(url.last_ok_at))}"
+        lines: Lines = [("check URL", _named(url, stale=stale)), ("last ok", ((when, Tone.DIM),))]
+    else:
+        tally = [(level, sum(url.level is level for url in urls)) for level in _TOLD]
+        spans = [
+            span
+            for level, number in tally
+            if number
+            for span in (glyph_of(level, stale=stale), f" {number} {_TOLD[level]}  ")
+        ]
+        lines = [("check URLs", tuple(spans) or (("none", Tone.FAIL),))]
+        lines += [("", _named(url, stale=stale)) for url in urls if url.level in _ILL]
+    lines += [
+        ("", ((url.last_error, Tone.WARN),)) for url in urls if url.last_error and url.level in _ILL and not stale
     ]
-    if url.last_error and url.level is not Level.OK and not stale:
-        lines.append(("", ((url.last_error, Tone.WARN),)))
     return lines
+
+
+def _named(url: CheckUrl, *, stale: bool) -> tuple[Span | str, ...]:
+    return glyph_of(url.level, stale=stale), f"\N{NO-BREAK SPACE}{url.url.partition('://')[2]}"
 
 
 def store_line(store: StoreState, *, stale: bool) -> tuple[Span | str, ...]:
@@ -74,7 +93,7 @@ def lines(view: View, width: int) -> Content:
         )),
         ("checks", (f"{figure.count(pool.spawned)} passed", (f"  {figure.count(pool.checks_failed)} failed", Tone.DIM))),
         ("pace", pace(pool, stale=stale)),
-        *(line for url in pool.check_urls for line in check_url(url, view, stale=stale)),
+        *check_urls(pool, view, stale=stale),
         ("store", store_line(state.store, stale=stale)),
     ]  # fmt: skip
     return rows(told, width)

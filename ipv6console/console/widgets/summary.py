@@ -127,8 +127,9 @@ class SummaryPane(Pane):
     def _checks(self, state: State, view: View, *, stale: bool) -> GridRow:
         row, urls = state.pool, state.pool.check_urls
         well = sum(url.level is Level.OK for url in urls)
-        level = worst(tuple(url.level for url in urls))
-        value = f"{well}/{len(urls)} URLs ok, {figure.short(row.checks_failed)} failed, {row.spawning} now, pace {row.pace_used}/{row.pace_limit}"
+        used = tuple(url.level for url in urls if url.level is not Level.UNKNOWN)
+        level = worst(used) if used else Level.UNKNOWN
+        value = f"{well} of {figure.many(len(urls), 'URL', 'URLs')} ok, {figure.short(row.checks_failed)} failed, {row.spawning} now, pace {row.pace_used}/{row.pace_limit}"
         return self._row("Checks", verdict(level, stale=stale), ((value, Tone.PLAIN),), row.stamp, view)
 
     def _mirrors(self, state: State, view: View, *, stale: bool) -> GridRow:
