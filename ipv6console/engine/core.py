@@ -168,6 +168,8 @@ class Core:
         for name, mirror in self.pool.mirrors.items():
             if name in pool.mirrors:
                 pool.mirrors[name].carry_on(mirror)
+        # What memory held and the store did not has left the pool.
+        pool.departures = self.pool.departures + 1
         self.pool = pool
         self.changed.set()
 

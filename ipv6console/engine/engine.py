@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from ipv6console.config import Settings
+from ipv6console.engine.answering import Answering
 from ipv6console.engine.caller import Caller, Scope
 from ipv6console.engine.checker import Asks, Checker, Outcome, Verdict
 from ipv6console.engine.clock import BootClock, Clock
@@ -83,7 +84,8 @@ class Engine:
         check = settings.check
         self._checker = Checker(echo or Echo(check.timeout), check.urls, core.clock, concurrency=check.concurrency)
         on_link: set[int] = set()
-        self._spawner = Spawner(core, self._checker, on_link)
+        self._answering = Answering(core, reach)
+        self._spawner = Spawner(core, self._checker, self._answering, on_link)
         self._keeper = PrefixKeeper(core, watch, reach, on_link, on_change=self._spawner.start_over)
         self._janitor = Janitor(core, self._checker)
         self._leasing = Leasing(core)
@@ -91,7 +93,7 @@ class Engine:
         self._prober = Prober(core, self._checker, self._keeper)
         self._records = Records(core)
         self._tokens = Tokens(core)
-        self._moving = Moving(core, self._checker, self._spawner.pace, on_link)
+        self._moving = Moving(core, self._checker, self._answering, self._spawner.pace, on_link)
         self._document = Document(
             core,
             self._keeper,
@@ -125,6 +127,7 @@ class Engine:
             self._spawner.run(),
             self._janitor.run(),
             self._prober.run(),
+            self._answering.run(),
             self._leasing.room.run(),
             self._document.run(),
         ):
@@ -331,7 +334,8 @@ class Engine:
     async def _prove(self, address: int) -> Verdict:
         if not any(address in prefix for prefix in self._core.pool.prefixes.values()):
             return Verdict(Outcome.UNUSABLE, "it is in none of the pool's prefixes; GET /stats names the prefix")
-        return await self._checker.check(address)
+        async with self._answering.candidate(address):
+            return await self._checker.check(address)
 
     async def _watched(self, task: Coroutine[Any, Any, None]) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from ipv6console.engine.answering import Answering
 from ipv6console.engine.caller import Caller
 from ipv6console.engine.checker import Checker, Outcome
 from ipv6console.engine.core import Core
@@ -19,8 +20,9 @@ _STATUSES = ("idle", "using", "bad")
 class Moving:
     """Takes addresses in like any others, after a check, and with them what the older mirrors knew of them."""
 
-    def __init__(self, core: Core, checker: Checker, pace: Pace, on_link: set[int]) -> None:
+    def __init__(self, core: Core, checker: Checker, answering: Answering, pace: Pace, on_link: set[int]) -> None:
         self._core = core
+        self._answering = answering
         self._checker = checker
         self._pace = pace
         self._on_link = on_link
@@ -62,11 +64,12 @@ class Moving:
             return "the pool holds max_total addresses"
         if prefix.id in self._on_link:
             await self._pace.turn()
-        verdict = await self._checker.check(address)
-        if verdict.outcome is not Outcome.USABLE:
-            return verdict.text
-        change = core.working().add(address, prefix, core.clock.now())
-        await core.commit(change)
+        async with self._answering.candidate(address):
+            verdict = await self._checker.check(address)
+            if verdict.outcome is not Outcome.USABLE:
+                return verdict.text
+            change = core.working().add(address, prefix, core.clock.now())
+            await core.commit(change)
         return None if change is not None else "its prefix was withdrawn meanwhile"
 
     async def _adopt(self, older: ImportedMirror) -> int:

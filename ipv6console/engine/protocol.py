@@ -159,6 +159,21 @@ class Reach(Protocol):
         """Remove everything that was set up, last to first."""
         ...
 
+    async def answer_for(self, added: Sequence[int]) -> None:
+        """Answer neighbours for these addresses too; returns once that is so.
+
+        Only strategies that answer for live addresses alone need it. What fails does not raise: `inspect` tells of it.
+        """
+        ...
+
+    async def stop_answering(self, removed: Sequence[int]) -> None:
+        """Answer neighbours for these addresses no longer, once no traffic from them is to be expected."""
+        ...
+
+    async def answer_only(self, addresses: Sequence[int]) -> None:
+        """Answer neighbours for exactly these addresses of all prefixes, announced now or later."""
+        ...
+
     async def inspect(self) -> tuple[Reachability, ...]:
         """Look at the kernel and the daemons now, mend what died, and say how each announced prefix stands."""
         ...

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from typing import NamedTuple
 
+from ipv6console.engine.answering import Answering
 from ipv6console.engine.checker import Checker, Outcome
 from ipv6console.engine.core import Core
 from ipv6console.engine.errors import Refusal
@@ -38,8 +39,9 @@ class Need(NamedTuple):
 class Spawner:
     """Draws candidates, checks them side by side, and takes in those that are proved."""
 
-    def __init__(self, core: Core, checker: Checker, on_link: set[int]) -> None:
+    def __init__(self, core: Core, checker: Checker, answering: Answering, on_link: set[int]) -> None:
         self._core = core
+        self._answering = answering
         self._checker = checker
         self._on_link = on_link
         self._draws: dict[int, Draw] = {}
@@ -159,6 +161,10 @@ class Spawner:
             self._running.pop(task, None)
 
     async def _prove(self, address: int, prefix: Prefix) -> bool:
+        async with self._answering.candidate(address):
+            return await self._admit(address, prefix)
+
+    async def _admit(self, address: int, prefix: Prefix) -> bool:
         verdict = await self._checker.check(address)
         if verdict.outcome is not Outcome.USABLE:
             self.failed += 1

@@ -59,6 +59,7 @@ class Pool:
         self.prefixes: dict[int, Prefix] = {}
         self.mirrors: dict[str, Mirror] = {}
         self.generation = 0
+        self.departures = 0
         self._secret = secret
         self._active: dict[int, int] = {}
         self._by_id: dict[int, Mirror] = {}
@@ -382,6 +383,7 @@ class Pool:
                 self._active[prefix.id] -= 1
         if rows:
             self.generation += 1
+            self.departures += 1
         return ended
 
     def _spoil(self, mirror: Mirror, row: int, now: float, strikes: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +62,7 @@ class HandReach:
         self._clock = clock
         self._words: asyncio.Queue[None] = asyncio.Queue()
         self.announced: dict[tuple[int, int], HostPrefix] = {}
+        self.answered: set[int] = set()
         self.level = Level.OK
         self.refusal: str | None = None
 
@@ -72,6 +73,15 @@ class HandReach:
 
     async def withdraw(self, network: int, length: int) -> None:
         del self.announced[network, length]
+
+    async def answer_for(self, added: Sequence[int]) -> None:
+        self.answered.update(added)
+
+    async def stop_answering(self, removed: Sequence[int]) -> None:
+        self.answered.difference_update(removed)
+
+    async def answer_only(self, addresses: Sequence[int]) -> None:
+        self.answered = set(addresses)
 
     async def withdraw_all(self) -> None:
         self.announced.clear()
