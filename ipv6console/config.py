@@ -69,6 +69,7 @@ class NetworkSettings:
     addresses: tuple[str, ...] = ()
     ndp: str = "auto"
     ndppd: str = "ndppd"
+    solicited_nodes: bool = False
     nonlocal_bind: bool = True
     poll: float = 1_800.0
 

@@ -15,7 +15,7 @@ from ipv6console.commands.failure import ExitCode, Failure
 from ipv6console.commands.option import USABLE_NUM
 from ipv6console.commands.sheet import print_json
 from ipv6console.lab.error import LabError
-from ipv6console.lab.plan import DEFAULT_PREFIX, LabPlan, Mode, parse_name, parse_prefix
+from ipv6console.lab.plan import DEFAULT_PREFIX, LabPlan, Mode, parse_name, parse_prefix, parse_strategy
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,6 +50,7 @@ def plan_options(scrapers: int) -> Callable[[Callable[Concatenate[LabPlan, P], T
             show_default=True,
             help="Whether neighbours resolve each address, or all of the prefix is routed here.",
         )
+        @click.option("--ndp", metavar="STRATEGY", help="The engine's network.ndp.  [default: ndppd; auto when routed]")
         @click.option("-n", "--usable-num", type=USABLE_NUM, help="Idle addresses the engine keeps.")
         @click.option(
             "--scrapers", type=click.IntRange(0, 64), default=scrapers, show_default=True, help="Scrapers at work."
@@ -57,7 +58,7 @@ def plan_options(scrapers: int) -> Callable[[Callable[Concatenate[LabPlan, P], T
         @click.option("--name", help="A name for this lab, to run several.")
         @wraps(act)
         def with_plan(*args: P.args, **kwargs: P.kwargs) -> T:
-            given = {name: kwargs.pop(name) for name in ("prefix", "mode", "usable_num", "scrapers", "name")}
+            given = {name: kwargs.pop(name) for name in ("prefix", "mode", "ndp", "usable_num", "scrapers", "name")}
             with _failures():
                 return act(_plan(**given), *args, **kwargs)  # type: ignore[arg-type]
 
@@ -66,10 +67,13 @@ def plan_options(scrapers: int) -> Callable[[Callable[Concatenate[LabPlan, P], T
     return decorate
 
 
-def _plan(*, prefix: str | None, mode: str, usable_num: int | None, scrapers: int, name: str | None) -> LabPlan:
+def _plan(
+    *, prefix: str | None, mode: str, ndp: str | None, usable_num: int | None, scrapers: int, name: str | None
+) -> LabPlan:
     return LabPlan(
         prefix=parse_prefix(prefix) if prefix else DEFAULT_PREFIX,
         mode=Mode(mode),
+        ndp=None if ndp is None else parse_strategy(ndp),
         usable_num=LabPlan().usable_num if usable_num is None else usable_num,
         scrapers=scrapers,
         name=None if name is None else parse_name(name),

@@ -15,10 +15,12 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ipv6console.lab.error import LabError
-from ipv6console.lab.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from ipv6console.lab.supervisor import Supervisor
 
 SOCKET = "control.sock"
 _LINE_LIMIT = 1 << 20

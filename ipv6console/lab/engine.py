@@ -27,6 +27,7 @@ def write_config(directory: Path, plan: LabPlan, topology: Topology) -> Path:
         "engine": {"socket": str(directory / SOCKET), "state_dir": str(directory / "state")},
         "pool": {"usable_num": plan.usable_num, "max_total": max(_MAX_TOTAL, 2 * plan.usable_num)},
         "check": {"urls": urls, "pace": max(_PACE, plan.usable_num)},
+        "network": {"ndp": plan.strategy},
     }
     lines = []
     for section, values in sections.items():

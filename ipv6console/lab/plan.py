@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Network
 
+from ipv6console.configvalue import KINDS, Unfit
 from ipv6console.lab.error import LabError
 
 DEFAULT_PREFIX = IPv6Network("2001:db8:0:1::/64")
@@ -24,13 +25,24 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabPlan:
-    """One lab: its prefix and how the ISP gives it, idle addresses the engine keeps, scrapers at work, its name."""
+    """One lab: its prefix and how the ISP gives it, idle addresses the engine keeps, scrapers at work, its name.
+
+    `ndp` is the engine's network.ndp, None for the one that fits the mode.
+    """
 
     prefix: IPv6Network = DEFAULT_PREFIX
     mode: Mode = Mode.ONLINK
+    ndp: str | None = None
     usable_num: int = 40
     scrapers: int = 0
     name: str | None = None
+
+    @property
+    def strategy(self) -> str:
+        """What the engine is told as network.ndp."""
+        if self.ndp is not None:
+            return self.ndp
+        return "ndppd" if self.mode is Mode.ONLINK else "auto"
 
 
 def parse_prefix(text: str) -> IPv6Network:
@@ -44,6 +56,14 @@ def parse_prefix(text: str) -> IPv6Network:
     if not prefix.subnet_of(GLOBAL_UNICAST):
         raise LabError(f"{prefix} is not global unicast", f"Choose a prefix inside {GLOBAL_UNICAST}.")
     return prefix
+
+
+def parse_strategy(text: str) -> str:
+    """Return `text` as the engine's network.ndp. Raises LabError when the engine knows no such strategy."""
+    try:
+        return str(KINDS["network"]["ndp"].read_text(text))
+    except Unfit as error:
+        raise LabError(f"--ndp {text}: {error}", "Choose one of these.") from error
 
 
 def parse_name(text: str) -> str:

@@ -12,11 +12,13 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from ipv6console.lab.error import LabError
-from ipv6console.lab.node import Node
 from ipv6console.lab.sandbox import STOPPING
+
+if TYPE_CHECKING:
+    from ipv6console.lab.node import Node
 
 Stdio = int | IO[bytes]
 

@@ -17,7 +17,7 @@ from ipv6console.freebind import bound_socket
 from ipv6console.linux import process, sysctl
 from ipv6console.linux.dump import ROUTE_LOCAL, TABLE_LOCAL, Address, Dump, Link
 from ipv6console.linux.ndp.config import render
-from ipv6console.linux.ndp.strategy import NDPPD, choose
+from ipv6console.linux.ndp.strategy import NDPPD, choose, probe
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.prefixes import Selection, contains, prefix_text, select
 from ipv6console.linux.routes import bystanders, exception_command, route_command, state
@@ -119,7 +119,7 @@ class HostDoctor:
         prefix, name = scene.prefix, scene.interface or ""
         link = scene.dump.link(name)
         held = tuple(_address_words(row) for row in scene.dump.addresses if link and row.index == link.index)
-        disabled = f"net.ipv6.conf.{name}.disable_ipv6"
+        disabled = sysctl.of_interface("conf", name, "disable_ipv6")
         if prefix is None:
             if sysctl.read(disabled) == "1":
                 text = f"IPv6 is switched off on {name}"
@@ -199,7 +199,7 @@ class HostDoctor:
             )
             level = Level.WARN if row.level in (Level.UNKNOWN, Level.OFF) else row.level
             return DoctorStep(name="ndp", level=level, text=row.text, evidence=told, fix=row.fix)
-        strategy, why = choose(self._settings.ndp, prefix)
+        strategy, why = choose(self._settings.ndp, prefix, probe(self._settings))
         if strategy != NDPPD:
             return DoctorStep(name="ndp", level=Level.OK, text="nothing to answer", evidence=(f"{strategy}: {why}",))
         found = process.holders(socket.if_nametoindex(prefix.interface))

@@ -11,6 +11,14 @@ TABLE_LOCAL = 255
 ROUTE_UNICAST = 1
 ROUTE_LOCAL = 2
 
+PROTOCOL = 160
+"""The protocol number (rtm_protocol, NDA_PROTOCOL) on every route and proxy entry of ours. No daemon of rt_protos, FRR
+(186-199), BIRD (12), OVN (84), Calico (80) or keepalived (18) uses it, so what bears it is ours, also after a crash."""
+
+POOLED_METRIC = 160_160
+"""The metric (IFA_RT_PRIORITY) on every address we assign for the pool. Such an address has no route of its own, so the
+metric is only a mark; unlike IFA_PROTO, kernels before 5.18 keep it too."""
+
 PROTOCOL_NAMES = {2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp"}
 """Routing protocol numbers of rt_protos that people meet; others are shown as a number."""
 
@@ -69,6 +77,12 @@ class Address:
     flags: int = 0
     preferred: float | None = None
     valid: float | None = None
+    metric: int = 0
+
+    @property
+    def pooled(self) -> bool:
+        """Whether we assigned it for the pool, so that it says nothing about the host itself."""
+        return self.length == 128 and self.metric == POOLED_METRIC
 
     @property
     def temporary(self) -> bool:
@@ -111,12 +125,13 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """One entry of the neighbour table; `state` is NUD_*, `flags` NTF_*."""
+    """One entry of the neighbour table; `state` is NUD_*, `flags` NTF_*, `protocol` who added it."""
 
     index: int
     address: int
     state: int
     flags: int = 0
+    protocol: int = 0
 
     @property
     def known(self) -> bool:
@@ -131,13 +146,14 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dump:
-    """All tables as they were at `at` (unix seconds)."""
+    """All tables as they were at `at` (unix seconds); `pooled` are the addresses we assigned for the pool."""
 
     at: float
     links: tuple[Link, ...] = ()
     addresses: tuple[Address, ...] = ()
     routes: tuple[Route, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
+    pooled: tuple[Address, ...] = ()
     by_index: dict[int, Link] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -12,23 +12,26 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
 from typing import Any, TypeVar
 
-from ipv6console.linux.dump import Address, Dump, Link, Neighbour, Notice, NoticeKind, Route
-from ipv6console.pool.address import format_address, parse_address
+from ipv6console.linux.dump import POOLED_METRIC, PROTOCOL, Dump, Neighbour, Notice, NoticeKind, Route
+from ipv6console.linux.message import read_address, read_link, read_neighbour, read_notice, read_routes
+from ipv6console.pool.address import format_address
 
 T = TypeVar("T")
 
 _AF_INET6 = 10
-_FOREVER = 0xFFFFFFFF
 _GROUPS = 0x1 | 0x100 | 0x400
 """RTMGRP_LINK, RTMGRP_IPV6_IFADDR and RTMGRP_IPV6_ROUTE (linux/rtnetlink.h)."""
 _QUEUE = 4_096
+_NTF_PROXY = 0x08
+_POOLED = 0x02 | 0x200
+"""IFA_F_NODAD and IFA_F_NOPREFIXROUTE (linux/if_addr.h)."""
 _EXISTS = errno.EEXIST
-_ABSENT = frozenset({errno.ESRCH, errno.ENOENT, errno.ENODEV})
+_ABSENT = frozenset({errno.ESRCH, errno.ENOENT, errno.ENODEV, errno.EADDRNOTAVAIL, errno.ENXIO})
 
 _NEXT_STEPS = {
     errno.EPERM: "it needs CAP_NET_ADMIN over this network namespace; run it as root, for example `sudo ipv6console serve`",
@@ -93,7 +96,7 @@ class Netlink:
         """Return the IPv6 routes of `table`."""
 
         async def read(socket: Any) -> tuple[Route, ...]:
-            found = [_routes(m) async for m in await socket.route("dump", family=_AF_INET6)]
+            found = [read_routes(m) async for m in await socket.route("dump", family=_AF_INET6)]
             return tuple(route for routes in found for route in routes if route.table == table)
 
         return await self._call("reading the kernel's IPv6 routes", read)
@@ -104,7 +107,7 @@ class Netlink:
 
         async def ask(socket: Any) -> Route:
             (answer,) = await socket.route("get", family=_AF_INET6, dst=text, dst_len=128)
-            return _routes(answer)[0]
+            return read_routes(answer)[0]
 
         return await self._call(f"looking up the route to {text}", ask)
 
@@ -135,6 +138,55 @@ class Netlink:
                 return False
             raise
         return True
+
+    async def proxies(self) -> tuple[Neighbour, ...]:
+        """Return the proxy entries of all interfaces, which `dump` leaves out as the kernel does."""
+
+        async def read(socket: Any) -> tuple[Neighbour, ...]:
+            # With a filter of the caller's, pyroute2 sends the flags to the kernel instead of filtering by them.
+            asked = await socket.neigh("dump", dump_filter=lambda _: True, family=_AF_INET6, flags=_NTF_PROXY)
+            found = [read_neighbour(m) async for m in asked]
+            return tuple(row for row in found if row is not None)
+
+        return await self._call("reading the kernel's proxy entries", read)
+
+    async def put_proxies(self, addresses: Collection[int], index: int) -> None:
+        """Have the kernel answer for `addresses` on interface `index`, each by a proxy entry of ours."""
+
+        async def put(socket: Any) -> None:
+            for address in addresses:
+                await socket.neigh("replace", **_proxy(address, index), protocol=PROTOCOL)
+
+        await self._call(f"adding proxy entries for {len(addresses)} addresses", put)
+
+    async def drop_proxies(self, addresses: Collection[int], index: int) -> None:
+        """Delete the proxy entries of `addresses`; those that are not there are no error."""
+
+        async def drop(socket: Any) -> None:
+            for address in addresses:
+                await _unless_absent(socket.neigh("del", **_proxy(address, index)))
+
+        await self._call(f"deleting proxy entries of {len(addresses)} addresses", drop)
+
+    async def assign(self, addresses: Collection[int], index: int) -> None:
+        """Assign `addresses` to interface `index` at once: without duplicate detection, never chosen as a source."""
+
+        async def put(socket: Any) -> None:
+            for address in addresses:
+                await socket.addr(
+                    "replace", **_assigned(address, index), flags=_POOLED, rt_priority=POOLED_METRIC, preferred_lft=0
+                )
+
+        await self._call(f"assigning {len(addresses)} addresses", put)
+
+    async def unassign(self, addresses: Collection[int], index: int) -> None:
+        """Take `addresses` from interface `index`; those that are not there are no error."""
+
+        async def drop(socket: Any) -> None:
+            for address in addresses:
+                await _unless_absent(socket.addr("del", **_assigned(address, index)))
+
+        await self._call(f"taking back {len(addresses)} addresses", drop)
 
     def notices(self) -> AbstractAsyncContextManager[Notices]:
         """Subscribe to changes of links, addresses and routes; nothing is missed from the moment it is entered."""
@@ -199,16 +251,17 @@ class Netlink:
                 raise
 
     async def _dump(self, socket: Any) -> Dump:
-        links = [_link(m) async for m in await socket.link("dump")]
-        addresses = [_address(m) async for m in await socket.addr("dump", family=_AF_INET6)]
-        routes = [_routes(m) async for m in await socket.route("dump", family=_AF_INET6)]
-        neighbours = [_neighbour(m) async for m in await socket.neigh("dump", family=_AF_INET6)]
+        links = [read_link(m) async for m in await socket.link("dump")]
+        addresses = [read_address(m) async for m in await socket.addr("dump", family=_AF_INET6)]
+        routes = [read_routes(m) async for m in await socket.route("dump", family=_AF_INET6)]
+        neighbours = [read_neighbour(m) async for m in await socket.neigh("dump", family=_AF_INET6)]
         return Dump(
             at=time.time(),
             links=tuple(links),
-            addresses=tuple(row for row in addresses if row is not None),
+            addresses=tuple(row for row in addresses if row is not None and not row.pooled),
             routes=tuple(route for hops in routes for route in hops),
             neighbours=tuple(row for row in neighbours if row is not None),
+            pooled=tuple(row for row in addresses if row is not None and row.pooled),
         )
 
     async def _listen(self, notices: Notices) -> None:
@@ -222,7 +275,7 @@ class Netlink:
             while True:
                 try:
                     async for message in socket.get():
-                        self._publish(_notice(message))
+                        self._publish(read_notice(message))
                 except OSError:
                     # After an overrun the socket is spent (netlink(7), ENOBUFS): open another, let subscribers dump.
                     socket.close()
@@ -279,6 +332,22 @@ def _explained(what: str, code: int | None, said: str | None) -> OSError:
     return OSError(number, f"{sentence}; {step}" if step else sentence)
 
 
+async def _unless_absent(work: Coroutine[Any, Any, Any]) -> None:
+    try:
+        await work
+    except Exception as error:
+        if getattr(error, "code", None) not in _ABSENT:
+            raise
+
+
+def _proxy(address: int, index: int) -> dict[str, Any]:
+    return {"family": _AF_INET6, "dst": format_address(address), "ifindex": index, "flags": _NTF_PROXY}
+
+
+def _assigned(address: int, index: int) -> dict[str, Any]:
+    return {"family": _AF_INET6, "address": format_address(address), "prefixlen": 128, "index": index}
+
+
 def _specification(route: Route) -> dict[str, Any]:
     wanted: dict[str, Any] = {
         "family": _AF_INET6,
@@ -292,74 +361,3 @@ def _specification(route: Route) -> dict[str, Any]:
     if route.metric:
         wanted["priority"] = route.metric
     return wanted
-
-
-def _number(text: str | None) -> int | None:
-    return None if text is None else parse_address(text)
-
-
-def _link(message: Mapping[str, Any]) -> Link:
-    attributes = dict(message["attrs"])
-    return Link(index=message["index"], name=attributes["IFLA_IFNAME"], flags=message["flags"])
-
-
-def _address(message: Mapping[str, Any]) -> Address | None:
-    attributes = dict(message["attrs"])
-    # A point-to-point address is in IFA_LOCAL, its peer in IFA_ADDRESS (rtnetlink(7)).
-    text = attributes.get("IFA_LOCAL") or attributes.get("IFA_ADDRESS")
-    if message["family"] != _AF_INET6 or text is None:
-        return None
-    times = attributes.get("IFA_CACHEINFO") or {}
-    return Address(
-        index=message["index"],
-        address=parse_address(text),
-        length=message["prefixlen"],
-        flags=attributes.get("IFA_FLAGS", message["flags"]),
-        preferred=_lifetime(times.get("ifa_preferred", _FOREVER)),
-        valid=_lifetime(times.get("ifa_valid", _FOREVER)),
-    )
-
-
-def _lifetime(seconds: int) -> float | None:
-    return None if seconds == _FOREVER else float(seconds)
-
-
-def _routes(message: Mapping[str, Any]) -> tuple[Route, ...]:
-    attributes = dict(message["attrs"])
-    if message["family"] != _AF_INET6:
-        return ()
-    hops = [(attributes.get("RTA_OIF"), attributes.get("RTA_GATEWAY"))]
-    if attributes.get("RTA_MULTIPATH"):
-        hops = [(hop["oif"], dict(hop["attrs"]).get("RTA_GATEWAY")) for hop in attributes["RTA_MULTIPATH"]]
-    return tuple(
-        Route(
-            table=attributes.get("RTA_TABLE", message["table"]),
-            kind=message["type"],
-            network=parse_address(attributes.get("RTA_DST", "::")),
-            length=message["dst_len"],
-            index=index,
-            gateway=_number(gateway),
-            protocol=message["proto"],
-            metric=attributes.get("RTA_PRIORITY", 0),
-        )
-        for index, gateway in hops
-    )
-
-
-def _neighbour(message: Mapping[str, Any]) -> Neighbour | None:
-    text = dict(message["attrs"]).get("NDA_DST")
-    if text is None or message["family"] != _AF_INET6:
-        return None
-    return Neighbour(message["ifindex"], parse_address(text), message["state"], message["flags"])
-
-
-def _notice(message: Mapping[str, Any]) -> tuple[Notice, ...]:
-    event = message.get("event") or ""
-    removed = event.startswith("RTM_DEL")
-    if event in ("RTM_NEWLINK", "RTM_DELLINK"):
-        return (Notice(NoticeKind.LINK, removed, _link(message)),)
-    if event in ("RTM_NEWADDR", "RTM_DELADDR"):
-        return (Notice(NoticeKind.ADDRESS, removed, _address(message)),)
-    if event in ("RTM_NEWROUTE", "RTM_DELROUTE"):
-        return tuple(Notice(NoticeKind.ROUTE, removed, route) for route in _routes(message))
-    return ()

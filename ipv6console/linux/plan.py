@@ -9,8 +9,10 @@ from pathlib import Path
 from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix
 from ipv6console.linux import process, sysctl
-from ipv6console.linux.dump import TABLE_LOCAL, Dump
-from ipv6console.linux.ndp.strategy import NDPPD, choose
+from ipv6console.linux.dump import POOLED_METRIC, PROTOCOL, TABLE_LOCAL, Dump
+from ipv6console.linux.ndp.answering import owner
+from ipv6console.linux.ndp.entries import proxy_needs
+from ipv6console.linux.ndp.strategy import ADDRESS, NDPPD, PROXY, RESPONDER, choose, probe
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.prefixes import prefix_text, select
 from ipv6console.linux.record import RecordFile
@@ -23,7 +25,7 @@ from ipv6console.linux.routes import (
     route_command,
     state,
 )
-from ipv6console.linux.sysctl import NONLOCAL_BIND, NonlocalBind
+from ipv6console.linux.sysctl import NONLOCAL_BIND, NonlocalBind, Sysctls
 from ipv6console.pool.address import format_address
 
 _PATIENCE = 2.0
@@ -33,7 +35,7 @@ _PATIENCE = 2.0
 class PrivilegedChange:
     """One change to the host: what it is for, the command that does the same, and whether it is in place.
 
-    `engine` marks what only a running engine keeps up (the NDP daemon is its child).
+    `engine` marks what only a running engine keeps up: a daemon that is its child, what is there for live addresses.
     """
 
     what: str
@@ -52,6 +54,7 @@ class HostPlan:
         self._routes = LocalRoutes(netlink)
         self._record = RecordFile(state_dir)
         self._bind = NonlocalBind(self._record)
+        self._sysctls = Sysctls(self._record)
 
     async def changes(self) -> tuple[PrivilegedChange, ...]:
         """Return all changes the present prefixes need, in the order they are made; raises OSError."""
@@ -91,16 +94,13 @@ class HostPlan:
     async def teardown(self) -> tuple[PrivilegedChange, ...]:
         """Undo everything that is marked as ours, also what a crashed engine left; returns what was undone.
 
-        Ours are routes with our protocol number, the sysctl on record, and an ndppd that runs our configuration.
+        Ours are routes and proxy entries with our protocol number, addresses with our metric, the sysctls on record,
+        and an ndppd or responder that runs for this state directory.
         """
-        undone = []
-        for file in sorted(self._state_dir.glob("ndppd-*.conf")):
-            for pid in process.with_argument(str(file)):
-                if process.kill(pid, _PATIENCE):
-                    what = f"ended ndppd {pid}, which ran {file}"
-                    undone.append(PrivilegedChange(what=what, command=f"kill -KILL {pid}", in_place=False))
-            file.unlink(missing_ok=True)
-        names = {link.index: link.name for link in (await self._netlink.dump()).links}
+        undone = self._end_daemons()
+        dump = await self._netlink.dump()
+        names = {link.index: link.name for link in dump.links}
+        undone += await self._remove_entries(dump, names)
         for route in ours(await self._routes.dump()):
             if await self._routes.delete(route):
                 text = prefix_text(route.network, route.length)
@@ -108,11 +108,41 @@ class HostPlan:
                 undone.append(PrivilegedChange(what=f"removed the route of {text}", command=command, in_place=False))
         for prefix in self._record.read().prefixes:
             self._record.forget_prefix(prefix)
-        before = self._record.read().sysctls.get(NONLOCAL_BIND)
-        if before is not None and self._bind.restore():
-            what = f"set {NONLOCAL_BIND} back to {before}"
-            undone.append(PrivilegedChange(what=what, command=sysctl.command(NONLOCAL_BIND, before), in_place=False))
+        for key, before in self._sysctls.restore():
+            what = f"set {key} back to {before}"
+            undone.append(PrivilegedChange(what=what, command=sysctl.command(key, before), in_place=False))
         return tuple(undone)
+
+    def _end_daemons(self) -> list[PrivilegedChange]:
+        undone = []
+        files = sorted(self._state_dir.glob("ndppd-*.conf"))
+        running = [
+            (pid, f"ndppd {pid}, which ran {file}") for file in files for pid in process.with_argument(str(file))
+        ]
+        running += [(pid, f"responder {pid}") for pid in process.with_argument_below(owner(self._state_dir))]
+        for pid, who in running:
+            if process.kill(pid, _PATIENCE):
+                undone.append(PrivilegedChange(what=f"ended {who}", command=f"kill -KILL {pid}", in_place=False))
+        for file in files:
+            file.unlink(missing_ok=True)
+        return undone
+
+    async def _remove_entries(self, dump: Dump, names: dict[int, str]) -> list[PrivilegedChange]:
+        undone = []
+        proxies = [row for row in await self._netlink.proxies() if row.protocol == PROTOCOL]
+        for row in proxies:
+            await self._netlink.drop_proxies([row.address], row.index)
+            address, name = format_address(row.address), names.get(row.index, str(row.index))
+            command = f"ip -6 neigh del proxy {address} dev {name}"
+            undone.append(
+                PrivilegedChange(what=f"removed the proxy entry of {address}", command=command, in_place=False)
+            )
+        for held in dump.pooled:
+            await self._netlink.unassign([held.address], held.index)
+            address, name = format_address(held.address), names.get(held.index, str(held.index))
+            command = f"ip -6 addr del {address}/128 dev {name}"
+            undone.append(PrivilegedChange(what=f"took {address} back", command=command, in_place=False))
+        return undone
 
     def _of(self, prefix: HostPrefix, dump: Dump) -> list[PrivilegedChange]:
         text = prefix_text(prefix.network, prefix.length)
@@ -132,15 +162,41 @@ class HostPlan:
                 in_place=state(dump.routes, prefix.network, prefix.length).present,
             )
         )
-        strategy, why = choose(self._settings.ndp, prefix)
+        return found + self._ndp(prefix, dump)
+
+    def _ndp(self, prefix: HostPrefix, dump: Dump) -> list[PrivilegedChange]:
+        text, interface = prefix_text(prefix.network, prefix.length), prefix.interface
+        strategy, why = choose(self._settings.ndp, prefix, probe(self._settings))
         if strategy == NDPPD:
-            file = self._state_dir / f"ndppd-{prefix.interface}.conf"
-            found.append(
-                PrivilegedChange(
-                    what=f"ndppd answers for {text} on {prefix.interface} ({why})",
-                    command=shlex.join([self._settings.ndppd, "-c", str(file)]),
-                    in_place=bool(process.with_argument(str(file))),
-                    engine=True,
-                )
+            file = self._state_dir / f"ndppd-{interface}.conf"
+            what = f"ndppd answers for {text} on {interface} ({why})"
+            command = shlex.join([self._settings.ndppd, "-c", str(file)])
+            return [_kept(what, command, in_place=bool(process.with_argument(str(file))))]
+        if strategy == RESPONDER:
+            argument = f"{owner(self._state_dir)}/{interface}"
+            what = f"a responder answers for live addresses of {text} on {interface} ({why})"
+            command = shlex.join(["python", "-m", "ipv6console.linux.ndp.responder", interface, argument])
+            return [_kept(what, command, in_place=bool(process.with_argument(argument)))]
+        if strategy == ADDRESS:
+            what = f"each live address of {text} is assigned to {interface} ({why})"
+            command = (
+                f"ip -6 addr add ADDRESS/128 dev {interface} nodad noprefixroute preferred_lft 0 metric {POOLED_METRIC}"
             )
-        return found
+            return [_kept(what, command, in_place=any(row.length == 128 for row in dump.pooled))]
+        if strategy == PROXY:
+            settings = [
+                _kept(
+                    f"the kernel answers at once for addresses it proxies on {interface}",
+                    sysctl.command(key, value),
+                    in_place=there,
+                )
+                for key, value, there in proxy_needs(interface, dump)
+            ]
+            what = f"the kernel proxies each live address of {text} on {interface} ({why})"
+            command = f"ip -6 neigh replace proxy ADDRESS dev {interface} protocol {PROTOCOL}"
+            return [*settings, _kept(what, command, in_place=False)]
+        return []
+
+
+def _kept(what: str, command: str, *, in_place: bool) -> PrivilegedChange:
+    return PrivilegedChange(what=what, command=command, in_place=in_place, engine=True)

@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,10 +94,20 @@ def name(pid: int) -> str:
 def with_argument(argument: str) -> tuple[int, ...]:
     """Return the processes that have `argument` on their command line."""
     wanted = argument.encode()
+    return _with(lambda arguments: wanted in arguments)
+
+
+def with_argument_below(folder: str) -> tuple[int, ...]:
+    """Return the processes that have an argument which begins with `folder` and a slash."""
+    wanted = f"{folder}/".encode()
+    return _with(lambda arguments: any(argument.startswith(wanted) for argument in arguments))
+
+
+def _with(fits: Callable[[list[bytes]], bool]) -> tuple[int, ...]:
     return tuple(
         int(entry.name)
         for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and wanted in _arguments(entry) and int(entry.name) != os.getpid()
+        if entry.name.isdigit() and int(entry.name) != os.getpid() and fits(_arguments(entry))
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +13,27 @@ from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix, Reachability
 from ipv6console.linux import capability, sysctl
 from ipv6console.linux.dump import TABLE_LOCAL, Dump, Link, Notice, NoticeKind, Route
+from ipv6console.linux.ndp.answering import ResponderStrategy
+from ipv6console.linux.ndp.entries import AddressStrategy, ProxyStrategy
 from ipv6console.linux.ndp.ndppd import NdppdStrategy
 from ipv6console.linux.ndp.routed import RoutedStrategy
-from ipv6console.linux.ndp.strategy import AUTO, NDPPD, ROUTED, Strategy, choose
+from ipv6console.linux.ndp.strategy import (
+    ADDRESS,
+    BY_ADDRESS,
+    NDPPD,
+    PROXY,
+    RESPONDER,
+    ROUTED,
+    Strategy,
+    choose,
+    known,
+    probe,
+)
 from ipv6console.linux.netlink import Netlink
-from ipv6console.linux.prefixes import prefix_text
+from ipv6console.linux.prefixes import contains, prefix_text
 from ipv6console.linux.record import RecordFile
 from ipv6console.linux.routes import LocalRoutes, bystanders, ours, route_command, state
-from ipv6console.linux.sysctl import NONLOCAL_BIND, NonlocalBind
+from ipv6console.linux.sysctl import NONLOCAL_BIND, NonlocalBind, Sysctls
 from ipv6console.wire.status import Finding, Level, Stamp
 
 Key = tuple[int, int]
@@ -36,18 +50,22 @@ class HostReach:
     """Sets up and keeps up routes and NDP (a Reach); raises ValueError when network.ndp names no strategy."""
 
     def __init__(self, settings: NetworkSettings, state_dir: Path, netlink: Netlink) -> None:
-        if settings.ndp not in (AUTO, ROUTED, NDPPD):
-            raise ValueError(f"network.ndp: {settings.ndp!r} is not known here; choose {AUTO}, {ROUTED} or {NDPPD}")
+        known(settings.ndp)
         self._settings = settings
         self._netlink = netlink
         self._routes = LocalRoutes(netlink)
         self._record = RecordFile(state_dir)
         self._bind = NonlocalBind(self._record)
+        self._sysctls = Sysctls(self._record)
         self._strategies: dict[str, Strategy] = {
             ROUTED: RoutedStrategy(),
             NDPPD: NdppdStrategy(settings.ndppd, state_dir, self._ring),
+            RESPONDER: ResponderStrategy(state_dir, self._ring, join=settings.solicited_nodes),
+            ADDRESS: AddressStrategy(netlink),
+            PROXY: ProxyStrategy(netlink, self._sysctls),
         }
         self._announced: dict[Key, _Announced] = {}
+        self._live: set[int] = set()
         self._listeners: set[asyncio.Event] = set()
         self._turn = asyncio.Lock()
 
@@ -58,7 +76,7 @@ class HostReach:
         raise: addresses of a working route are worth having, and `inspect` says what is missing.
         """
         async with self._turn:
-            strategy, why = choose(self._settings.ndp, prefix)
+            strategy, why = choose(self._settings.ndp, prefix, probe(self._settings))
             key = (prefix.network, prefix.length)
             before = self._announced.get(key)
             if before is not None and (before.strategy, before.prefix.interface) != (strategy, prefix.interface):
@@ -69,6 +87,8 @@ class HostReach:
                 await self._put(prefix, await self._netlink.dump())
             finally:
                 await self._strategies[strategy].serve(prefix)
+                if strategy in BY_ADDRESS:
+                    await self._strategies[strategy].answer(prefix, _inside(prefix, self._live), ())
 
     async def withdraw(self, network: int, length: int) -> None:
         """Remove what `announce` set up for that prefix; raises OSError."""
@@ -84,21 +104,55 @@ class HostReach:
                     await self._withdraw(key)
                 except OSError as error:
                     failures.append(error)
-            for strategy in self._strategies.values():
-                await strategy.stop()
             try:
+                for strategy in self._strategies.values():
+                    await strategy.stop()
                 await self._sweep()
                 self._bind.restore()
+                self._sysctls.restore()
             except OSError as error:
                 failures.append(error)
             if failures:
                 raise failures[0]
+
+    async def answer_for(self, added: Sequence[int]) -> None:
+        """Answer neighbours for these addresses too; what fails does not raise, `inspect` tells of it."""
+        async with self._turn:
+            await self._answer(set(added) - self._live, set())
+
+    async def stop_answering(self, removed: Sequence[int]) -> None:
+        """Answer neighbours for these addresses no longer."""
+        async with self._turn:
+            await self._answer(set(), self._live & set(removed))
+
+    async def answer_only(self, addresses: Sequence[int]) -> None:
+        """Answer neighbours for exactly these addresses, of prefixes announced now or later."""
+        async with self._turn:
+            wanted = set(addresses)
+            await self._answer(wanted - self._live, self._live - wanted)
+
+    @asynccontextmanager
+    async def trial(self, address: int) -> AsyncIterator[None]:
+        """Answer neighbours for `address` meanwhile, and after it only if it is live otherwise."""
+        async with self._turn:
+            fresh = address not in self._live
+            if fresh:
+                await self._tell({address}, set())
+        try:
+            yield
+        finally:
+            async with self._turn:
+                if fresh and address not in self._live:
+                    await self._tell(set(), {address})
 
     async def inspect(self) -> tuple[Reachability, ...]:
         """Look at the kernel and the daemons now, mend what is broken, and say how each announced prefix stands."""
         async with self._turn:
             general = (*capability.findings(), *await self._tidy())
             dump = await self._netlink.dump()
+            for strategy in self._strategies.values():
+                with suppress(OSError):  # its row says what is wrong
+                    await strategy.mend(dump)
             return tuple([await self._reachability(item, dump, general) for item in self._announced.values()])
 
     async def changes(self) -> AsyncIterator[None]:
@@ -139,6 +193,20 @@ class HostReach:
     def _ring(self) -> None:
         for bell in self._listeners:
             bell.set()
+
+    async def _answer(self, added: Collection[int], removed: Collection[int]) -> None:
+        self._live.update(added)
+        self._live.difference_update(removed)
+        await self._tell(added, removed)
+
+    async def _tell(self, added: Collection[int], removed: Collection[int]) -> None:
+        for item in self._announced.values():
+            if item.strategy not in BY_ADDRESS:
+                continue
+            inside = _inside(item.prefix, added), _inside(item.prefix, removed)
+            if any(inside):
+                with suppress(OSError):  # the strategy keeps what it was told, `mend` tries again, the row says so
+                    await self._strategies[item.strategy].answer(item.prefix, *inside)
 
     async def _put(self, prefix: HostPrefix, dump: Dump) -> bool:
         """Set up exceptions, then the route; returns whether the route was missing."""
@@ -227,7 +295,8 @@ class HostReach:
             gone = f"the local route of {subject} does not stay"
             return Level.FAIL, gone, (Finding(subject, Level.FAIL, gone, command),)
         text = f"local route by {standing.owner}"
-        spared = sum(route.network in bystanders(prefix, dump) for route in table if route.length == 128)
+        others = bystanders(prefix, dump)
+        spared = sum(route.network in others for route in table if route.length == 128)
         if spared:
             text += f", {spared} neighbour{'s' if spared > 1 else ''} excepted"
         if missing:
@@ -237,6 +306,10 @@ class HostReach:
                 (Finding(subject, Level.WARN, f"the local route of {subject} was gone; added it again"),),
             )
         return Level.OK, text, ()
+
+
+def _inside(prefix: HostPrefix, addresses: Collection[int]) -> list[int]:
+    return [address for address in addresses if contains(prefix.network, prefix.length, address)]
 
 
 def _loopback(dump: Dump) -> Link:

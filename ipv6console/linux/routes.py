@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ipv6console.engine.protocol import HostPrefix
 from ipv6console.linux.dump import (
+    PROTOCOL,
     PROTOCOL_NAMES,
     ROUTE_LOCAL,
     ROUTE_UNICAST,
@@ -17,10 +18,6 @@ from ipv6console.linux.dump import (
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.prefixes import contains, prefix_text
 from ipv6console.pool.address import format_address
-
-PROTOCOL = 160
-"""The routing protocol number (rtm_protocol) on every route of ours. No daemon of rt_protos, FRR (186-199), BIRD (12),
-OVN (84), Calico (80) or keepalived (18) uses it, so a route that bears it is ours, also after a crash."""
 
 METRIC = 1024
 """What the kernel gives an IPv6 route added without a metric; said explicitly so that deleting finds the same route."""

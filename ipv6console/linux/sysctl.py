@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from ipv6console.linux.record import RecordFile
@@ -29,6 +30,51 @@ def write(key: str, value: str) -> None:
 def command(key: str, value: str) -> str:
     """Return the shell command that sets `key`."""
     return f"sysctl -w {key}={value}"
+
+
+def of_interface(group: str, interface: str, name: str) -> str:
+    """Return the key of the setting `name` of one interface; `group` is conf or neigh.
+
+    A dot inside an interface's name is written as a slash, as sysctl(8) wants it.
+    """
+    return f"net.ipv6.{group}.{interface.replace('.', '/')}.{name}"
+
+
+class Sysctls:
+    """Settings changed by us, on record with what they were before."""
+
+    def __init__(self, record: RecordFile) -> None:
+        self._record = record
+
+    def change(self, key: str, value: str) -> bool:
+        """Set `key`; returns whether that changed anything. The earlier value is on disk before it is changed."""
+        before = read(key)
+        if before == value:
+            return False
+        self._record.remember_sysctl(key, before)
+        write(key, value)
+        return True
+
+    def changed(self) -> dict[str, str]:
+        """Return the settings that are changed, with what they were."""
+        return self._record.read().sysctls
+
+    def restore(self, keys: Iterable[str] | None = None) -> tuple[tuple[str, str], ...]:
+        """Set those of `keys` that we changed back, all when None, the last changed first; returns key and value of each.
+
+        A setting whose interface has gone needs no way back.
+        """
+        changed = self.changed()
+        wanted = None if keys is None else frozenset(keys)
+        done = []
+        for key in reversed(list(changed)):
+            if wanted is not None and key not in wanted:
+                continue
+            if _file(key).exists():
+                write(key, changed[key])
+                done.append((key, changed[key]))
+            self._record.forget_sysctl(key)
+        return tuple(done)
 
 
 class NonlocalBind:
@@ -65,4 +111,4 @@ class NonlocalBind:
 
 
 def _file(key: str) -> Path:
-    return Path("/proc/sys", *key.split("."))
+    return Path("/proc/sys", *(part.replace("/", ".") for part in key.split(".")))

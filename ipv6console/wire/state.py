@@ -60,7 +60,10 @@ class PrefixRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NdpRow:
-    """How neighbours learn that this host answers for one prefix, and whether they do."""
+    """How neighbours learn that this host answers for one prefix, and whether they do.
+
+    `solicited` and `answered` count neighbour solicitations for addresses of the prefix, None where nobody counts them.
+    """
 
     stamp: Stamp
     prefix: str
@@ -75,6 +78,8 @@ class NdpRow:
     restarts: int
     cpu: float | None
     config: str | None
+    solicited: int | None = None
+    answered: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

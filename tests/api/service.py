@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
@@ -52,6 +52,15 @@ class Kernel:
         pass
 
     async def withdraw_all(self) -> None:
+        pass
+
+    async def answer_for(self, added: Sequence[int]) -> None:
+        pass
+
+    async def stop_answering(self, removed: Sequence[int]) -> None:
+        pass
+
+    async def answer_only(self, addresses: Sequence[int]) -> None:
         pass
 
     async def inspect(self) -> tuple[Reachability, ...]:

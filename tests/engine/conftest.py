@@ -86,6 +86,15 @@ class HandReach:
     async def withdraw_all(self) -> None:
         self.announced.clear()
 
+    async def answer_for(self, added: Sequence[int]) -> None:
+        self.answered.update(added)
+
+    async def stop_answering(self, removed: Sequence[int]) -> None:
+        self.answered.difference_update(removed)
+
+    async def answer_only(self, addresses: Sequence[int]) -> None:
+        self.answered = set(addresses)
+
     async def inspect(self) -> tuple[Reachability, ...]:
         return tuple(self._reachability(prefix) for prefix in self.announced.values())
 

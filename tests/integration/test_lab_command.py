@@ -47,6 +47,7 @@ def test_run_says_which_command_there_is_not() -> None:
         (("--prefix", "2001:db8::/121"), "is outside of /32 to /120"),
         (("--prefix", "fd00::/64"), "is not global unicast"),
         (("--name", "../x"), "is no name for a lab"),
+        (("--ndp", "telepathy"), "one of auto, routed, ndppd"),
     ],
 )
 def test_run_refuses_what_makes_no_sense(options: tuple[str, ...], said: str) -> None:

@@ -213,3 +213,8 @@ def reachable_plainly(source: str) -> bool:
         except OSError:
             return False
     return True
+
+
+def running(pid: int | None) -> bool:
+    """Return whether there is a process `pid`."""
+    return pid is not None and Path(f"/proc/{pid}").exists()

@@ -208,7 +208,7 @@ async def test_a_swallowed_neighbour_is_a_warning_and_its_fix_frees_it(
 
 
 async def test_a_missing_ndppd_is_named_with_the_package(upstream: Peer, netlink: Netlink, state_dir: Path) -> None:
-    settings = NetworkSettings(ndppd="ndppd-that-is-not-there")
+    settings = NetworkSettings(ndp="ndppd", ndppd="ndppd-that-is-not-there")
     reach = HostReach(settings, state_dir, netlink)
     await announce(reach, netlink)
 

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 import uvloop
 
-from ipv6console.linux.dump import ROUTE_LOCAL, TABLE_LOCAL, Address, Notice, NoticeKind, Route
+from ipv6console.linux.dump import PROTOCOL, ROUTE_LOCAL, TABLE_LOCAL, Address, Notice, NoticeKind, Route
 from ipv6console.linux.netlink import Netlink
-from ipv6console.linux.routes import METRIC, PROTOCOL, LocalRoutes, exception_route, local_route, ours, state
+from ipv6console.linux.routes import METRIC, LocalRoutes, exception_route, local_route, ours, state
 from ipv6console.pool.address import parse_address
 from tests.linux.conftest import GATEWAY, PREFIX, Host, Peer
 

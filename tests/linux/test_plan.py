@@ -11,9 +11,9 @@ import pytest
 
 from ipv6console.config import NetworkSettings
 from ipv6console.linux import process, sysctl
+from ipv6console.linux.dump import PROTOCOL
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.plan import HostPlan
-from ipv6console.linux.routes import PROTOCOL
 from tests.linux.conftest import GATEWAY, NOBODY, PREFIX, Host, Peer, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.privileged]

@@ -11,13 +11,13 @@ import pytest
 from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix, Reachability
 from ipv6console.linux import sysctl
+from ipv6console.linux.dump import PROTOCOL
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.reach import HostReach
-from ipv6console.linux.routes import PROTOCOL
 from ipv6console.linux.watch import KernelWatch
 from ipv6console.pool.address import parse_address
 from ipv6console.wire.status import Level
-from tests.linux.conftest import GATEWAY, PREFIX, Host, Peer, reachable_plainly, seen_from, until
+from tests.linux.conftest import GATEWAY, PREFIX, Host, Peer, reachable_plainly, running, seen_from, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.privileged]
 
@@ -43,10 +43,6 @@ async def on_link(upstream: Peer, netlink: Netlink) -> HostPrefix:
 async def only(reach: HostReach) -> Reachability:
     (row,) = await reach.inspect()
     return row
-
-
-def running(pid: int | None) -> bool:
-    return Path(f"/proc/{pid}").exists()
 
 
 def local_routes(host: Host) -> list[str]:
@@ -258,7 +254,7 @@ async def test_a_vanished_interface_ends_ndppd_and_its_return_starts_it(
 async def test_a_missing_ndppd_says_how_to_install_it_and_the_route_stays(
     on_link: HostPrefix, netlink: Netlink, tmp_path: Path
 ) -> None:
-    reach = HostReach(NetworkSettings(ndppd="ndppd-that-is-not-there"), tmp_path / "state", netlink)
+    reach = HostReach(NetworkSettings(ndp="ndppd", ndppd="ndppd-that-is-not-there"), tmp_path / "state", netlink)
 
     await reach.announce(on_link)
 

@@ -1,26 +1,19 @@
-"""One supervised ndppd process for one interface: started, watched, restarted when it dies, stops or spins.
-
-The child is started through setpriv(1) with a parent-death signal, so that a killed engine leaves no ndppd behind: that
-needs no code between fork and exec, and the signal is set by the program that then becomes ndppd. The kernel sends it
-when the *thread* that started the child ends; the engine starts it from its loop's thread, which lives as long as it.
-"""
+"""One supervised process that answers neighbours on one interface: started, watched, restarted when it dies or spins."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 import socket
 import time
+from abc import ABC, abstractmethod
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from ipv6console.linux import capability, process
-from ipv6console.linux.ndp.config import Rule, write
+from ipv6console.linux import process
 from ipv6console.wire.status import Level
 
 FIRST_BACKOFF = 0.2
@@ -38,7 +31,6 @@ RECENT = 10.0
 _READY = 3.0
 _STOP = 2.0
 _GLANCE = 0.02
-_INSTALL = "apt-get install -y ndppd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +42,17 @@ class Condition:
     fix: str | None = None
 
 
-class NdppdChild:
-    """The ndppd of one interface."""
+class Child(ABC):
+    """A process that answers on one interface; `changed` is called on the loop when its state changes."""
 
-    def __init__(self, interface: str, command: str, state_dir: Path, changed: Callable[[], None]) -> None:
+    def __init__(self, name: str, interface: str, changed: Callable[[], None]) -> None:
+        self.name = name
         self.interface = interface
-        self.config = state_dir / f"ndppd-{interface}.conf"
         self.pid: int | None = None
         self.started_at: float | None = None
         self.restarts = 0
         self.cpu: float | None = None
-        self._command = command
         self._changed = changed
-        self._rules: tuple[Rule, ...] = ()
         self._task: asyncio.Task[None] | None = None
         self._poke = asyncio.Event()
         self._settled = asyncio.Event()
@@ -70,44 +60,63 @@ class NdppdChild:
         self._trouble: Condition | None = None
         self._mishap: tuple[float, str] | None = None
         self._shown: object = None
+        self.input: int = DEVNULL
 
-    async def serve(self, rules: tuple[Rule, ...]) -> None:
-        """Answer for exactly `rules`; returns once the process answers or is known not to. Raises OSError."""
-        if rules != self._rules or not self.config.exists():
-            write(self.config, self.interface, rules)
-            self._rules = rules
-            self._settled.clear()
-            self._poke.set()
+    @abstractmethod
+    def command(self) -> tuple[str, ...]:
+        """Return the program and its arguments."""
+
+    @abstractmethod
+    def obstacle(self) -> Condition | None:
+        """Return what keeps it from being started at all, None when nothing does."""
+
+    async def begun(self, child: Process) -> None:
+        """Forget what an earlier process said; one with an input is told here what it has to know."""
+        self._output.clear()
+
+    def heard(self, line: str) -> None:
+        """Take up a line that the process wrote; what is kept is said when it dies."""
+        self._output.append(line)
+
+    def restart(self) -> None:
+        """End the process and start it again, as something it reads once has changed."""
+        self._settled.clear()
+        self._poke.set()
+
+    async def start(self, leftover: str) -> None:
+        """Start the process unless it is; returns once it answers or is known not to.
+
+        One with `leftover` among its arguments is of an engine that died, and is ended first.
+        """
         if self._task is None:
-            for pid in process.with_argument(str(self.config)):
-                # An engine that died before the parent-death signal was set left it.
+            for pid in process.with_argument(leftover):
                 await asyncio.to_thread(process.kill, pid, _STOP)
             self._settled.clear()
-            self._task = asyncio.create_task(self._supervise(), name=f"ndppd {self.interface}")
+            self._task = asyncio.create_task(self._supervise(), name=f"{self.name} {self.interface}")
         await self._settled.wait()
 
     async def stop(self) -> None:
-        """End the process and remove its configuration file."""
+        """End the process."""
         task, self._task = self._task, None
-        self._rules = ()
         if task is not None:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        self.config.unlink(missing_ok=True)
 
     def condition(self) -> Condition:
         """Return how the child is at this moment, /proc and interface looked at now."""
         if _index(self.interface) is None:
-            return Condition(Level.FAIL, f"interface {self.interface} is gone; ndppd starts again when it is back")
+            return Condition(
+                Level.FAIL, f"interface {self.interface} is gone; {self.name} starts again when it is back"
+            )
         if self.pid is None:
-            return self._trouble or Condition(Level.UNKNOWN, "ndppd is starting")
+            return self._trouble or Condition(Level.UNKNOWN, f"{self.name} is starting")
         trouble = self._illness(self.pid)
         if trouble is not None:
-            return Condition(Level.FAIL, f"ndppd {self.pid} {trouble}; replacing it")
+            return Condition(Level.FAIL, f"{self.name} {self.pid} {trouble}; replacing it")
         if self._mishap is not None and time.monotonic() - self._mishap[0] < RECENT:
-            return Condition(Level.WARN, f"ndppd {self.pid} answers again on {self.interface}: {self._mishap[1]}")
-        return Condition(Level.OK, f"ndppd {self.pid} answers on {self.interface}")
+            return Condition(Level.WARN, f"{self.name} {self.pid} answers again on {self.interface}: {self._mishap[1]}")
+        return Condition(Level.OK, f"{self.name} {self.pid} answers on {self.interface}")
 
     def _illness(self, pid: int) -> str | None:
         if process.stopped(pid):
@@ -122,7 +131,7 @@ class NdppdChild:
         backoff = FIRST_BACKOFF
         while True:
             self._poke.clear()
-            trouble = self._obstacle()
+            trouble = self._hindrance()
             if trouble is not None:
                 self._settle(trouble)
                 await self._poked(SAMPLE)
@@ -142,10 +151,9 @@ class NdppdChild:
 
     async def _life(self) -> str | None:
         """Run one process to its end; returns what went wrong, None when it was ended on purpose."""
-        self._output.clear()
         child = await asyncio.create_subprocess_exec(
-            *("setpriv", "--pdeathsig", "KILL", "--", self._command, "-c", str(self.config)),
-            stdin=DEVNULL,
+            *self.command(),
+            stdin=self.input,
             stdout=PIPE,
             stderr=STDOUT,
             start_new_session=True,
@@ -154,6 +162,7 @@ class NdppdChild:
         reading = asyncio.create_task(self._read(child))
         exited = asyncio.create_task(child.wait())
         try:
+            await self.begun(child)
             return await self._observe(child, exited)
         finally:
             self.pid, self.started_at, self.cpu = None, None, None
@@ -193,8 +202,12 @@ class NdppdChild:
     async def _read(self, child: Process) -> None:
         if child.stdout is None:
             return
+        rest = ""
         while chunk := await child.stdout.read(4096):
-            self._output.extend(line for line in chunk.decode(errors="replace").splitlines() if line.strip())
+            *lines, rest = (rest + chunk.decode(errors="replace")).split("\n")
+            for line in lines:
+                if line.strip():
+                    self.heard(line)
 
     async def _poked(self, timeout: float, exited: asyncio.Task[int] | None = None) -> bool:  # noqa: ASYNC109 - a pause, not a limit
         poke = asyncio.create_task(self._poke.wait())
@@ -206,23 +219,15 @@ class NdppdChild:
             poke.cancel()
         return self._poke.is_set()
 
-    def _obstacle(self) -> Condition | None:
+    def _hindrance(self) -> Condition | None:
         if _index(self.interface) is None:
             return Condition(Level.FAIL, f"interface {self.interface} is gone")
-        if shutil.which(self._command) is None:
-            return Condition(Level.FAIL, f"ndppd is not installed (looked for {self._command})", _INSTALL)
-        if shutil.which("setpriv") is None:
-            return Condition(
-                Level.FAIL, "setpriv is not installed; ndppd is started through it", "apt-get install -y util-linux"
-            )
-        if not capability.may_open_packet_sockets():
-            return Condition(Level.FAIL, "ndppd cannot run: CAP_NET_RAW is missing", capability.FIX)
-        return None
+        return self.obstacle()
 
     def _epitaph(self, code: int) -> str:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
         said = next((line for line in reversed(self._output) if "(error)" in line), None)
-        return f"ndppd {how}" + (f" ({said.removeprefix('(error) ')})" if said else "")
+        return f"{self.name} {how}" + (f" ({said.removeprefix('(error) ')})" if said else "")
 
     def _settle(self, trouble: Condition | None) -> None:
         self._trouble = trouble

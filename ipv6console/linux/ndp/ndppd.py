@@ -1,17 +1,67 @@
-"""Strategy ndppd: a daemon of our own answers solicitations for every address of the prefix, one for each interface."""
+"""Strategy ndppd: a daemon of our own answers solicitations for every address of the prefix, one for each interface.
+
+ndppd is started through setpriv(1) with a parent-death signal, so that a killed engine leaves none behind: that needs no
+code between fork and exec, and the signal is set by the program that then becomes ndppd. The kernel sends it when the
+*thread* that started the child ends; the engine starts it from its loop's thread, which lives as long as it.
+"""
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from ipv6console.engine.protocol import HostPrefix
-from ipv6console.linux.ndp.child import Condition, NdppdChild
+from ipv6console.linux import capability
+from ipv6console.linux.dump import Dump
+from ipv6console.linux.ndp.child import Child, Condition
+from ipv6console.linux.ndp.config import Rule, write
 from ipv6console.linux.ndp.strategy import NDPPD
 from ipv6console.linux.prefixes import prefix_text
 from ipv6console.wire.state import NdpRow
 from ipv6console.wire.status import Level, Stamp
+
+INSTALL = "apt-get install -y ndppd"
+
+
+class NdppdChild(Child):
+    """The ndppd of one interface, with a configuration file of its own in `state_dir`."""
+
+    def __init__(self, interface: str, program: str, state_dir: Path, changed: Callable[[], None]) -> None:
+        super().__init__("ndppd", interface, changed)
+        self.config = state_dir / f"ndppd-{interface}.conf"
+        self._program = program
+        self._rules: tuple[Rule, ...] = ()
+
+    async def serve(self, rules: tuple[Rule, ...]) -> None:
+        """Answer for exactly `rules`; returns once the process answers or is known not to. Raises OSError."""
+        if rules != self._rules or not self.config.exists():
+            write(self.config, self.interface, rules)
+            self._rules = rules
+            self.restart()
+        await self.start(leftover=str(self.config))
+
+    async def stop(self) -> None:
+        """End the process and remove its configuration file."""
+        await super().stop()
+        self.config.unlink(missing_ok=True)
+
+    def command(self) -> tuple[str, ...]:
+        """Return the program and its arguments."""
+        return ("setpriv", "--pdeathsig", "KILL", "--", self._program, "-c", str(self.config))
+
+    def obstacle(self) -> Condition | None:
+        """Return what keeps ndppd from being started."""
+        if shutil.which(self._program) is None:
+            return Condition(Level.FAIL, f"ndppd is not installed (looked for {self._program})", INSTALL)
+        if shutil.which("setpriv") is None:
+            return Condition(
+                Level.FAIL, "setpriv is not installed; ndppd is started through it", "apt-get install -y util-linux"
+            )
+        if not capability.may_open_packet_sockets():
+            return Condition(Level.FAIL, "ndppd cannot run: CAP_NET_RAW is missing", capability.FIX)
+        return None
 
 
 class NdppdStrategy:
@@ -40,6 +90,12 @@ class NdppdStrategy:
         self._served.clear()
         for interface in list(self._children):
             await self._apply(interface)
+
+    async def answer(self, prefix: HostPrefix, added: Collection[int], removed: Collection[int]) -> None:
+        """Need nothing: ndppd answers for the whole prefix."""
+
+    async def mend(self, dump: Dump) -> None:
+        """Need nothing: the children are watched all the time."""
 
     def row(self, prefix: HostPrefix, why: str) -> NdpRow:
         """Return how ndppd stands for `prefix` now."""

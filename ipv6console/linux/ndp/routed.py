@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from ipv6console.engine.protocol import HostPrefix
+from ipv6console.linux.dump import Dump
 from ipv6console.linux.ndp.strategy import ROUTED
 from ipv6console.linux.prefixes import prefix_text
 from ipv6console.wire.state import NdpRow
@@ -22,6 +24,12 @@ class RoutedStrategy:
 
     async def stop(self) -> None:
         """Have nothing to end."""
+
+    async def answer(self, prefix: HostPrefix, added: Collection[int], removed: Collection[int]) -> None:
+        """Need nothing for any address."""
+
+    async def mend(self, dump: Dump) -> None:
+        """Have nothing to set right."""
 
     def row(self, prefix: HostPrefix, why: str) -> NdpRow:
         """Return the row of `prefix`."""
