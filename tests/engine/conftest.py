@@ -74,15 +74,6 @@ class HandReach:
     async def withdraw(self, network: int, length: int) -> None:
         del self.announced[network, length]
 
-    async def answer_for(self, added: Sequence[int]) -> None:
-        self.answered.update(added)
-
-    async def stop_answering(self, removed: Sequence[int]) -> None:
-        self.answered.difference_update(removed)
-
-    async def answer_only(self, addresses: Sequence[int]) -> None:
-        self.answered = set(addresses)
-
     async def withdraw_all(self) -> None:
         self.announced.clear()
 

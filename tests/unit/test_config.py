@@ -158,7 +158,7 @@ def test_a_wrong_item_of_a_list_is_told_with_its_own_line(tmp_path: Path) -> Non
         ("network", "interfaces = [1]", "text in quotes is expected, got 1"),
         ("network", 'prefixes = ["2000::/16"]', "a prefix length from /32 to /128"),
         ("network", 'prefixes = ["10.0.0.0/8"]', "an IPv6 prefix is expected"),
-        ("network", 'ndp = "magic"', "one of auto, routed, ndppd is allowed, got 'magic'"),
+        ("network", 'ndp = "magic"', "one of auto, routed, ndppd, proxy, address, responder is allowed, got 'magic'"),
         ("network", 'ndppd = ""', "the name or path of the ndppd program"),
         ("console", 'theme = "No Such"', "the name of a theme"),
     ],
