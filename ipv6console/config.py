@@ -34,6 +34,10 @@ class PoolSettings:
     bad_cooldown_max: float = 86_400.0
     spread: int = 64
     exclude: tuple[str, ...] = ()
+    max_leases_per_64: int = 0
+    breaker_verdicts: int = 20
+    breaker_ratio: float = 0.8
+    history_days: int = 30
     durability: str = "process"
 
 
@@ -52,6 +56,7 @@ class CheckSettings:
     concurrency: int = 100
     pace: int = 1_000
     pace_window: float = 30.0
+    probe: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,8 @@ class NetworkSettings:
 
     interfaces: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
     ndp: str = "auto"
     ndppd: str = "ndppd"
     solicited_nodes: bool = False

@@ -136,6 +136,24 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """A number above 0 and up to 1."""
+
+    def read(self, value: object) -> float:
+        """See Kind."""
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 1:
+            raise Unfit(f"a number above 0 and up to 1 is expected, got {_shown(value)}")
+        return float(value)
+
+    def read_text(self, text: str) -> float:
+        """See Kind."""
+        try:
+            return self.read(float(text))
+        except ValueError as error:
+            raise Unfit(f"a number above 0 and up to 1 is expected, got {_shown(text)}") from error
+
+
+@dataclass(frozen=True, slots=True)
 class Many:
     """A list of texts, `least` at least; in the environment separated by commas."""
 
@@ -231,6 +249,20 @@ def _excluded(text: str) -> str:
         raise Unfit(f"an IPv6 address or prefix is expected, got {_shown(text)} ({error})") from error
 
 
+def _weight(text: str) -> str:
+    head, _, tail = text.partition("=")
+    if not re.fullmatch(r"\s*\d{1,4}\s*", tail) or int(tail) == 0:
+        raise Unfit(f"PREFIX=WEIGHT with a whole weight from 1 to 9999 is expected, got {_shown(text)}")
+    return f"{_prefix(head.strip())}={int(tail)}"
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.IPv6Address(text))
+    except ValueError as error:
+        raise Unfit(f"an IPv6 address is expected, got {_shown(text)} ({error})") from error
+
+
 def _url(text: str) -> str:
     try:
         parts = urlsplit(text)
@@ -276,6 +308,10 @@ KINDS: dict[str, dict[str, Kind]] = {
         "bad_cooldown_max": Duration(1, 365 * _DAY),
         "spread": Whole(48, 64, only=(48, 56, 64)),
         "exclude": Many(Text(_excluded)),
+        "max_leases_per_64": Whole(0, 1_000_000),
+        "breaker_verdicts": Whole(2, 10_000),
+        "breaker_ratio": Share(),
+        "history_days": Whole(1, 3_650),
         "durability": _one_of("process", "power"),
     },
     "check": {
@@ -284,10 +320,13 @@ KINDS: dict[str, dict[str, Kind]] = {
         "concurrency": Whole(1, 10_000),
         "pace": Whole(1, 1_000_000),
         "pace_window": Duration(1, 3_600),
+        "probe": Duration(0, _DAY),
     },
     "network": {
         "interfaces": Many(_matching(r"[^\s/:]{1,15}", "the name of a network interface (1 to 15 characters)")),
         "prefixes": Many(Text(_prefix)),
+        "weights": Many(Text(_weight)),
+        "addresses": Many(Text(_address)),
         "ndp": _one_of("auto", "routed", "ndppd", "proxy", "address", "responder"),
         "ndppd": _matching(r"\S+", "the name or path of the ndppd program"),
         "solicited_nodes": Flag(),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+IMPORT = "/import"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Bounds of one connection; sizes in bytes, times in seconds.
 
+    `body` bounds the body of every request but an operator's import, which `imported` bounds.
     `head_seconds` and `body_seconds` bound slow senders, `send_seconds` a watcher that stopped reading, `grace` the
     time running requests get when the server stops.
     """
 
     body: int = 1 << 20
+    imported: int = 64 << 20
     head: int = 16 << 10
     message: int = 64 << 10
     head_seconds: float = 10.0
@@ -25,6 +29,10 @@ class Limits:
     pong_timeout: float = 10.0
     close_timeout: float = 10.0
     grace: int = 3
+
+    def bound(self, path: str) -> int:
+        """Return how many bytes the body of a request for `path` may have."""
+        return self.imported if path == IMPORT else self.body
 
 
 LIMITS = Limits()

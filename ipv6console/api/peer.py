@@ -1,11 +1,14 @@
-"""Who is at the other end of a Unix socket, as the kernel tells it (unix(7))."""
+"""Who is at the other end of a Unix socket, as the kernel tells it (unix(7), proc(5))."""
 
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 _SO_PEERGROUPS = 59
@@ -16,11 +19,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The process that connected; `groups` includes its primary group. The pid is for people: pids are reused."""
+    """The process that connected; `groups` includes its primary group. The pid is for people: pids are reused.
+
+    `program` is what it runs ("python3 scraper.py"), empty when that cannot be seen.
+    """
 
     pid: int
     uid: int
     groups: frozenset[int]
+    program: str = ""
 
 
 class PeerSocket(Protocol):
@@ -47,4 +54,35 @@ def peer_of(sock: PeerSocket) -> Peer | None:
         # ERANGE: more than 256 groups. The primary group still counts.
         _log.warning("pid %d uid %d: supplementary groups are not known: %s", pid, uid, error)
         more = b""
-    return Peer(pid, uid, frozenset((gid, *struct.unpack(f"{len(more) // 4}I", more))))
+    return Peer(pid, uid, frozenset((gid, *struct.unpack(f"{len(more) // 4}I", more))), _program(pid))
+
+
+def program_name(arguments: Sequence[str]) -> str:
+    """Return what a command line runs: its program, and the script or module an interpreter was given.
+
+    Nothing else of it is shown, since arguments hold secrets.
+    """
+    program, _, rest = (arguments[0] if arguments else "").rpartition("/")[2], None, list(arguments[1:])
+    words = [program]
+    if _INTERPRETER.fullmatch(program):
+        while rest:
+            argument = rest.pop(0)
+            if argument == "-m" and rest:
+                words += ["-m", rest[0]]
+            if argument in _WITH_VALUE:
+                rest = rest[1:]
+            elif argument in _CODE or not argument.startswith("-"):
+                words += [] if argument in _CODE else [argument.rpartition("/")[2]]
+            if len(words) > 1 or argument in _CODE:
+                break
+    shown = " ".join(words)
+    return "".join(c if c.isprintable() else "?" for c in shown)[:_LONGEST_PROGRAM]
+
+
+def _program(pid: int) -> str:
+    try:
+        with Path(f"/proc/{pid}/cmdline").open("rb") as file:
+            line = file.read(_CMDLINE_BYTES)
+    except OSError:
+        return ""  # it has ended, or is not ours to see
+    return program_name(line.decode(errors="replace").rstrip("\0").split("\0"))

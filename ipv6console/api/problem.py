@@ -46,14 +46,14 @@ def problem_of(refusal: Refusal) -> Problem:
     )
 
 
-def body_too_large(method: str, path: str) -> Problem:
-    """Return the problem of a body over the bound."""
+def body_too_large(method: str, path: str, bound: int) -> Problem:
+    """Return the problem of a body of more than `bound` bytes."""
     return Problem(
         type="body-too-large",
         title="The body is too large",
         status=413,
         detail=f"The body of {method} {path} is larger than this server reads.",
-        next="Send at most 1 MiB; split a long list over several requests.",
+        next=f"Send at most {bound >> 20} MiB; split a long list over several requests.",
     )
 
 

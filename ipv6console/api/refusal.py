@@ -117,7 +117,7 @@ def _http_problem(connection: HTTPConnection, error: HTTPException) -> Problem:
             next=f"Use {allowed} {path}; /docs has an example.",
         )
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return body_too_large(method, path)
+        return body_too_large(method, path, connection.app.state.limits.bound(path))
     return Problem(
         type="http-error",
         title=HTTPStatus(error.status_code).phrase,

@@ -16,9 +16,13 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One caller: a label for people ("unix pid 812 uid 0", "tcp 127.0.0.1"), what it may do, its process."""
+    """One caller: a label for people ("unix pid 812 uid 0", "tcp 127.0.0.1"), what it may do, its process.
+
+    `token` names the bearer token it showed.
+    """
 
     label: str
     scopes: frozenset[Scope]
     pid: int | None = None
     uid: int | None = None
+    token: str | None = None

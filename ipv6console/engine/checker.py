@@ -14,6 +14,7 @@ from ipv6console.wire.state import CheckUrl
 from ipv6console.wire.status import Level
 
 _TRUSTED_FOR = 10.0
+_ASK_AGAIN = 30.0
 
 
 class Outcome(StrEnum):
@@ -49,6 +50,7 @@ class _Record:
     last_error: str | None = None
     failing: bool = False
     well_at: float | None = None
+    asked_at: float = 0.0
 
 
 class Checker:
@@ -62,14 +64,17 @@ class Checker:
         self._echo = echo
         self._clock = clock
         self._records = [_Record(url) for url in urls]
+        self._others: dict[str, _Record] = {}
         self._slots = asyncio.Semaphore(concurrency)
         self._probes: dict[str, asyncio.Task[bool]] = {}
 
-    async def check(self, source: int) -> Verdict:
-        """Return whether `source` works as a source address."""
+    async def check(self, source: int, urls: tuple[str, ...] = ()) -> Verdict:
+        """Return whether `source` works as a source address, asking `urls` instead of the usual ones if there are any."""
+        records = [self._known(url) for url in urls] or self._records
+        self._ask_again(records)
         async with self._slots:
             verdict = Verdict(Outcome.UNDECIDED, "no check URL is configured")
-            for record in self._by_health():
+            for record in _by_health(records):
                 verdict = await self._try(record, source)
                 if verdict.outcome is not Outcome.UNDECIDED:
                     break
@@ -93,8 +98,16 @@ class Checker:
         """Return whether every URL was found not to answer the host itself."""
         return bool(self._records) and all(record.failing for record in self._records)
 
-    def _by_health(self) -> list[_Record]:
-        return sorted(self._records, key=lambda record: (record.failing, -(record.last_ok_at or 0.0)))
+    def _known(self, url: str) -> _Record:
+        known = (record for record in (*self._records, *self._others.values()) if record.url == url)
+        return next(known, None) or self._others.setdefault(url, _Record(url))
+
+    def _ask_again(self, records: list[_Record]) -> None:
+        """Ask URLs that fail once in a while, which nobody else does as long as one of them works."""
+        now = self._clock.now()
+        for record in records:
+            if record.failing and now - record.asked_at >= _ASK_AGAIN:
+                self._start_probe(record)
 
     async def _try(self, record: _Record, source: int) -> Verdict:
         try:
@@ -116,13 +129,17 @@ class Checker:
     async def _well(self, record: _Record) -> bool:
         if record.well_at is not None and self._clock.now() - record.well_at < _TRUSTED_FOR:
             return True
+        return await asyncio.shield(self._start_probe(record))
+
+    def _start_probe(self, record: _Record) -> asyncio.Task[bool]:
         probe = self._probes.get(record.url)
         if probe is None:
             probe = self._probes[record.url] = asyncio.create_task(self._probe(record))
             probe.add_done_callback(lambda _: self._probes.pop(record.url, None))
-        return await asyncio.shield(probe)
+        return probe
 
     async def _probe(self, record: _Record) -> bool:
+        record.asked_at = self._clock.now()
         try:
             await self._echo.ask(record.url, None)
         except EchoFailed as error:
@@ -136,3 +153,7 @@ class Checker:
         if record.failing:
             return Level.FAIL
         return Level.UNKNOWN if record.well_at is None else Level.OK
+
+
+def _by_health(records: list[_Record]) -> list[_Record]:
+    return sorted(records, key=lambda record: (record.failing, -(record.last_ok_at or 0.0)))

@@ -13,10 +13,11 @@ from ipv6console.engine.errors import InvalidRequest, Unavailable
 from ipv6console.engine.journal import Journal
 from ipv6console.engine.protocol import Durability, Store, StoreError
 from ipv6console.pool.address import InvalidAddress, parse_address
-from ipv6console.pool.change import Change
+from ipv6console.pool.change import Change, Snapshot, TokenRecorded
 from ipv6console.pool.exclusion import Exclusions
+from ipv6console.pool.limits import InvalidName, Limits, TooManyMirrors, check_name
 from ipv6console.pool.mirror import Mirror
-from ipv6console.pool.pool import InvalidName, Limits, Pool, TooManyMirrors, check_name
+from ipv6console.pool.pool import Pool
 from ipv6console.pool.prefix import parse_prefix
 
 _RETRY = 1.0
@@ -24,6 +25,24 @@ _RETRY = 1.0
 
 def _secret() -> str:
     return secrets.token_urlsafe(12)
+
+
+class Signal:
+    """Something changed; everybody who waits is woken."""
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Event] = []
+
+    def listen(self) -> asyncio.Event:
+        """Return an event of the caller's own, set at every change; the caller clears it."""
+        event = asyncio.Event()
+        self._waiting.append(event)
+        return event
+
+    def set(self) -> None:
+        """Wake everybody."""
+        for event in self._waiting:
+            event.set()
 
 
 class Core:
@@ -48,8 +67,9 @@ class Core:
         self.random = random or secrets.SystemRandom()
         self.journal = Journal(store, clock)
         self.broken: StoreError | None = None
+        self.tokens: dict[str, TokenRecorded] = {}
         self.present: frozenset[int] = frozenset()
-        self.changed = asyncio.Event()
+        self.changed = Signal()
         self._secret = secret
         self._reload: asyncio.Task[None] | None = None
         self.pool = self._blank()
@@ -59,7 +79,9 @@ class Core:
         await self.journal.open()
         for finding in self.store.findings:
             self.journal.fail("store.found", f"{finding.text}; {finding.fix}" if finding.fix else finding.text)
-        self._restore(await self._load())
+        snapshot = await self.store.load()
+        self.tokens = {token.name: token for token in snapshot.tokens}
+        self._restore(self._filled(snapshot))
 
     async def close(self) -> None:
         """End what runs in the background."""
@@ -129,20 +151,25 @@ class Core:
             bad_cooldown=pool.bad_cooldown,
             bad_cooldown_max=pool.bad_cooldown_max,
             max_mirrors=pool.max_mirrors,
+            max_leases_per_64=pool.max_leases_per_64,
+            breaker_verdicts=pool.breaker_verdicts,
+            breaker_ratio=pool.breaker_ratio,
         )
         exclusions = Exclusions(parse_prefix(text) for text in pool.exclude)
         exclusions.see(self.present)
         return Pool(limits, secret=self._secret, exclusions=exclusions)
 
-    async def _load(self) -> Pool:
+    def _filled(self, snapshot: Snapshot) -> Pool:
         pool = self._blank()
-        pool.restore(await self.store.load())
+        pool.restore(snapshot)
         return pool
 
     def _restore(self, pool: Pool) -> None:
         for name, mirror in self.pool.mirrors.items():
             if name in pool.mirrors:
                 pool.mirrors[name].carry_on(mirror)
+        # What memory held and the store did not has left the pool.
+        pool.departures = self.pool.departures + 1
         self.pool = pool
         self.changed.set()
 
@@ -155,7 +182,8 @@ class Core:
     async def _mend(self) -> None:
         while True:
             try:
-                pool = await self._load()
+                snapshot = await self.store.load()
+                pool = self._filled(snapshot)
                 # Reading back works on a full disk too: only a commit proves that commits work.
                 await self.store.commit([prefix.record() for prefix in pool.prefixes.values()])
             except StoreError as error:
@@ -164,5 +192,6 @@ class Core:
             else:
                 break
         self._restore(pool)
+        self.tokens = {token.name: token for token in snapshot.tokens}
         self.broken = None
         self.journal.write("store.recovered", "the store commits again; the pool was read back from it")

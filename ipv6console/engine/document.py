@@ -166,14 +166,14 @@ class Document:
 
     def _pool(self, stamp: Stamp) -> PoolState:
         core, spawner = self._core, self._spawner
-        idle, neediest = spawner.idle()
+        need = spawner.neediest()
         level, text = judge_pool(core, spawner, self._checker)
         return PoolState(
             stamp=stamp,
             total=core.pool.table.live,
-            usable_num=core.settings.pool.usable_num,
-            idle=idle,
-            neediest=neediest,
+            usable_num=need.wanted,
+            idle=need.idle,
+            neediest=need.name,
             leased=sum(len(mirror.leases) for mirror in core.pool.mirrors.values()),
             max_total=core.settings.pool.max_total,
             spawning=spawner.checking,
@@ -190,7 +190,7 @@ class Document:
 
     def _mirror(self, mirror: Mirror, stamp: Stamp) -> MirrorRow:
         count = mirror.count()
-        level, text = judge_mirror(mirror)
+        level, text = judge_mirror(mirror, self._core.clock.now())
         return MirrorRow(
             stamp=stamp,
             name=mirror.name,

@@ -8,7 +8,8 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from ipv6console.config import Settings
-from ipv6console.engine.caller import Caller
+from ipv6console.engine.answering import Answering
+from ipv6console.engine.caller import Caller, Scope
 from ipv6console.engine.checker import Asks, Checker, Outcome, Verdict
 from ipv6console.engine.clock import BootClock, Clock
 from ipv6console.engine.core import Core
@@ -19,17 +20,25 @@ from ipv6console.engine.feed import Feed
 from ipv6console.engine.health import health_of
 from ipv6console.engine.janitor import Janitor
 from ipv6console.engine.leasing import Leasing
+from ipv6console.engine.moving import Moving
 from ipv6console.engine.operating import Operating
 from ipv6console.engine.prefixes import PrefixKeeper
+from ipv6console.engine.prober import Prober
 from ipv6console.engine.protocol import Doctor, PrefixWatch, Reach, Store
+from ipv6console.engine.records import Records
 from ipv6console.engine.report import ReportItem
 from ipv6console.engine.spawner import Spawner
+from ipv6console.engine.tokens import Tokens
 from ipv6console.pool.prefix import Standing, format_prefix
+from ipv6console.wire.address import AddressFilter, AddressPage
 from ipv6console.wire.delta import Delta
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.event import EventPage
 from ipv6console.wire.health import Health
+from ipv6console.wire.history import HistoryPage
+from ipv6console.wire.importing import ImportReport, ImportRequest
 from ipv6console.wire.lease import LeasePage
+from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
 from ipv6console.wire.reply import (
     CheckReply,
@@ -45,6 +54,8 @@ from ipv6console.wire.reply import (
     SpawnsReply,
 )
 from ipv6console.wire.state import MirrorRow, PrefixRow, State
+from ipv6console.wire.target import TargetPage
+from ipv6console.wire.token import TokenCreated, TokenRow
 
 log = logging.getLogger("ipv6console")
 
@@ -73,11 +84,16 @@ class Engine:
         check = settings.check
         self._checker = Checker(echo or Echo(check.timeout), check.urls, core.clock, concurrency=check.concurrency)
         on_link: set[int] = set()
-        self._spawner = Spawner(core, self._checker, on_link)
+        self._answering = Answering(core, reach)
+        self._spawner = Spawner(core, self._checker, self._answering, on_link)
         self._keeper = PrefixKeeper(core, watch, reach, on_link, on_change=self._spawner.start_over)
         self._janitor = Janitor(core, self._checker)
         self._leasing = Leasing(core)
         self._operating = Operating(core)
+        self._prober = Prober(core, self._checker, self._keeper)
+        self._records = Records(core)
+        self._tokens = Tokens(core)
+        self._moving = Moving(core, self._checker, self._answering, self._spawner.pace, on_link)
         self._document = Document(
             core,
             self._keeper,
@@ -110,6 +126,9 @@ class Engine:
             self._keeper.inspect(),
             self._spawner.run(),
             self._janitor.run(),
+            self._prober.run(),
+            self._answering.run(),
+            self._leasing.room.run(),
             self._document.run(),
         ):
             self._tasks.append(asyncio.create_task(self._watched(task)))
@@ -127,10 +146,19 @@ class Engine:
         await self._core.close()
 
     async def pick(
-        self, dbname: str, caller: Caller, *, ttl: float | None = None, holder: str | None = None
+        self,
+        dbname: str,
+        caller: Caller,
+        *,
+        ttl: float | None = None,
+        holder: str | None = None,
+        wait: float | None = None,
     ) -> PickReply:
-        """Lease one address; with `ttl` (seconds) the lease is owned by who holds the token."""
-        return await self._leasing.pick(dbname, caller, ttl=ttl, holder=holder)
+        """Lease one address; with `ttl` (seconds) the lease is owned by who holds the token.
+
+        With `wait` (seconds, at most 300) the caller waits its turn when there is none.
+        """
+        return await self._leasing.pick(dbname, caller, ttl=ttl, holder=holder, wait=wait)
 
     async def picks(
         self, dbname: str, count: int, caller: Caller, *, ttl: float | None = None, holder: str | None = None
@@ -178,6 +206,50 @@ class Engine:
         text = f"{reply.spawned_count} of {count} addresses made on request"
         self._core.journal.write("pool.spawn", text, actor=caller.label, count=reply.spawned_count)
         return reply
+
+    def addresses(self, wanted: AddressFilter, cursor: str | None, limit: int) -> AddressPage:
+        """Return addresses of the pool in pages."""
+        return self._records.addresses(wanted, cursor, limit)
+
+    async def history(self, addr: str | None, dbname: str | None, at: float | None, limit: int) -> HistoryPage:
+        """Return who held which address, newest first; `at` is unix seconds."""
+        return await self._records.history(addr, dbname, at, limit)
+
+    async def targets(self, dbname: str | None, limit: int) -> TargetPage:
+        """Return who bans us."""
+        return await self._records.targets(dbname, limit)
+
+    async def create_token(self, name: str, scope: str, caller: Caller) -> TokenCreated:
+        """Make a bearer token."""
+        return await self._tokens.create(name, scope, caller)
+
+    async def revoke_token(self, name: str, caller: Caller) -> TokenRow:
+        """End a bearer token."""
+        return await self._tokens.revoke(name, caller)
+
+    def tokens(self) -> tuple[TokenRow, ...]:
+        """Return every bearer token without its secret."""
+        return self._tokens.rows()
+
+    def token_scopes(self, secret: str) -> tuple[str, frozenset[Scope]] | None:
+        """Return the name and scopes of the token with this secret, None when there is none."""
+        return self._tokens.scopes(secret)
+
+    async def import_pool(self, document: ImportRequest, caller: Caller) -> ImportReport:
+        """Take over an older system's pool."""
+        return await self._moving.take_over(document, caller)
+
+    def mirror_settings(self, dbname: str) -> MirrorSettings:
+        """Return what a mirror does differently; raises NotFound."""
+        mirror = self._core.known_mirror(dbname)
+        if mirror is None:
+            raise NotFound(f"there is no mirror {dbname}", next="see GET /stats for those there are")
+        return MirrorSettings(**mirror.custom._asdict())
+
+    async def set_mirror(self, dbname: str, settings: MirrorSettings, caller: Caller) -> MirrorSettings:
+        """Give a mirror settings of its own."""
+        await self._operating.set_mirror(dbname, settings, caller)
+        return self.mirror_settings(dbname)
 
     async def drain_mirror(self, dbname: str, draining: bool, caller: Caller) -> MirrorRow:
         """Stop or resume handing out in one mirror."""
@@ -262,7 +334,8 @@ class Engine:
     async def _prove(self, address: int) -> Verdict:
         if not any(address in prefix for prefix in self._core.pool.prefixes.values()):
             return Verdict(Outcome.UNUSABLE, "it is in none of the pool's prefixes; GET /stats names the prefix")
-        return await self._checker.check(address)
+        async with self._answering.candidate(address):
+            return await self._checker.check(address)
 
     async def _watched(self, task: Coroutine[Any, Any, None]) -> None:
         try:

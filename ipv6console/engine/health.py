@@ -17,12 +17,12 @@ _DOCTOR = "ipv6console doctor"
 
 def judge_pool(core: Core, spawner: Spawner, checker: Checker) -> tuple[Level, str]:
     """Return the pool's level and the sentence that explains it."""
-    pool, wanted = core.pool, core.settings.pool.usable_num
+    pool = core.pool
     if core.broken is not None:
         return Level.FAIL, f"picks stop: {core.broken}"
     if not any(prefix.standing is Standing.ACTIVE for prefix in pool.prefixes.values()):
         return Level.FAIL, "no active prefix"
-    idle, name = spawner.idle()
+    _, idle, wanted, name = spawner.neediest()
     if idle >= wanted:
         return Level.OK, "enough idle addresses"
     if checker.all_down():
@@ -33,11 +33,13 @@ def judge_pool(core: Core, spawner: Spawner, checker: Checker) -> tuple[Level, s
     return level, f"{idle} of {wanted} idle{where}: {reason}"
 
 
-def judge_mirror(mirror: Mirror) -> tuple[Level, str]:
+def judge_mirror(mirror: Mirror, now: float) -> tuple[Level, str]:
     """Return a mirror's level and the sentence that explains it."""
     count = mirror.count()
     if mirror.draining:
         return Level.OFF, "drains"
+    if mirror.breaker.tripped(now):
+        return Level.FAIL, f"breaker tripped: nearly every verdict is bad; no fresh addresses, {count.idle} idle"
     if count.idle == 0:
         return Level.FAIL, "nothing idle" if count.total else "the pool is empty"
     if count.bad * 2 > count.total:

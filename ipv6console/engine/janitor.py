@@ -61,7 +61,8 @@ class Janitor:
     async def _recheck(self, name: str, row: int) -> None:
         core = self._core
         address = core.pool.table.address(row)
-        verdict = await self._checker.check(address)
+        mirror = core.pool.mirrors.get(name)
+        verdict = await self._checker.check(address, mirror.custom.check_urls if mirror else ())
         mirror = core.pool.mirrors.get(name)
         if mirror is None or core.broken is not None or row not in mirror.bad:
             return
@@ -72,7 +73,7 @@ class Janitor:
             elif verdict.outcome is Outcome.UNDECIDED:
                 core.pool.postpone(mirror, row, now)
             else:
-                gone = core.pool.remove([row])
+                gone = core.pool.remove([row], now, reason=verdict.text)
                 await core.commit(*gone.changes)
                 core.journal.warn(
                     "address.removed",
@@ -109,10 +110,11 @@ class Janitor:
             )
 
     async def _forget(self) -> None:
-        now = self._core.clock.now()
+        core, now = self._core, self._core.clock.now()
         if now >= self._forget_at:
             self._forget_at = now + _FORGET_EVERY
             try:
-                await self._core.store.forget_events(now - self._core.settings.engine.event_days * _DAY)
+                await core.store.forget_events(now - core.settings.engine.event_days * _DAY)
+                await core.store.forget_history(now - core.settings.pool.history_days * _DAY)
             except StoreError as error:
-                self._core.journal.fail("store.failed", f"old events could not be deleted: {error}; {error.fix}")
+                core.journal.fail("store.failed", f"old events and leases could not be deleted: {error}; {error.fix}")

@@ -10,8 +10,9 @@ from ipv6console.engine.caller import Caller
 from ipv6console.engine.core import Core
 from ipv6console.engine.errors import InvalidRequest, NotFound
 from ipv6console.engine.report import ReportItem
+from ipv6console.engine.waiting import WaitingRoom
 from ipv6console.pool.address import format_address
-from ipv6console.pool.change import Change, UsageRecorded
+from ipv6console.pool.change import Change
 from ipv6console.pool.lease import Lease, locate_token
 from ipv6console.pool.mirror import Mirror, Status
 from ipv6console.pool.pool import NotLeased
@@ -19,6 +20,7 @@ from ipv6console.pool.prefix import Standing
 from ipv6console.wire.lease import LeasePage, LeaseRow
 from ipv6console.wire.reply import LeaseReply, PickedLease, PickReply, PicksReply, Reply, ResetReply
 
+LONGEST_WAIT = 300.0
 _VERDICTS = {"idle": Status.IDLE, "using": Status.USING, "bad": Status.BAD}
 
 
@@ -26,11 +28,17 @@ class Leasing:
     """Leases and verdicts; every answer is given after its change was committed."""
 
     def __init__(self, core: Core) -> None:
+        self.room = WaitingRoom(core)
         self._core = core
 
-    async def pick(self, dbname: str, caller: Caller, *, ttl: float | None, holder: str | None) -> PickReply:
-        """Lease one address, or say why there is none."""
+    async def pick(
+        self, dbname: str, caller: Caller, *, ttl: float | None, holder: str | None, wait: float | None
+    ) -> PickReply:
+        """Lease one address, waiting for it up to `wait` seconds behind those who wait already, or say why not."""
+        seconds = _checked_wait(wait)
         leases = await self._lease(dbname, 1, caller, ttl=ttl, holder=holder)
+        if not leases and seconds:
+            leases = await self._wait(dbname, caller, seconds, ttl=ttl, holder=holder)
         if not leases:
             return PickReply(success=False, addr=None, dbname=dbname, detail=self.shortage(dbname))
         lease = leases[0]
@@ -82,7 +90,7 @@ class Leasing:
             if verdict is Status.USING:
                 changes.append(pool.renew(lease, now))
                 continue
-            changes.append(pool.end(lease, verdict, now))
+            changes.extend(pool.end(lease, verdict, now, target=item.target, reason=item.reason))
             if verdict is Status.BAD:
                 core.journal.ban(dbname)
         await core.commit(*changes)
@@ -102,10 +110,10 @@ class Leasing:
         if verdict is Status.USING:
             raise InvalidRequest("a release says idle or bad", next="to keep the lease, renew it")
         lease, now = self._find(token), self._core.clock.now()
-        change = self._core.working().end(lease, verdict, now)
+        changes = self._core.working().end(lease, verdict, now)
         if verdict is Status.BAD:
             self._core.journal.ban(lease.mirror)
-        await self._core.commit(change)
+        await self._core.commit(*changes)
         self._core.changed.set()
         return _reply(lease, now)
 
@@ -115,23 +123,24 @@ class Leasing:
         mirror = core.known_mirror(dbname)
         pool, now = core.working(), core.clock.now()
         rows = self._resettable(mirror) if addrs is None else [pool.table.find(core.address(addr)) for addr in addrs]
-        changes: list[UsageRecorded] = []
+        changes: list[Change] = []
+        freed = 0
         for row in dict.fromkeys(rows):
             if mirror is None or row is None:
                 continue
             try:
-                change = pool.reset(mirror, row, now)
+                done = pool.reset(mirror, row, now)
             except NotLeased:
                 # An owned lease is somebody else's: it is left alone, and the count says so.
                 continue
-            if change is not None:
-                changes.append(change)
+            changes.extend(done)
+            freed += bool(done)
         await core.commit(*changes)
         core.changed.set()
         return ResetReply(
-            success=bool(changes),
+            success=bool(freed),
             dbname=dbname,
-            reset_count=len(changes),
+            reset_count=freed,
             total_count=None if addrs is None else len(addrs),
         )
 
@@ -161,6 +170,10 @@ class Leasing:
         if not any(prefix.standing is Standing.ACTIVE for prefix in pool.prefixes.values()):
             return "there is no active prefix; `ipv6console doctor` says why"
         count = mirror.count()
+        if count.idle and self.room.occupied(dbname):
+            return f"others wait for an address of {dbname}; wait behind them with wait=SECONDS"
+        if count.idle:
+            return f"every /64 has as many leases in {dbname} as max_leases_per_64 allows; try again"
         if count.total == 0:
             return "the pool is empty and being filled; try again, `ipv6console status` shows how far it is"
         return f"all {count.total} addresses are taken in {dbname} ({count.using} using, {count.bad} bad); try again"
@@ -175,12 +188,28 @@ class Leasing:
         label = (holder or caller.label)[:200]
         leases: list[Lease] = []
         changes: list[Change | None] = [made]
+        count = 0 if self.room.occupied(dbname) else count
         while len(leases) < count and (leased := pool.lease(mirror, now, holder=label, ttl=seconds)):
             leases.append(leased[0])
             changes.append(leased[1])
         await core.commit(*changes)
         core.changed.set()
         return leases
+
+    async def _wait(
+        self, dbname: str, caller: Caller, seconds: float, *, ttl: float | None, holder: str | None
+    ) -> list[Lease]:
+        core, label = self._core, (holder or caller.label)[:200]
+
+        def take() -> tuple[Lease, Change] | None:
+            mirror = core.working().mirrors.get(dbname)
+            return core.pool.lease(mirror, core.clock.now(), holder=label, ttl=ttl) if mirror else None
+
+        leased = await self.room.wait(dbname, seconds, take)
+        if leased is None:
+            return []
+        await core.commit(leased[1])
+        return [leased[0]]
 
     def _held(self, mirror: Mirror | None, dbname: str, address: int, token: str | None) -> Lease:
         if mirror is None:
@@ -220,6 +249,12 @@ def _checked_ttl(ttl: float | None) -> float | None:
     if ttl is not None and not (isfinite(ttl) and ttl > 0):
         raise InvalidRequest(f"a ttl of {ttl} seconds has no meaning", next="give a number above 0, or leave it out")
     return ttl
+
+
+def _checked_wait(wait: float | None) -> float:
+    if wait is not None and not (isfinite(wait) and wait >= 0):
+        raise InvalidRequest(f"waiting {wait} seconds has no meaning", next="give a number of seconds, or leave it out")
+    return min(wait or 0.0, LONGEST_WAIT)
 
 
 def _cursor(cursor: str | None) -> tuple[str, int]:

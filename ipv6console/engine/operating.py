@@ -10,11 +10,12 @@ from ipv6console.engine.caller import Caller
 from ipv6console.engine.core import Core
 from ipv6console.engine.errors import InvalidRequest, NotFound, PlanChanged
 from ipv6console.pool.address import format_address
-from ipv6console.pool.mirror import Mirror
+from ipv6console.pool.mirror import Custom, Mirror
 from ipv6console.pool.pool import Withdrawal
 from ipv6console.pool.prefix import InvalidPrefix, Prefix, Standing, format_prefix, parse_prefix
 from ipv6console.pool.survey import Survey, survey_mirror, survey_networks, survey_pool
 from ipv6console.wire.event import EventLevel
+from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanAction, PlanRequest
 
 PLAN_LIFETIME = 300.0
@@ -96,6 +97,17 @@ class Operating:
         self._core.changed.set()
         return mirror
 
+    async def set_mirror(self, dbname: str, settings: MirrorSettings, caller: Caller) -> Mirror:
+        """Give a mirror settings of its own, making the mirror if need be; raises InvalidRequest."""
+        mirror, _ = self._core.mirror(dbname)
+        custom = _custom(settings)
+        await self._core.commit(self._core.working().customise(mirror, custom))
+        own = ", ".join(f"{key}={value}" for key, value in custom._asdict().items() if value not in (None, ()))
+        text = f"mirror {dbname}: {own or 'as the pool'}"
+        self._core.journal.write("mirror.settings", text, subject=dbname, actor=caller.label)
+        self._core.changed.set()
+        return mirror
+
     async def drain_prefix(self, text: str, draining: bool, caller: Caller) -> Prefix:
         """Stop or resume handing out from one prefix."""
         core = self._core
@@ -121,9 +133,9 @@ class Operating:
         pool, now = core.working(), core.clock.now()
         match act.action:
             case PlanAction.FLUSH_MIRROR:
-                done = pool.flush(self._mirror(act.mirror or ""))
+                done = pool.flush(self._mirror(act.mirror or ""), now)
             case PlanAction.FLUSH_POOL:
-                done = pool.empty()
+                done = pool.empty(now)
             case _:
                 parts = [
                     pool.revoke(network, length, reason=reason, actor=caller.label, now=now)
@@ -207,3 +219,24 @@ class Operating:
             return parse_prefix(text)
         except InvalidPrefix as error:
             raise InvalidRequest(str(error), next="give it in CIDR form, like 2001:db8:0:1::/64") from error
+
+
+def _custom(settings: MirrorSettings) -> Custom:
+    for name, value, least in (
+        ("usable_num", settings.usable_num, 0),
+        ("lease_ttl", settings.lease_ttl, 1),
+        ("bad_cooldown", settings.bad_cooldown, 1),
+        ("max_leases_per_64", settings.max_leases_per_64, 0),
+    ):
+        if value is not None and not least <= value <= 1e9:
+            raise InvalidRequest(f"{name} {value} is not possible", next=f"give a number from {least}, or leave it out")
+    for url in settings.check_urls:
+        if not url.startswith(("http://", "https://")) or len(url) > 500 or any(c.isspace() for c in url):
+            raise InvalidRequest(f"{url[:80]!r} is no check URL", next="give an http:// or https:// URL")
+    return Custom(
+        settings.usable_num,
+        settings.lease_ttl,
+        settings.bad_cooldown,
+        settings.max_leases_per_64,
+        tuple(settings.check_urls),
+    )

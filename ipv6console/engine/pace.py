@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 
 from ipv6console.engine.clock import Clock
+
+_SHORTEST = 0.01
 
 
 class Pace:
@@ -32,6 +35,14 @@ class Pace:
     def room(self) -> int:
         """How many more may be entered now."""
         return max(0, self.limit - self.used)
+
+    async def turn(self) -> None:
+        """Wait until there is room, and enter."""
+        while True:
+            if self.room:
+                self.enter()
+                return
+            await asyncio.sleep(max(_SHORTEST, self._entries[0] + self.window - self._clock.now()))
 
     def enter(self) -> None:
         """Count one fresh address."""

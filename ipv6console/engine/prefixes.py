@@ -15,7 +15,7 @@ from ipv6console.wire.status import Finding, Level
 
 _INSPECT = 1.0
 _RETRY = 2
-_TOLD = 5
+_TOLD = 1_000
 Key = tuple[int, int]
 
 
@@ -34,6 +34,7 @@ class PrefixKeeper:
         self._on_link = on_link
         self._announced: dict[Key, HostPrefix] = {}
         self._refused: dict[Key, str] = {}
+        self._silent: set[Key] = set()
         self._lock = asyncio.Lock()
 
     async def follow(self) -> None:
@@ -83,13 +84,47 @@ class PrefixKeeper:
                 await self._withdraw(key)
         self._on_change()
 
+    async def silence(self, prefix: Prefix, text: str) -> None:
+        """Drain a prefix that lost its addresses' way back though nobody said so, and ask the kernel for another."""
+        core, key = self._core, (prefix.network, prefix.length)
+        async with self._lock:
+            self._silent.add(key)
+            await core.commit(core.working().drain(prefix, core.clock.now()))
+        core.journal.fail("prefix.silent", text, subject=str(prefix))
+        await self.take(await self._watch.view())
+        self._on_change()
+
+    async def hear(self, prefix: Prefix) -> None:
+        """Take up a silent prefix again, one of whose addresses was proved."""
+        self._silent.discard((prefix.network, prefix.length))
+        self._core.journal.write("prefix.returned", f"{prefix} works again", subject=str(prefix))
+        await self.take(await self._watch.view())
+
+    def silent(self, prefix: Prefix) -> bool:
+        """Return whether the prefix drains because it fell silent."""
+        return (prefix.network, prefix.length) in self._silent
+
+    def reachable(self, prefix: Prefix) -> bool:
+        """Return whether route and NDP of the prefix are well, as far as this host can see."""
+        reach = self.reachability.get((prefix.network, prefix.length))
+        return reach is not None and reach.route is Level.OK and reach.ndp.level is Level.OK
+
     def findings(self) -> tuple[Finding, ...]:
         """Return what the kernel and the daemons say is wrong."""
         refused = tuple(
             Finding(subject=format_prefix(*key), level=Level.FAIL, text=text) for key, text in self._refused.items()
         )
+        silent = tuple(
+            Finding(
+                subject=format_prefix(*key),
+                level=Level.FAIL,
+                text="no check URL sees its addresses any more though route and NDP are well: it was renumbered?",
+                fix=f"ipv6console doctor --prefix {format_prefix(*key)}",
+            )
+            for key in self._silent
+        )
         seen = self.view.findings if self.view is not None else ()
-        return refused + seen + tuple(f for r in self.reachability.values() for f in r.findings)
+        return refused + silent + seen + tuple(f for r in self.reachability.values() for f in r.findings)
 
     def host_prefix(self, network: int, length: int) -> HostPrefix | None:
         """Return what the kernel says about the prefix now."""
@@ -104,7 +139,7 @@ class PrefixKeeper:
     async def _appear(self, host: HostPrefix) -> None:
         core, key = self._core, (host.network, host.length)
         known = core.pool.find_prefix(*key)
-        if known is not None and (known.standing is Standing.REVOKED or known.held):
+        if known is not None and (known.standing is Standing.REVOKED or known.held or key in self._silent):
             return
         if not await self._announce(host):
             return
@@ -148,6 +183,7 @@ class PrefixKeeper:
             self._refused[known.network, known.length] = refusal.detail
             return
         self._refused.pop((known.network, known.length), None)
+        self._silent.discard((known.network, known.length))
         text = f"{known} is gone: {gone.removed} addresses left the pool, {len(gone.ended)} leases are lost"
         core.journal.warn("prefix.gone", text, subject=str(known), count=gone.removed, leases=len(gone.ended))
         for lease in gone.ended[:_TOLD]:
@@ -199,7 +235,7 @@ class PrefixKeeper:
         rows = [row for address in present if (row := core.pool.table.find(address)) is not None]
         if not rows or core.broken is not None:
             return
-        gone = core.pool.remove(rows)
+        gone = core.pool.remove(rows, core.clock.now(), reason="the address is in use on the link")
         try:
             await core.commit(*gone.changes)
         except Refusal as refusal:
@@ -215,13 +251,17 @@ class PrefixKeeper:
 
     def _tell(self, key: Key, reachability: Reachability) -> None:
         ndp, text = reachability.ndp, format_prefix(*key)
-        well = reachability.route is Level.OK and ndp.level is Level.OK
+        levels = (reachability.route, ndp.level)
+        if Level.FAIL not in levels:
+            self._on_change()
+        well = levels == (Level.OK, Level.OK)
         said = f"{text}: {reachability.text}; {ndp.strategy}: {ndp.text}"
         if well:
             self._core.journal.write("reach.recovered", said, subject=text)
-            self._on_change()
-        else:
+        elif Level.FAIL in (reachability.route, ndp.level):
             self._core.journal.fail("reach.broken", said, subject=text)
+        else:
+            self._core.journal.warn("reach.changed", said, subject=text)
 
     @staticmethod
     def _summary(reachability: Reachability) -> tuple[Level, Level]:

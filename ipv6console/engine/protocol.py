@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from ipv6console.pool.change import Change, Snapshot
+from ipv6console.pool.change import Change, LeaseEnded, Snapshot
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.event import Event
 from ipv6console.wire.state import NdpRow, StoreState
 from ipv6console.wire.status import Finding, Level, Stamp
+from ipv6console.wire.target import TargetRow
 
 
 class Durability(StrEnum):
@@ -59,6 +60,20 @@ class Store(Protocol):
 
     async def forget_events(self, before: float) -> int:
         """Delete events older than `before` (unix seconds); return how many."""
+        ...
+
+    async def history(
+        self, address: int | None, mirror: str | None, at: float | None, limit: int
+    ) -> tuple[LeaseEnded, ...]:
+        """Return up to `limit` ended leases, newest first: of one address, in one mirror, that lived at one time."""
+        ...
+
+    async def targets(self, mirror: str | None, limit: int) -> tuple[TargetRow, ...]:
+        """Return up to `limit` hosts named in bad verdicts of one mirror or all, the one with most of them first."""
+        ...
+
+    async def forget_history(self, before: float) -> int:
+        """Delete leases that ended before `before` (unix seconds) from the history; return how many."""
         ...
 
     async def checkpoint(self) -> None:

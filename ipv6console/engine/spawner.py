@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import deque
+from typing import NamedTuple
 
+from ipv6console.engine.answering import Answering
 from ipv6console.engine.checker import Checker, Outcome
 from ipv6console.engine.core import Core
 from ipv6console.engine.errors import Refusal
 from ipv6console.engine.pace import Pace
-from ipv6console.pool.address import format_address
+from ipv6console.pool.address import format_address, parse_address
 from ipv6console.pool.change import AddressAdded
 from ipv6console.pool.draw import Draw
 from ipv6console.pool.prefix import Prefix, Standing
+from ipv6console.pool.roll import Roll
+from ipv6console.pool.share import Shares
 from ipv6console.wire.reply import SpawnsReply
 
 _ROUNDS = 3
@@ -23,15 +27,27 @@ _IDLE_WAIT = 1.0
 _BREATH = 0.02
 
 
+class Need(NamedTuple):
+    """What one mirror lacks: `missing` of the `wanted` idle addresses; no name is the pool without mirrors."""
+
+    missing: int
+    idle: int
+    wanted: int
+    name: str | None
+
+
 class Spawner:
     """Draws candidates, checks them side by side, and takes in those that are proved."""
 
-    def __init__(self, core: Core, checker: Checker, on_link: set[int]) -> None:
+    def __init__(self, core: Core, checker: Checker, answering: Answering, on_link: set[int]) -> None:
         self._core = core
+        self._answering = answering
         self._checker = checker
         self._on_link = on_link
         self._draws: dict[int, Draw] = {}
-        self._turn = 0
+        self._shares = Shares(core.settings.network.weights)
+        addresses = core.settings.network.addresses
+        self._roll = Roll(tuple(parse_address(text) for text in addresses)) if addresses else None
         self._times: deque[float] = deque(maxlen=1_000)
         check = core.settings.check
         self.pace = Pace(check.pace, check.pace_window, core.clock)
@@ -41,6 +57,7 @@ class Spawner:
         self._running: dict[asyncio.Task[bool], int] = {}
         self._wait = _FIRST_WAIT
         self._not_before = 0.0
+        self._changed = core.changed.listen()
 
     @property
     def checking(self) -> int:
@@ -51,7 +68,7 @@ class Spawner:
         """Fill the pool until cancelled; after fruitless checks wait longer, up to a few seconds."""
         try:
             while True:
-                self._core.changed.clear()
+                self._changed.clear()
                 missing = self.need() - len(self._running)
                 if missing > 0 and self._core.broken is None and time.monotonic() >= self._not_before:
                     self._launch(min(missing, self._core.settings.check.concurrency))
@@ -60,18 +77,27 @@ class Spawner:
             self._cancel(set())
 
     def need(self) -> int:
-        """Return how many addresses are wanting for the neediest mirror that hands out, within `max_total`."""
+        """Return how many addresses are wanting for the neediest mirror, within `max_total`."""
         pool, settings = self._core.pool, self._core.settings.pool
         if not self._active():
             return 0
-        wanting = settings.usable_num - self.idle()[0]
-        return min(wanting, settings.max_total - pool.table.live)
+        return min(self.neediest().missing, settings.max_total - pool.table.live)
 
-    def idle(self) -> tuple[int, str | None]:
-        """Return the fewest idle addresses any mirror that hands out has, and its name; without one, the pool's."""
-        pool = self._core.pool
-        counts = ((mirror.count().idle, name) for name, mirror in pool.mirrors.items() if not mirror.draining)
-        return min(counts, default=(sum(prefix.live for prefix in self._active()), None))
+    def neediest(self) -> Need:
+        """Return the mirror that lacks most of its `usable_num` idle addresses; without any mirror, the pool's need.
+
+        A mirror that drains or whose breaker has tripped gets no fresh addresses.
+        """
+        core, usual = self._core, self._core.settings.pool.usable_num
+        now = core.clock.now()
+        needs = [
+            Need(wanted - idle, idle, wanted, mirror.name)
+            for mirror in core.pool.mirrors.values()
+            if not mirror.draining and not mirror.breaker.tripped(now)
+            for idle, wanted in [(mirror.count().idle, _own(mirror.custom.usable_num, usual))]
+        ]
+        idle = sum(prefix.live for prefix in self._active())
+        return max(needs, default=Need(usual - idle, idle, usual, None))
 
     def per_minute(self) -> float:
         """Return how many addresses were taken in during the last minute."""
@@ -135,6 +161,10 @@ class Spawner:
             self._running.pop(task, None)
 
     async def _prove(self, address: int, prefix: Prefix) -> bool:
+        async with self._answering.candidate(address):
+            return await self._admit(address, prefix)
+
+    async def _admit(self, address: int, prefix: Prefix) -> bool:
         verdict = await self._checker.check(address)
         if verdict.outcome is not Outcome.USABLE:
             self.failed += 1
@@ -152,6 +182,7 @@ class Spawner:
         self.complaint = None
         self._times.append(self._core.clock.now())
         self._core.journal.added()
+        self._core.changed.set()
         return True
 
     def _take(self, address: int, prefix: Prefix) -> AddressAdded | None:
@@ -160,23 +191,26 @@ class Spawner:
         return pool.add(address, known, self._core.clock.now()) if known else None
 
     def _candidates(self, count: int) -> list[tuple[int, Prefix]]:
-        pool = self._core.pool
         active = self._active()
         chosen: list[tuple[int, Prefix]] = []
-        shares: Counter[int] = Counter()
-        for _ in range(count if active else 0):
-            self._turn += 1
-            shares[active[self._turn % len(active)].id] += 1
+        shares = self._shares.deal(active, count) if active else {}
         for prefix in active:
-            share = shares[prefix.id]
+            share = shares.get(prefix.id, 0)
             if prefix.id in self._on_link:
                 share = min(share, self.pace.room)
-            taken = self._draw(prefix).take(share, lambda a: a in pool.exclusions or pool.table.find(a) is not None)
+            taken = self._source(prefix).take(share, self._unwanted)
             chosen.extend((address, prefix) for address in taken)
             if prefix.id in self._on_link:
                 for _ in taken:
                     self.pace.enter()
         return chosen
+
+    def _unwanted(self, address: int) -> bool:
+        pool = self._core.pool
+        return address in pool.exclusions or pool.table.find(address) is not None
+
+    def _source(self, prefix: Prefix) -> Draw | Roll:
+        return self._roll.of(prefix) if self._roll else self._draw(prefix)
 
     def _draw(self, prefix: Prefix) -> Draw:
         draw = self._draws.get(prefix.id)
@@ -201,6 +235,10 @@ class Spawner:
         await asyncio.sleep(_BREATH)
         try:
             async with asyncio.timeout(_IDLE_WAIT):
-                await self._core.changed.wait()
+                await self._changed.wait()
         except TimeoutError:
             return
+
+
+def _own(value: int | None, usual: int) -> int:
+    return usual if value is None else value

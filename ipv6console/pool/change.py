@@ -51,12 +51,20 @@ class PoolEmptied(NamedTuple):
 
 
 class MirrorRecorded(NamedTuple):
-    """A mirror was made or its settings changed; replaces the row with the same id."""
+    """A mirror was made or its settings changed; replaces the row with the same id.
+
+    None means that the mirror does as the pool does; `check_urls` are separated by spaces.
+    """
 
     id: int
     name: str
     created_at: float
     draining: bool
+    usable_num: int | None = None
+    lease_ttl: float | None = None
+    bad_cooldown: float | None = None
+    max_leases_per_64: int | None = None
+    check_urls: str = ""
 
 
 class MirrorFlushed(NamedTuple):
@@ -69,7 +77,7 @@ class UsageRecorded(NamedTuple):
     """What one mirror knows of one address; replaces the row with the same (mirror_id, address_id).
 
     `status` is idle, using, resting or bad; `until` ends a lease, a rest or a cool-down; `owned` says that the lease's
-    token was shown back; `strikes` counts bad verdicts in a row; `uses` counts picks; `since` is the last change.
+    token was shown back; `strikes` counts bad verdicts in a row by the same `target`; `uses` counts picks; `since` is the last change.
     """
 
     mirror_id: int
@@ -82,6 +90,36 @@ class UsageRecorded(NamedTuple):
     owned: bool
     strikes: int
     uses: int
+    target: str | None = None
+
+
+class LeaseEnded(NamedTuple):
+    """A lease has ended, for the history; `verdict` is idle, bad, expired, lost, flushed, revoked or reset."""
+
+    address: int
+    mirror: str
+    holder: str
+    since: float
+    until: float
+    verdict: str
+    target: str | None = None
+    reason: str | None = None
+
+
+class TokenRecorded(NamedTuple):
+    """A bearer token was made; `digest` is the SHA-256 of its secret, in hexadecimal."""
+
+    name: str
+    digest: str
+    scope: str
+    created_at: float
+    created_by: str
+
+
+class TokenRevoked(NamedTuple):
+    """A bearer token is no longer valid."""
+
+    name: str
 
 
 class RevocationRecorded(NamedTuple):
@@ -103,7 +141,10 @@ Change = (
     | MirrorRecorded
     | MirrorFlushed
     | UsageRecorded
+    | LeaseEnded
     | RevocationRecorded
+    | TokenRecorded
+    | TokenRevoked
 )
 
 
@@ -115,3 +156,4 @@ class Snapshot(NamedTuple):
     mirrors: tuple[MirrorRecorded, ...] = ()
     usages: tuple[UsageRecorded, ...] = ()
     revocations: tuple[RevocationRecorded, ...] = ()
+    tokens: tuple[TokenRecorded, ...] = ()

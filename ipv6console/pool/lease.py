@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hmac import compare_digest
+
+from ipv6console.pool.change import LeaseEnded
 
 
 @dataclass(slots=True)
@@ -27,6 +30,15 @@ class Lease:
         if token is None:
             return not self.owned
         return compare_digest(token.encode(), self.token.encode())
+
+    def ended(self, verdict: str, now: float, target: str | None = None, reason: str | None = None) -> LeaseEnded:
+        """Return what the history keeps of the lease."""
+        return LeaseEnded(self.address, self.mirror, self.holder, self.since, now, verdict, target, reason)
+
+
+def history(ended: Iterable[Lease], verdict: str, now: float, reason: str = "") -> list[LeaseEnded]:
+    """Return what the history keeps of leases that ended together."""
+    return [lease.ended(verdict, now, None, reason or None) for lease in ended]
 
 
 def compose_token(mirror_id: int, row: int, secret: str) -> str:

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from ipv6console.pool.change import UsageRecorded
+from ipv6console.pool.breaker import Breaker
+from ipv6console.pool.change import MirrorRecorded, UsageRecorded
 from ipv6console.pool.fifo import RowQueue
 from ipv6console.pool.lease import Lease
 from ipv6console.pool.table import AddressTable
 
 _PAGE = 1024
 _BLANK = bytes(4 * _PAGE)
+_LOOKS = 256
 
 
 class Status(StrEnum):
@@ -34,6 +36,16 @@ class Count(NamedTuple):
     bad: int
 
 
+class Custom(NamedTuple):
+    """What one mirror does differently; None means as the pool does, durations are seconds."""
+
+    usable_num: int | None = None
+    lease_ttl: float | None = None
+    bad_cooldown: float | None = None
+    max_leases_per_64: int | None = None
+    check_urls: tuple[str, ...] = ()
+
+
 class Mirror:
     """What one task has done with the pool; addresses it never touched cost it nothing.
 
@@ -43,6 +55,8 @@ class Mirror:
     __slots__ = (
         "_active",
         "_bad_in",
+        "_claimed",
+        "_crowd",
         "_cursor",
         "_freed",
         "_parked",
@@ -51,7 +65,9 @@ class Mirror:
         "_using_in",
         "bad",
         "bans",
+        "breaker",
         "created_at",
+        "custom",
         "draining",
         "expired",
         "id",
@@ -69,6 +85,7 @@ class Mirror:
         self.name = name
         self.created_at = created_at
         self.draining = False
+        self.custom = Custom()
         self.picks = self.reports = self.bans = self.expired = 0
         self.last_pick_at: float | None = None
         self._table = table
@@ -83,16 +100,35 @@ class Mirror:
         self._uses: dict[int, array[int]] = {}
         self._using_in: dict[int, int] = {}
         self._bad_in: dict[int, int] = {}
+        self._crowd: dict[int, int] = {}
+        self._claimed: set[int] = set()
+        self.breaker = Breaker()
         self.leases: dict[int, Lease] = {}
         self.resting: dict[int, float] = {}
         self.bad: dict[int, float] = {}
-        self.strikes: dict[int, int] = {}
+        self.strikes: dict[int, tuple[int, str | None]] = {}
+
+    def record(self) -> MirrorRecorded:
+        """Return the row to commit."""
+        usable_num, lease_ttl, bad_cooldown, crowd, urls = self.custom
+        return MirrorRecorded(
+            self.id,
+            self.name,
+            self.created_at,
+            self.draining,
+            usable_num,
+            lease_ttl,
+            bad_cooldown,
+            crowd,
+            " ".join(urls),
+        )
 
     def carry_on(self, earlier: Mirror) -> None:
         """Take over the counters of this mirror's earlier self, when the pool was read back from the store."""
         self.picks, self.reports = earlier.picks, earlier.reports
         self.bans, self.expired = earlier.bans, earlier.expired
         self.last_pick_at = earlier.last_pick_at
+        self.breaker = earlier.breaker
 
     def count(self) -> Count:
         """Return the counters; addresses of a draining prefix count only while they are leased or resting here."""
@@ -108,13 +144,33 @@ class Mirror:
         """Return how many addresses of the prefix are leased or resting here."""
         return self._using_in.get(prefix_id, 0)
 
-    def next_row(self) -> int | None:
-        """Return the idle row that was released least recently, removing it from the idle ones."""
+    def next_row(self, max_per_64: int = 0) -> int | None:
+        """Return the idle row that was released least recently, removing it from the idle ones.
+
+        With `max_per_64` rows whose /64 has so many leases here go to the end of the queue; after a bounded number of
+        them None is returned.
+        """
+        if not max_per_64:
+            return self._next()
+        crowded: list[int] = []
+        while (row := self._next()) is not None and self._crowd.get(self._subnet(row), 0) >= max_per_64:
+            crowded.append(row)
+            if len(crowded) >= _LOOKS:
+                row = None
+                break
+        for skipped in crowded:
+            self._freed.push(skipped)
+        return row
+
+    def _next(self) -> int | None:
         table = self._table
         while True:
             if self._cursor < len(table):
                 row = self._cursor
                 self._cursor = row + 1
+                if self._claimed and row in self._claimed:
+                    self._claimed.discard(row)
+                    continue
             else:
                 freed = self._freed.pop()
                 if freed is None:
@@ -127,16 +183,24 @@ class Mirror:
                 return row
             self._parked.setdefault(prefix_id, array("I")).append(row)
 
-    def hold(self, lease: Lease) -> None:
-        """Enter a lease of a row that `next_row` gave."""
+    def claim(self, row: int, uses: int) -> bool:
+        """Take a row that was never picked here out of the idle ones, counting `uses`; False when it was."""
+        if row < self._cursor or row in self._claimed:
+            return False
+        self._claimed.add(row)
+        self._count_use(row, uses)
+        return True
+
+    def hold(self, lease: Lease, *, counted: bool = True) -> None:
+        """Enter a lease of a row that is not among the idle ones."""
         row = lease.row
         self.leases[row] = lease
         prefix_id = self._table.prefix_id(row)
         self._using_in[prefix_id] = self._using_in.get(prefix_id, 0) + 1
-        page = self._uses.get(row // _PAGE)
-        if page is None:
-            page = self._uses[row // _PAGE] = array("I", _BLANK)
-        page[row % _PAGE] += 1
+        subnet = lease.address >> 64
+        self._crowd[subnet] = self._crowd.get(subnet, 0) + 1
+        if counted:
+            self._count_use(row, 1)
 
     def rest(self, row: int, until: float) -> None:
         """Turn a lease into a rest: nobody gets the address before `until`."""
@@ -206,8 +270,9 @@ class Mirror:
             lease.since if lease else since,
             until,
             lease.owned if lease else False,
-            self.strikes.get(row, 0),
+            self.strikes.get(row, (0, None))[0],
             self.uses(row),
+            self.strikes.get(row, (0, None))[1],
         )
 
     def restore(self, usages: Sequence[UsageRecorded]) -> None:
@@ -219,6 +284,12 @@ class Mirror:
                 self._freed.push(row)
         for usage in usages:
             self._restore_row(usage)
+
+    def _count_use(self, row: int, uses: int) -> None:
+        page = self._uses.get(row // _PAGE)
+        if page is None:
+            page = self._uses[row // _PAGE] = array("I", _BLANK)
+        page[row % _PAGE] += uses
 
     def _restore_row(self, usage: UsageRecorded) -> None:
         row = usage.address_id
@@ -235,10 +306,10 @@ class Mirror:
             until,
             usage.owned,
         )
-        self.hold(lease)
-        self._uses[row // _PAGE][row % _PAGE] = usage.uses
+        self.hold(lease, counted=False)
+        self._count_use(row, usage.uses)
         if usage.strikes:
-            self.strikes[row] = usage.strikes
+            self.strikes[row] = (usage.strikes, usage.target)
         match Status(usage.status):
             case Status.IDLE:
                 self.free(row)
@@ -253,6 +324,14 @@ class Mirror:
         if self.leases.pop(row, None) is None:
             del self.resting[row]
         self._using_in[self._table.prefix_id(row)] -= 1
+        subnet = self._subnet(row)
+        if self._crowd[subnet] == 1:
+            del self._crowd[subnet]
+        else:
+            self._crowd[subnet] -= 1
+
+    def _subnet(self, row: int) -> int:
+        return self._table.address(row) >> 64
 
     def _unspoil(self, row: int) -> None:
         del self.bad[row]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ipv6console.pool.change import (
     AddressAdded,
     AddressRemoved,
     Change,
+    LeaseEnded,
     MirrorFlushed,
-    MirrorRecorded,
     PoolEmptied,
     PrefixEmptied,
     PrefixRecorded,
@@ -22,42 +20,17 @@ from ipv6console.pool.change import (
 )
 from ipv6console.pool.deadline import Deadlines
 from ipv6console.pool.exclusion import Exclusions
-from ipv6console.pool.lease import Lease, compose_token, locate_token
-from ipv6console.pool.mirror import Mirror, Status
+from ipv6console.pool.lease import Lease, compose_token, history, locate_token
+from ipv6console.pool.limits import Limits, TooManyMirrors, check_name
+from ipv6console.pool.mirror import Custom, Mirror, Status
 from ipv6console.pool.prefix import Prefix, Standing
 from ipv6console.pool.table import AddressTable
 
-MIRROR_NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}\Z")
 _ROW_BITS = 32
-
-
-class InvalidName(ValueError):
-    """A mirror name that is not 1-64 of A-Z a-z 0-9 . _ - or starts with a dot."""
-
-
-class TooManyMirrors(ValueError):
-    """One more mirror than `max_mirrors`."""
 
 
 class NotLeased(ValueError):
     """A report, renewal or release without a live lease it is entitled to; nothing has changed."""
-
-
-def check_name(name: str) -> None:
-    """Raise InvalidName unless `name` can be a mirror's."""
-    if not MIRROR_NAME.match(name):
-        raise InvalidName(f"{name[:80]!r} is no mirror name: 1 to 64 of A-Z a-z 0-9 . _ - and no dot in front")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Times in seconds, and bounds."""
-
-    lease_ttl: float = 3_600.0
-    tokenless_ttl: float = 21_600.0
-    bad_cooldown: float = 900.0
-    bad_cooldown_max: float = 86_400.0
-    max_mirrors: int = 1_000
 
 
 class Expiry(NamedTuple):
@@ -86,6 +59,7 @@ class Pool:
         self.prefixes: dict[int, Prefix] = {}
         self.mirrors: dict[str, Mirror] = {}
         self.generation = 0
+        self.departures = 0
         self._secret = secret
         self._active: dict[int, int] = {}
         self._by_id: dict[int, Mirror] = {}
@@ -125,6 +99,7 @@ class Pool:
         ended = self._drop(rows)
         changes: list[Change] = [PrefixEmptied(prefix.id)] if rows else []
         changes.append(self._stand(prefix, standing, now))
+        changes.extend(history(ended, "lost", now, f"prefix {prefix} is {standing}"))
         return Withdrawal(len(rows), tuple(ended), tuple(changes))
 
     # Addresses
@@ -141,17 +116,19 @@ class Pool:
         self.generation += 1
         return AddressAdded(row, prefix.id, address, now)
 
-    def remove(self, rows: Iterable[int]) -> Withdrawal:
-        """Take rows out of the pool for good; leases on them end."""
+    def remove(self, rows: Iterable[int], now: float, *, verdict: str = "lost", reason: str = "") -> Withdrawal:
+        """Take rows out of the pool for good; leases on them end with `verdict`."""
         gone = [row for row in dict.fromkeys(rows) if row < len(self.table) and self.table.alive(row)]
         ended = self._drop(gone)
-        return Withdrawal(len(gone), tuple(ended), tuple(AddressRemoved(row) for row in gone))
+        changes: list[Change] = [AddressRemoved(row) for row in gone]
+        changes.extend(history(ended, verdict, now, reason))
+        return Withdrawal(len(gone), tuple(ended), tuple(changes))
 
-    def empty(self) -> Withdrawal:
+    def empty(self, now: float) -> Withdrawal:
         """Take every address out of the pool; mirrors keep their names."""
         gone = list(self.table.rows())
         ended = self._drop(gone)
-        return Withdrawal(len(gone), tuple(ended), (PoolEmptied(),))
+        return Withdrawal(len(gone), tuple(ended), (PoolEmptied(), *history(ended, "flushed", now, "")))
 
     def revoke(self, network: int, length: int, *, reason: str, actor: str, now: float) -> Withdrawal:
         """Withdraw an address (length 128) or everything inside a prefix, for good."""
@@ -163,7 +140,7 @@ class Pool:
         else:
             shift = 128 - length
             rows = [row for row in self.table.rows() if self.table.address(row) >> shift == network >> shift]
-        gone = self.remove(rows)
+        gone = self.remove(rows, now, verdict="revoked", reason=reason)
         changes.extend(gone.changes)
         for prefix in self.prefixes.values():
             if prefix.length >= length and (prefix.network ^ network) >> (128 - length) == 0:
@@ -184,21 +161,26 @@ class Pool:
         number = max(self._by_id, default=0) + 1
         mirror = Mirror(number, name, now, self.table, self._active)
         self.mirrors[name] = self._by_id[number] = mirror
-        return mirror, MirrorRecorded(number, name, now, False)
+        return mirror, mirror.record()
 
     def drain_mirror(self, mirror: Mirror, draining: bool) -> Change:
         """Stop (or go on) handing out in one mirror."""
         mirror.draining = draining
-        return MirrorRecorded(mirror.id, mirror.name, mirror.created_at, draining)
+        return mirror.record()
 
-    def flush(self, mirror: Mirror) -> Withdrawal:
+    def customise(self, mirror: Mirror, custom: Custom) -> Change:
+        """Give a mirror settings of its own; leases that live keep their terms."""
+        mirror.custom = custom
+        return mirror.record()
+
+    def flush(self, mirror: Mirror, now: float) -> Withdrawal:
         """Forget what the mirror did: every address is idle in it again and its leases end."""
         ended = tuple(mirror.leases.values())
         count = len(mirror.leases) + len(mirror.resting) + len(mirror.bad)
         for row in list(mirror.touched()):
             self._unschedule(mirror, row)
         mirror.clear()
-        return Withdrawal(count, ended, (MirrorFlushed(mirror.id),))
+        return Withdrawal(count, ended, (MirrorFlushed(mirror.id), *history(ended, "flushed", now, "")))
 
     # Leases
 
@@ -212,10 +194,13 @@ class Pool:
         """
         if mirror.draining:
             return None
-        row = mirror.next_row()
+        crowd = mirror.custom.max_leases_per_64
+        row = mirror.next_row(self.limits.max_leases_per_64 if crowd is None else crowd)
         if row is None:
             return None
-        until = now + (self.limits.tokenless_ttl if ttl is None else min(ttl, self.limits.lease_ttl))
+        until = now + (
+            self._longest(mirror, owned=False) if ttl is None else min(ttl, self._longest(mirror, owned=True))
+        )
         token = compose_token(mirror.id, row, self._secret())
         lease = Lease(row, self.table.address(row), mirror.name, token, holder, now, until, ttl is not None)
         mirror.hold(lease)
@@ -251,37 +236,59 @@ class Pool:
 
     def renew(self, lease: Lease, now: float, ttl: float | None = None) -> UsageRecorded:
         """Let the lease run `ttl` seconds from now (default and at most: the time its kind has)."""
-        longest = self.limits.lease_ttl if lease.owned else self.limits.tokenless_ttl
         mirror = self.mirrors[lease.mirror]
+        longest = self._longest(mirror, owned=lease.owned)
         self._unschedule(mirror, lease.row)
         lease.until = now + (longest if ttl is None else min(ttl, longest))
         self._schedule(mirror, lease.row, lease.until)
         return mirror.usage(lease.row, now)
 
-    def end(self, lease: Lease, verdict: Status, now: float) -> UsageRecorded:
-        """End a lease: IDLE gives the address back, BAD cools it down, longer with every bad verdict in a row."""
+    def end(
+        self, lease: Lease, verdict: Status, now: float, *, target: str | None = None, reason: str | None = None
+    ) -> tuple[UsageRecorded, LeaseEnded]:
+        """End a lease: IDLE gives the address back, BAD cools it down, longer with every ban in a row by one target."""
         mirror, row = self.mirrors[lease.mirror], lease.row
         self._unschedule(mirror, row)
         mirror.reports += 1
-        if verdict is Status.BAD:
-            strikes = mirror.strikes[row] = mirror.strikes.get(row, 0) + 1
+        bad, limits = verdict is Status.BAD, self.limits
+        mirror.breaker.judge(
+            bad, now, window=limits.breaker_verdicts, ratio=limits.breaker_ratio, rest=self._cooldown(mirror)
+        )
+        if bad:
+            before, by = mirror.strikes.get(row, (0, target))
+            strikes = before + 1 if by == target else 1
+            mirror.strikes[row] = (strikes, target)
             mirror.bans += 1
             self._spoil(mirror, row, now, strikes)
         else:
             mirror.strikes.pop(row, None)
             mirror.free(row)
-        return mirror.usage(row, now)
+        return mirror.usage(row, now), lease.ended(verdict.value, now, target, reason)
 
-    def reset(self, mirror: Mirror, row: int, now: float) -> UsageRecorded | None:
-        """Make a bad, resting or token-less leased row idle; None when it was idle, NotLeased when it is owned."""
+    def reset(self, mirror: Mirror, row: int, now: float) -> tuple[Change, ...]:
+        """Make a bad, resting or token-less leased row idle; nothing when it was idle, NotLeased when it is owned."""
         status = mirror.status(row)
         if status is Status.IDLE:
-            return None
-        if status is Status.USING and mirror.leases[row].owned:
+            return ()
+        lease = mirror.leases.get(row)
+        if lease is not None and lease.owned:
             raise NotLeased("a scraper holds that address; its lease ends with its token, or by a flush")
         self._unschedule(mirror, row)
         mirror.strikes.pop(row, None)
         mirror.free(row)
+        changed = mirror.usage(row, now)
+        return (changed,) if lease is None else (changed, lease.ended("reset", now))
+
+    def adopt(self, mirror: Mirror, row: int, *, bad: bool, uses: int, now: float) -> UsageRecorded | None:
+        """Take over what an older system knew of an address; None when the mirror has used it already."""
+        if not mirror.claim(row, uses):
+            return None
+        mirror.hold(Lease(row, self.table.address(row), mirror.name, "", "", now, now, False), counted=False)
+        if bad:
+            mirror.strikes[row] = (1, None)
+            self._spoil(mirror, row, now, 1)
+        else:
+            mirror.free(row)
         return mirror.usage(row, now)
 
     def expire(self, now: float) -> Expiry:
@@ -299,6 +306,7 @@ class Pool:
                 lease = mirror.leases[row]
                 mirror.expired += 1
                 ended.append(lease)
+                changes.append(lease.ended("expired", now))
                 if not lease.owned:
                     until = now + self.limits.tokenless_ttl
                     mirror.rest(row, until)
@@ -321,7 +329,7 @@ class Pool:
         """Cool a bad row for one more shortest cool-down, when it could not be checked."""
         if row in mirror.bad:
             self._unschedule(mirror, row)
-            mirror.bad[row] = now + self.limits.bad_cooldown
+            mirror.bad[row] = now + self._cooldown(mirror)
             self._schedule(mirror, row, mirror.bad[row])
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -345,6 +353,7 @@ class Pool:
         for mirror_record in snapshot.mirrors:
             mirror = Mirror(mirror_record.id, mirror_record.name, mirror_record.created_at, self.table, self._active)
             mirror.draining = mirror_record.draining
+            mirror.custom = Custom(*mirror_record[4:8], tuple(mirror_record.check_urls.split()))
             self.mirrors[mirror.name] = self._by_id[mirror.id] = mirror
             mirror.restore(usages.get(mirror.id, ()))
             for row in mirror.touched():
@@ -374,12 +383,23 @@ class Pool:
                 self._active[prefix.id] -= 1
         if rows:
             self.generation += 1
+            self.departures += 1
         return ended
 
     def _spoil(self, mirror: Mirror, row: int, now: float, strikes: int) -> None:
-        wait = min(self.limits.bad_cooldown * 2 ** min(strikes - 1, 30), self.limits.bad_cooldown_max)
+        wait = min(self._cooldown(mirror) * 2 ** min(strikes - 1, 30), self.limits.bad_cooldown_max)
         mirror.spoil(row, now + wait)
         self._schedule(mirror, row, now + wait)
+
+    def _cooldown(self, mirror: Mirror) -> float:
+        own = mirror.custom.bad_cooldown
+        return self.limits.bad_cooldown if own is None else own
+
+    def _longest(self, mirror: Mirror, *, owned: bool) -> float:
+        own = mirror.custom.lease_ttl
+        if own is not None:
+            return own
+        return self.limits.lease_ttl if owned else self.limits.tokenless_ttl
 
     def _until(self, mirror: Mirror, row: int) -> float:
         lease = mirror.leases.get(row)

@@ -15,30 +15,33 @@ from ipv6console.pool.change import (
     AddressAdded,
     AddressRemoved,
     Change,
+    LeaseEnded,
     MirrorFlushed,
     MirrorRecorded,
     PoolEmptied,
     PrefixEmptied,
     PrefixRecorded,
     RevocationRecorded,
+    TokenRecorded,
+    TokenRevoked,
     UsageRecorded,
 )
-from ipv6console.store.schema import address, kept_event, mirror, prefix, revocation, usage
+from ipv6console.store.schema import address, history, kept_event, mirror, prefix, revocation, token, usage
 from ipv6console.wire.event import Event
 
 
 def write_changes(connection: Connection, changes: Iterable[Change]) -> None:
     """Write `changes` in their order into the open transaction, consecutive ones of a kind with one call."""
-    for kind, run in groupby(changes, type):
-        plan = _PLANS[kind]
-        rows: list[Any] = list(run)
-        if plan.row is not None:
-            rows = [plan.row(change) for change in rows]
-        for statement in plan.statements:
-            if plan.parameters:
-                connection.exec_driver_sql(statement, rows)
-            else:
-                connection.exec_driver_sql(statement)
+    # The history refers to no row and no row to it, so it may come last: each report has a usage and a lease that ended,
+    # and in their order every call would have one row.
+    ended: list[Change] = []
+    others: list[Change] = []
+    for change in changes:
+        (ended if type(change) is LeaseEnded else others).append(change)
+    for kind, run in groupby(others, type):
+        _write(connection, kind, list(run))
+    if ended:
+        _write(connection, LeaseEnded, ended)
 
 
 def write_events(connection: Connection, events: Sequence[Event]) -> None:
@@ -60,6 +63,17 @@ def write_events(connection: Connection, events: Sequence[Event]) -> None:
             for event in events
         ],
     )
+
+
+def _write(connection: Connection, kind: type, rows: list[Any]) -> None:
+    plan = _PLANS[kind]
+    if plan.row is not None:
+        rows = [plan.row(change) for change in rows]
+    for statement in plan.statements:
+        if plan.parameters:
+            connection.exec_driver_sql(statement, rows)
+        else:
+            connection.exec_driver_sql(statement)
 
 
 class _Plan(NamedTuple):
@@ -100,6 +114,10 @@ def _revocation_row(change: RevocationRecorded) -> tuple[Any, ...]:
     return (format_address(change.network), *change[1:])
 
 
+def _history_row(change: LeaseEnded) -> tuple[Any, ...]:
+    return (format_address(change.address), *change[1:])
+
+
 _KEEP = _insert_once(kept_event)
 
 # Usage goes first where many addresses leave: the cascade would look it up once for each of them.
@@ -117,5 +135,8 @@ _PLANS: dict[type, _Plan] = {
     MirrorRecorded: _Plan((_upsert(mirror),)),
     MirrorFlushed: _Plan(("DELETE FROM usage WHERE mirror_id = ?",)),
     UsageRecorded: _Plan((_upsert(usage),)),
+    LeaseEnded: _Plan((_insert(history, leave_out=("id",)),), _history_row),
+    TokenRecorded: _Plan((_insert(token),)),
+    TokenRevoked: _Plan(("DELETE FROM token WHERE name = ?",)),
     RevocationRecorded: _Plan((_insert(revocation, leave_out=("id",)),), _revocation_row),
 }

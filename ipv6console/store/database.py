@@ -7,19 +7,24 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from ipv6console.engine.protocol import Durability, StoreError
-from ipv6console.pool.change import Change, Snapshot
+from ipv6console.pool.change import Change, LeaseEnded, Snapshot
 from ipv6console.store.file import DatabaseFile, OpenedFile, open_file
+from ipv6console.store.history import FIRST, NEWEST, Pair, Place, Question, read_piece, read_targets
 from ipv6console.store.lock import Ending, StateLock
 from ipv6console.store.writer import Writer
 from ipv6console.wire.event import Event, EventLevel
 from ipv6console.wire.state import StoreState
 from ipv6console.wire.status import Finding, Level, Stamp
+from ipv6console.wire.target import TargetRow
 
 _FORGET_AT_ONCE = 1_000
+_FORGET_EVENTS = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ? ORDER BY at LIMIT ?)"
+_FORGET_HISTORY = "DELETE FROM history WHERE id IN (SELECT id FROM history WHERE until < ? ORDER BY until LIMIT ?)"
 
 
 class SqliteStore:
@@ -95,13 +100,39 @@ class SqliteStore:
 
     async def forget_events(self, before: float) -> int:
         """Delete events older than `before` (unix seconds), return how many; raises StoreError."""
-        gone = 0
-        while True:
-            # A few at a time, so that the commits of scrapers get in between.
-            count = await self._writer.perform(lambda: _forget(self._file, before))
-            gone += count
-            if count < _FORGET_AT_ONCE:
-                return gone
+        return await self._forget(_FORGET_EVENTS, before)
+
+    async def history(
+        self, address: int | None, mirror: str | None, at: float | None, limit: int
+    ) -> tuple[LeaseEnded, ...]:
+        """Return up to `limit` ended leases, the one that ended last first; raises StoreError.
+
+        Of one address, in one mirror, that lived `at` one time (since <= at <= until); None is any. The history is
+        walked through from its newest end, commits getting in between.
+        """
+        limit = max(limit, 0)
+        question = Question(address, mirror, at)
+        found: list[LeaseEnded] = []
+        place: Place | None = NEWEST
+        while place is not None and len(found) < limit:
+            left = limit - len(found)
+            piece, place = await self._writer.perform(partial(read_piece, self._file, place, question, left))
+            found += piece
+        return tuple(found)
+
+    async def targets(self, mirror: str | None, limit: int) -> tuple[TargetRow, ...]:
+        """Return up to `limit` hosts named in bad verdicts of one mirror or all, most verdicts first; raises StoreError."""
+        limit = max(limit, 0)
+        best: list[TargetRow] = []
+        pair: Pair | None = FIRST
+        while pair is not None:
+            piece, pair = await self._writer.perform(partial(read_targets, self._file, pair, mirror, limit))
+            best = sorted([*best, *piece], key=lambda row: (-row.bans, -row.last_at))[:limit]
+        return tuple(best)
+
+    async def forget_history(self, before: float) -> int:
+        """Delete leases that ended before `before` (unix seconds), return how many; raises StoreError."""
+        return await self._forget(_FORGET_HISTORY, before)
 
     async def checkpoint(self) -> None:
         """Bring the database file up to date with the write-ahead log; raises StoreError."""
@@ -142,6 +173,19 @@ class SqliteStore:
         finally:
             lock.release(clean=clean)
 
+    async def _forget(self, sql: str, before: float) -> int:
+        def forget() -> int:
+            with self._file.transaction(Durability.PROCESS) as connection:
+                return connection.exec_driver_sql(sql, (before, _FORGET_AT_ONCE)).rowcount
+
+        gone = 0
+        while True:
+            # A few at a time, so that the commits of scrapers get in between.
+            count = await self._writer.perform(forget)
+            gone += count
+            if count < _FORGET_AT_ONCE:
+                return gone
+
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
@@ -174,11 +218,3 @@ def _open(given: Path, busy_timeout: float) -> _Ready:
         fix=f"if that was not intended, stop the engine and put a copy of {path.name} back",
     )
     return _Ready(OpenedFile(opened.file, opened.snapshot, (*opened.findings, missing)), lock)
-
-
-def _forget(file: DatabaseFile, before: float) -> int:
-    with file.transaction(Durability.PROCESS) as connection:
-        return connection.exec_driver_sql(
-            "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ? ORDER BY at LIMIT ?)",
-            (before, _FORGET_AT_ONCE),
-        ).rowcount

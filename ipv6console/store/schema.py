@@ -15,14 +15,16 @@ from sqlalchemy import (
     Column,
     Double,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     Table,
     Text,
     event,
+    literal_column,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The revision these tables have; a file with another one is migrated."""
 
 metadata = MetaData(
@@ -68,6 +70,11 @@ mirror = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", Double, nullable=False),
     Column("draining", Boolean, nullable=False),
+    Column("usable_num", Integer),
+    Column("lease_ttl", Double),
+    Column("bad_cooldown", Double),
+    Column("max_leases_per_64", Integer),
+    Column("check_urls", Text, nullable=False, server_default=""),
 )
 
 usage = Table(
@@ -91,6 +98,7 @@ usage = Table(
     Column("owned", Boolean, nullable=False),
     Column("strikes", Integer, nullable=False),
     Column("uses", BigInteger().with_variant(Integer(), "sqlite"), nullable=False),
+    Column("target", Text),
     sqlite_with_rowid=False,
 )
 
@@ -103,6 +111,45 @@ revocation = Table(
     Column("reason", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("at", Double, nullable=False),
+)
+
+# It refers to nothing: what it says must outlive the mirror and the address it speaks of.
+history = Table(
+    "history",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("mirror", Text, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("until", Double, nullable=False, index=True),
+    Column("verdict", Text, nullable=False),
+    Column("target", Text),
+    Column("reason", Text),
+)
+BAN = (history.c.verdict == literal_column("'bad'")) & history.c.target.is_not(None)
+"""A bad verdict that names the host; literal, or the index on it would not be used."""
+
+# Whole in itself for counting, the verdict too: SQLite before 3.43 would look every row up for it.
+Index(
+    "ix_history_ban",
+    history.c.mirror,
+    history.c.target,
+    history.c.until,
+    history.c.address,
+    history.c.verdict,
+    sqlite_where=BAN,
+    postgresql_where=BAN,
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("created_by", Text, nullable=False),
 )
 
 kept_event = Table(
@@ -127,11 +174,16 @@ FROM usage JOIN mirror ON mirror.id = usage.mirror_id JOIN address ON address.id
 WHERE usage.status = 'using'""",
     """CREATE VIEW cooling AS
 SELECT mirror.name AS mirror, address.address AS address, usage.status AS status, usage.strikes AS strikes,
-       datetime(usage.since, 'unixepoch') AS since, datetime(usage.until, 'unixepoch') AS until
+       datetime(usage.since, 'unixepoch') AS since, datetime(usage.until, 'unixepoch') AS until,
+       usage.target AS target
 FROM usage JOIN mirror ON mirror.id = usage.mirror_id JOIN address ON address.id = usage.address_id
 WHERE usage.status IN ('bad', 'resting')""",
     """CREATE VIEW journal AS
 SELECT id, datetime(at, 'unixepoch') AS at, level, kind, subject, actor, text FROM event""",
+    """CREATE VIEW past_lease AS
+SELECT mirror, address, holder, datetime(since, 'unixepoch') AS leased_at, datetime(until, 'unixepoch') AS ended_at,
+       verdict, target, reason
+FROM history""",
 )
 """Readable text for the `sqlite3` shell; lease tokens are secrets and stay out of it."""
 

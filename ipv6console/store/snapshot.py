@@ -16,6 +16,7 @@ from ipv6console.pool.change import (
     PrefixRecorded,
     RevocationRecorded,
     Snapshot,
+    TokenRecorded,
     UsageRecorded,
 )
 
@@ -23,7 +24,7 @@ _AT_ONCE = 10_000
 
 
 def read_snapshot(connection: Connection) -> Snapshot:
-    """Return the committed state; rows by id, usage by `since`, revocations in the order they were recorded."""
+    """Return the committed state; rows by id, usage by `since`, tokens by age, revocations in the order they were recorded."""
     with _collector_at_rest():
         return _read(connection)
 
@@ -46,13 +47,20 @@ def _read(connection: Connection) -> Snapshot:
         "SELECT id, network, length, interface, source, state, first_seen, changed_at, held FROM prefix ORDER BY id",
     )
     addresses = _rows(connection, "SELECT id, prefix_id, address, verified_at FROM address ORDER BY id")
-    mirrors = _rows(connection, "SELECT id, name, created_at, draining FROM mirror ORDER BY id")
+    mirrors = _rows(
+        connection,
+        "SELECT id, name, created_at, draining, usable_num, lease_ttl, bad_cooldown, max_leases_per_64, check_urls"
+        " FROM mirror ORDER BY id",
+    )
     usages = _rows(
         connection,
-        "SELECT mirror_id, address_id, status, token, holder, since, until, owned, strikes, uses FROM usage"
-        " ORDER BY since, mirror_id, address_id",
+        "SELECT mirror_id, address_id, status, token, holder, since, until, owned, strikes, uses, target"
+        " FROM usage ORDER BY since, mirror_id, address_id",
     )
     revocations = _rows(connection, "SELECT network, length, reason, actor, at FROM revocation ORDER BY id")
+    tokens = _rows(
+        connection, "SELECT name, digest, scope, created_at, created_by FROM token ORDER BY created_at, name"
+    )
     # There may be a million addresses and they were written by us: no call in between for each of them.
     whole, packed, family = int.from_bytes, inet_pton, AF_INET6
     return Snapshot(
@@ -67,16 +75,19 @@ def _read(connection: Connection) -> Snapshot:
         addresses=tuple(
             [AddressAdded(key, owner, whole(packed(family, text)), at) for key, owner, text, at in addresses]
         ),
-        mirrors=tuple([MirrorRecorded(key, name, at, bool(draining)) for key, name, at, draining in mirrors]),
+        mirrors=tuple(
+            [MirrorRecorded(key, name, at, bool(draining), *rest) for key, name, at, draining, *rest in mirrors]
+        ),
         usages=tuple(
             [
-                UsageRecorded(task, key, status, token, holder, since, until, bool(owned), strikes, uses)
-                for task, key, status, token, holder, since, until, owned, strikes, uses in usages
+                UsageRecorded(task, key, status, token, holder, since, until, bool(owned), strikes, uses, target)
+                for task, key, status, token, holder, since, until, owned, strikes, uses, target in usages
             ]
         ),
         revocations=tuple(
             [RevocationRecorded(whole(packed(family, network)), *rest) for network, *rest in revocations]
         ),
+        tokens=tuple([TokenRecorded(*row) for row in tokens]),
     )
 
 

@@ -207,7 +207,7 @@ def prefix() -> Callable[..., HostPrefix]:
 def settings() -> Settings:
     return Settings(
         pool=PoolSettings(usable_num=5, lease_ttl=100.0, tokenless_ttl=300.0, bad_cooldown=50.0),
-        check=CheckSettings(urls=(URL, OTHER_URL), timeout=1.0),
+        check=CheckSettings(urls=(URL, OTHER_URL), timeout=1.0, probe=0.0),
     )
 
 

@@ -6,8 +6,9 @@ from itertools import count
 
 import pytest
 
-from ipv6console.pool.mirror import Mirror, Status
-from ipv6console.pool.pool import InvalidName, Limits, NotLeased, Pool, TooManyMirrors
+from ipv6console.pool.limits import InvalidName, Limits, TooManyMirrors
+from ipv6console.pool.mirror import Custom, Mirror, Status
+from ipv6console.pool.pool import NotLeased, Pool
 from ipv6console.pool.prefix import parse_prefix
 
 NOW = 1_000.0
@@ -126,3 +127,70 @@ def test_an_untouched_mirror_costs_next_to_nothing(pool: Pool) -> None:
     mirror, _ = pool.mirror("idle", NOW)
     assert mirror.count() == (5, 5, 0, 0)
     assert not any((mirror.leases, mirror.bad, mirror.resting, mirror.strikes))
+
+
+def test_a_ban_by_another_target_starts_its_own_count(pool: Pool, mirror: Mirror) -> None:
+    waits = []
+    for target in ("a.example", "a.example", "b.example"):
+        lease = next(
+            leased[0] for _ in range(5) if (leased := pool.lease(mirror, NOW, holder="t")) and not leased[0].row
+        )
+        pool.end(lease, Status.BAD, NOW, target=target)
+        waits.append(mirror.bad[0] - NOW)
+        for other in list(mirror.leases.values()):
+            pool.end(other, Status.IDLE, NOW)
+        pool.acquit(mirror, 0, NOW)
+    assert waits == [50, 100, 50]
+
+
+def test_a_mirror_whose_target_bans_everything_trips_its_breaker_for_one_cool_down() -> None:
+    pool = Pool(Limits(breaker_verdicts=5, breaker_ratio=0.8, bad_cooldown=50), secret=lambda: "s")
+    network, length = parse_prefix("2001:db8:0:1::/64")
+    prefix, _ = pool.admit(network, length, interface="up0", source="interface", now=NOW)
+    for number in range(1, 7):
+        pool.add(network | number, prefix, NOW)
+    mirror, _ = pool.mirror("banned", NOW)
+    for verdict in (Status.IDLE, Status.BAD, Status.BAD, Status.BAD, Status.BAD):
+        assert not mirror.breaker.tripped(NOW)
+        leased = pool.lease(mirror, NOW, holder="t")
+        assert leased
+        pool.end(leased[0], verdict, NOW)
+    assert mirror.breaker.tripped(NOW + 49)
+    assert not mirror.breaker.tripped(NOW + 50)
+
+
+def test_no_more_leases_per_64_than_allowed_until_one_ends() -> None:
+    pool = Pool(Limits(max_leases_per_64=2), secret=lambda: "s")
+    network, length = parse_prefix("2001:db8:56::/56")
+    prefix, _ = pool.admit(network, length, interface="up0", source="interface", now=NOW)
+    for number in range(1, 6):
+        pool.add(network | number, prefix, NOW)
+    pool.add(network | 1 << 64 | 1, prefix, NOW)
+    mirror, _ = pool.mirror("polite", NOW)
+    leases = [leased[0] for _ in range(6) if (leased := pool.lease(mirror, NOW, holder="t"))]
+    assert [lease.address >> 64 & 0xFF for lease in leases] == [0, 0, 1]
+    pool.end(leases[0], Status.IDLE, NOW)
+    assert pool.lease(mirror, NOW, holder="t")
+    assert not pool.lease(mirror, NOW, holder="t")
+
+
+def test_a_mirrors_own_settings_win_over_the_pools(pool: Pool, mirror: Mirror) -> None:
+    pool.customise(mirror, Custom(lease_ttl=7, bad_cooldown=11))
+    leased = pool.lease(mirror, NOW, holder="t", ttl=60)
+    assert leased
+    assert leased[0].until == NOW + 7
+    pool.end(leased[0], Status.BAD, NOW)
+    assert list(mirror.bad.values()) == [NOW + 11]
+
+
+def test_what_an_older_system_knew_is_taken_over_once(pool: Pool, mirror: Mirror) -> None:
+    bad = pool.adopt(mirror, 0, bad=True, uses=9, now=NOW)
+    assert bad
+    assert (bad.status, bad.uses, bad.until) == ("bad", 9, NOW + 50)
+    good = pool.adopt(mirror, 1, bad=False, uses=3, now=NOW)
+    assert good
+    assert (good.status, good.uses) == ("idle", 3)
+    assert pool.adopt(mirror, 0, bad=False, uses=1, now=NOW) is None
+    assert mirror.count() == (5, 4, 0, 1)
+    rows = [leased[0].row for _ in range(5) if (leased := pool.lease(mirror, NOW, holder="test"))]
+    assert sorted(rows) == [1, 2, 3, 4]

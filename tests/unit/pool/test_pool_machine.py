@@ -14,6 +14,7 @@ from ipv6console.pool.change import (
     AddressAdded,
     AddressRemoved,
     Change,
+    LeaseEnded,
     MirrorFlushed,
     MirrorRecorded,
     PoolEmptied,
@@ -25,8 +26,9 @@ from ipv6console.pool.change import (
 )
 from ipv6console.pool.draw import Draw
 from ipv6console.pool.lease import Lease
+from ipv6console.pool.limits import Limits
 from ipv6console.pool.mirror import Mirror, Status
-from ipv6console.pool.pool import Limits, NotLeased, Pool, Withdrawal
+from ipv6console.pool.pool import NotLeased, Pool, Withdrawal
 from ipv6console.pool.prefix import Standing, parse_prefix
 
 PREFIXES = tuple(
@@ -56,6 +58,7 @@ class Ledger:
         self.mirrors: dict[int, MirrorRecorded] = {}
         self.usages: dict[tuple[int, int], UsageRecorded] = {}
         self.revocations: list[RevocationRecorded] = []
+        self.history: list[LeaseEnded] = []
 
     def apply(self, *changes: Change | None) -> None:
         for change in changes:
@@ -81,8 +84,17 @@ class Ledger:
             case UsageRecorded():
                 self.usages.pop((change.mirror_id, change.address_id), None)
                 self.usages[change.mirror_id, change.address_id] = change
+            case _:
+                self._keep(change)
+
+    def _keep(self, change: Change) -> None:
+        match change:
             case RevocationRecorded():
                 self.revocations.append(change)
+            case LeaseEnded():
+                self.history.append(change)
+            case _:
+                raise AssertionError(f"the pool never records {change}")
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
@@ -161,7 +173,7 @@ class PoolMachine(RuleBasedStateMachine):
         except NotLeased:
             assert self._expired(name, address)
             return
-        self.ledger.apply(self.pool.end(lease, verdict, self.now))
+        self.ledger.apply(*self.pool.end(lease, verdict, self.now))
         self._end(lease)
 
     @precondition(lambda self: self.held)
@@ -175,7 +187,7 @@ class PoolMachine(RuleBasedStateMachine):
             self._refuses(lambda: self.pool.held(mirror, address, None, self.now))
         elif not self._expired(name, address):
             found = self.pool.held(mirror, address, None, self.now)
-            self.ledger.apply(self.pool.end(found, Status.IDLE, self.now))
+            self.ledger.apply(*self.pool.end(found, Status.IDLE, self.now))
             self._end(found)
 
     @precondition(lambda self: self.ended)
@@ -237,13 +249,13 @@ class PoolMachine(RuleBasedStateMachine):
 
     @rule(name=mirrors)
     def flush(self, name: str) -> None:
-        self._withdraw(self.pool.flush(self._mirror(name)))
+        self._withdraw(self.pool.flush(self._mirror(name), self.now))
         count = self._mirror(name).count()
         assert count.using == count.bad == 0
 
     @rule()
     def empty(self) -> None:
-        self._withdraw(self.pool.empty())
+        self._withdraw(self.pool.empty(self.now))
         assert self.pool.table.live == 0
 
     @rule(name=mirrors, draining=st.booleans())
@@ -260,7 +272,7 @@ class PoolMachine(RuleBasedStateMachine):
         if lease is not None and lease.owned:
             self._refuses(lambda: self.pool.reset(mirror, row, self.now))
             return
-        self.ledger.apply(self.pool.reset(mirror, row, self.now))
+        self.ledger.apply(*self.pool.reset(mirror, row, self.now))
         assert mirror.status(row) is Status.IDLE
         if lease is not None:
             self._end(lease)
@@ -283,6 +295,10 @@ class PoolMachine(RuleBasedStateMachine):
             live = [row for row in self.pool.table.rows() if self._standing(row) is Standing.ACTIVE]
             assert seen.idle == sum(mirror.status(row) is Status.IDLE for row in live)
             assert seen.bad == sum(mirror.status(row) is Status.BAD for row in live)
+
+    @invariant()
+    def the_history_has_every_ended_lease_once(self) -> None:
+        assert len(self.ledger.history) == len(self.ended)
 
     @invariant()
     def leases_are_those_we_hold(self) -> None:

@@ -17,6 +17,7 @@ from ipv6console.pool.change import (
     AddressAdded,
     AddressRemoved,
     Change,
+    LeaseEnded,
     MirrorFlushed,
     MirrorRecorded,
     PoolEmptied,
@@ -24,6 +25,8 @@ from ipv6console.pool.change import (
     PrefixRecorded,
     RevocationRecorded,
     Snapshot,
+    TokenRecorded,
+    TokenRevoked,
     UsageRecorded,
 )
 from ipv6console.store.database import SqliteStore
@@ -41,7 +44,18 @@ CHANGES = st.one_of(
     st.builds(AddressAdded, st.integers(1, 12), IDS, NETWORKS, TIMES),
     st.builds(AddressRemoved, st.integers(1, 12)),
     st.builds(PoolEmptied),
-    st.builds(MirrorRecorded, IDS, st.sampled_from(["default", "task1", "a.b-c_d", "Z"]), TIMES, st.booleans()),
+    st.builds(
+        MirrorRecorded,
+        IDS,
+        st.sampled_from(["default", "task1", "a.b-c_d", "Z"]),
+        TIMES,
+        st.booleans(),
+        st.none() | st.integers(0, 10**6),
+        st.none() | TIMES,
+        st.none() | TIMES,
+        st.none() | st.integers(0, 10**6),
+        TEXTS,
+    ),
     st.builds(MirrorFlushed, IDS),
     st.builds(
         UsageRecorded,
@@ -55,7 +69,21 @@ CHANGES = st.one_of(
         st.booleans(),
         st.integers(0, 99),
         st.integers(0, 2**62),
+        st.none() | TEXTS,
     ),
+    st.builds(
+        LeaseEnded,
+        NETWORKS,
+        st.sampled_from(["default", "task1"]),
+        TEXTS,
+        TIMES,
+        TIMES,
+        st.sampled_from(["idle", "bad", "expired", "lost", "flushed", "revoked", "reset"]),
+        st.none() | TEXTS,
+        st.none() | TEXTS,
+    ),
+    st.builds(TokenRecorded, st.sampled_from(["ci", "edge", "bob"]), TEXTS, TEXTS, TIMES, TEXTS),
+    st.builds(TokenRevoked, st.sampled_from(["ci", "edge", "bob"])),
     st.builds(RevocationRecorded, NETWORKS, st.integers(32, 128), TEXTS, TEXTS, TIMES),
 )
 
@@ -68,7 +96,9 @@ class Model:
     addresses: dict[int, AddressAdded] = field(default_factory=dict)
     mirrors: dict[int, MirrorRecorded] = field(default_factory=dict)
     usages: dict[tuple[int, int], UsageRecorded] = field(default_factory=dict)
+    history: list[LeaseEnded] = field(default_factory=list)
     revocations: list[RevocationRecorded] = field(default_factory=list)
+    tokens: dict[str, TokenRecorded] = field(default_factory=dict)
 
     def allows(self, change: Change) -> bool:
         """Whether a pool could have decided this: the things it names are there, and new names are new."""
@@ -84,29 +114,42 @@ class Model:
                 return all(row.name != change.name or row.id == change.id for row in self.mirrors.values())
             case UsageRecorded():
                 return change.mirror_id in self.mirrors and change.address_id in self.addresses
+            case TokenRecorded():
+                return change.name not in self.tokens
             case _:
                 return True
 
     def apply(self, change: Change) -> None:
         match change:
-            case PrefixRecorded():
-                self.prefixes[change.id] = change
             case PrefixEmptied():
                 self.drop({row.id for row in self.addresses.values() if row.prefix_id == change.prefix_id})
-            case AddressAdded():
-                self.addresses[change.id] = change
             case AddressRemoved():
                 self.drop({change.id})
             case PoolEmptied():
                 self.drop(set(self.addresses))
-            case MirrorRecorded():
-                self.mirrors[change.id] = change
             case MirrorFlushed():
                 self.usages = {key: row for key, row in self.usages.items() if key[0] != change.mirror_id}
+            case TokenRevoked():
+                self.tokens.pop(change.name, None)
+            case _:
+                self.keep(change)
+
+    def keep(self, change: Change) -> None:
+        match change:
+            case PrefixRecorded():
+                self.prefixes[change.id] = change
+            case AddressAdded():
+                self.addresses[change.id] = change
+            case MirrorRecorded():
+                self.mirrors[change.id] = change
             case UsageRecorded():
                 self.usages[change.mirror_id, change.address_id] = change
             case RevocationRecorded():
                 self.revocations.append(change)
+            case LeaseEnded():
+                self.history.append(change)
+            case TokenRecorded():
+                self.tokens[change.name] = change
 
     def drop(self, gone: set[int]) -> None:
         self.addresses = {key: row for key, row in self.addresses.items() if key not in gone}
@@ -119,7 +162,12 @@ class Model:
             tuple(self.mirrors[key] for key in sorted(self.mirrors)),
             tuple(sorted(self.usages.values(), key=lambda row: (row.since, row.mirror_id, row.address_id))),
             tuple(self.revocations),
+            tuple(sorted(self.tokens.values(), key=lambda row: (row.created_at, row.name))),
         )
+
+    def past(self) -> tuple[LeaseEnded, ...]:
+        newest_last = sorted(enumerate(self.history), key=lambda item: (item[1].until, item[0]))
+        return tuple(row for _, row in reversed(newest_last))
 
 
 @pytest.fixture(scope="module")
@@ -153,22 +201,24 @@ def test_any_sequence_of_changes_is_loaded_as_the_state_it_adds_up_to(
             group = []
     groups.append((group, Durability.PROCESS))
 
-    async def go(path: Path) -> tuple[Snapshot, Snapshot]:
+    async def go(path: Path) -> tuple[Snapshot, Snapshot, tuple[LeaseEnded, ...]]:
         store = await SqliteStore.open(path)
         await asyncio.gather(*(store.commit(changes, durability) for changes, durability in groups))
         live = await store.load()
         await store.close()
         again = await SqliteStore.open(path)
         kept = await again.load()
+        past = await again.history(None, None, None, 1_000)
         await again.close()
-        return live, kept
+        return live, kept, past
 
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "engine.db"
         shutil.copy(empty_database, copy)
-        live, kept = asyncio.run(go(copy))
+        live, kept, past = asyncio.run(go(copy))
     assert live == model.snapshot()
     assert kept == live
+    assert past == model.past()
     for row in (*live.prefixes, *live.mirrors, *live.usages):
         flag = row.held if isinstance(row, PrefixRecorded) else getattr(row, "draining", getattr(row, "owned", None))
         assert type(flag) is bool

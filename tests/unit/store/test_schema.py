@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import sys
 from contextlib import closing
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, NullPool, Table, create_engine
@@ -16,9 +18,12 @@ from sqlalchemy import URL, NullPool, Table, create_engine
 from ipv6console.engine.protocol import StoreError
 from ipv6console.pool.change import (
     AddressAdded,
+    LeaseEnded,
     MirrorRecorded,
     PrefixRecorded,
     RevocationRecorded,
+    Snapshot,
+    TokenRecorded,
     UsageRecorded,
 )
 from ipv6console.store import schema
@@ -28,10 +33,31 @@ pytestmark = pytest.mark.anyio
 
 
 def objects(path: Path) -> dict[str, str]:
-    """Return the text of every table, index and view in the file, with the spaces made alike."""
+    """Return the text of every table, index and view in the file, with the spaces made alike, constraints last."""
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-        return {name: " ".join(sql.split()) for name, sql in rows if name != "alembic_version"}
+        return {name: constraints_last(" ".join(sql.split())) for name, sql in rows if name != "alembic_version"}
+
+
+def constraints_last(sql: str) -> str:
+    """Return the text of a table as if the columns that were added to it later stood before its constraints."""
+    whole = re.fullmatch(r"(CREATE TABLE \w+ )\( ?(.*?) ?\)((?: WITHOUT ROWID)?)", sql)
+    if whole is None:
+        return sql
+    start, body, end = whole.groups()
+    # Commas outside of parentheses; those of these tables are never nested.
+    items = [item.strip() for item in re.split(r",(?![^(]*\))", body)]
+    return f"{start}({', '.join(sorted(items, key=lambda item: item.startswith('CONSTRAINT')))}){end}"
+
+
+def make_first_release(path: Path) -> None:
+    """Make an empty database as the first release would."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations").replace("%", "%%"))
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
 
 
 @pytest.mark.parametrize(
@@ -41,6 +67,8 @@ def objects(path: Path) -> dict[str, str]:
         (schema.address, AddressAdded, set()),
         (schema.mirror, MirrorRecorded, set()),
         (schema.usage, UsageRecorded, set()),
+        (schema.history, LeaseEnded, {"id"}),
+        (schema.token, TokenRecorded, set()),
         (schema.revocation, RevocationRecorded, {"id"}),
     ],
 )
@@ -63,6 +91,47 @@ async def test_the_migrated_schema_is_the_one_the_tables_describe(tmp_path: Path
     engine = create_engine(URL.create("sqlite", database=str(described)), poolclass=NullPool)
     schema.metadata.create_all(engine)
     assert objects(tmp_path / "migrated.db") == objects(described)
+
+
+async def test_a_database_of_the_first_release_comes_up_with_everything_it_had(tmp_path: Path) -> None:
+    path = tmp_path / "engine.db"
+    make_first_release(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            """
+            INSERT INTO prefix VALUES (1, '2001:db8::', 64, 'eth0', 'interface', 'active', 1.0, 2.0, 1);
+            INSERT INTO address VALUES (1, 1, '2001:db8::a', 3.0), (2, 1, '2001:db8::b', 4.0);
+            INSERT INTO mirror VALUES (1, 'task1', 5.0, 1), (2, 'task2', 6.0, 0);
+            INSERT INTO usage VALUES (1, 1, 'using', 'secret', 'curl', 7.0, 8.0, 1, 0, 3),
+                                     (2, 2, 'bad', NULL, NULL, 9.0, 10.0, 0, 2, 4);
+            INSERT INTO revocation VALUES (1, '2001:db8:1::', 48, 'sold', 'alice', 11.0);
+            INSERT INTO event VALUES (7, 12.0, 'warning', 'prefix.gone', 'it is gone', NULL, 'kernel', '{"leases": 3}');
+            """
+        )
+    base = 0x20010DB8 << 96
+    store = await SqliteStore.open(path)
+    assert store.findings == ()
+    assert await store.load() == Snapshot(
+        prefixes=(PrefixRecorded(1, base, 64, "eth0", "interface", "active", 1.0, 2.0, held=True),),
+        addresses=(AddressAdded(1, 1, base + 0xA, 3.0), AddressAdded(2, 1, base + 0xB, 4.0)),
+        mirrors=(MirrorRecorded(1, "task1", 5.0, draining=True), MirrorRecorded(2, "task2", 6.0, draining=False)),
+        usages=(
+            UsageRecorded(1, 1, "using", "secret", "curl", 7.0, 8.0, owned=True, strikes=0, uses=3),
+            UsageRecorded(2, 2, "bad", None, None, 9.0, 10.0, owned=False, strikes=2, uses=4),
+        ),
+        revocations=(RevocationRecorded(base + (1 << 80), 48, "sold", "alice", 11.0),),
+    )
+    assert [(kept.id, kept.data) for kept in await store.events(0, 10)] == [(7, {"leases": 3})]
+    assert await store.history(None, None, None, 10) == ()
+    await store.close()
+
+
+async def test_a_database_of_the_first_release_gets_the_schema_the_tables_describe(tmp_path: Path) -> None:
+    make_first_release(tmp_path / "old.db")
+    for name in ("old.db", "new.db"):
+        store = await SqliteStore.open(tmp_path / name)
+        await store.close()
+    assert objects(tmp_path / "old.db") == objects(tmp_path / "new.db")
 
 
 async def test_an_empty_file_is_migrated_like_no_file(tmp_path: Path) -> None:
@@ -128,3 +197,14 @@ async def test_the_leases_are_readable_with_the_sqlite3_shell(tmp_path: Path) ->
     done = await anyio.run_process(["sqlite3", str(path), "SELECT * FROM lease"])
     await store.close()
     assert done.stdout == b"task1|2001:db8:0:10::a|curl|1970-01-01 00:01:00|1970-01-01 01:01:00|1|1\n"
+
+
+async def test_past_leases_are_readable_with_the_sqlite3_shell(tmp_path: Path) -> None:
+    path = tmp_path / "engine.db"
+    store = await SqliteStore.open(path)
+    await store.commit(
+        [LeaseEnded(0x20010DB8 << 96 | 0xA, "task1", "curl", 60.0, 90.0, "bad", "a.example", "http 429")]
+    )
+    done = await anyio.run_process(["sqlite3", str(path), "SELECT * FROM past_lease"])
+    await store.close()
+    assert done.stdout == b"task1|2001:db8::a|curl|1970-01-01 00:01:00|1970-01-01 00:01:30|bad|a.example|http 429\n"

@@ -1,0 +1,94 @@
+"""Moving in: taking over the pool of an older system."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ipv6console.engine.answering import Answering
+from ipv6console.engine.caller import Caller
+from ipv6console.engine.checker import Checker, Outcome
+from ipv6console.engine.core import Core
+from ipv6console.engine.errors import InvalidRequest
+from ipv6console.engine.pace import Pace
+from ipv6console.pool.change import Change
+from ipv6console.pool.prefix import Prefix, Standing
+from ipv6console.wire.importing import ImportedMirror, ImportReport, ImportRequest
+
+_STATUSES = ("idle", "using", "bad")
+
+
+class Moving:
+    """Takes addresses in like any others, after a check, and with them what the older mirrors knew of them."""
+
+    def __init__(self, core: Core, checker: Checker, answering: Answering, pace: Pace, on_link: set[int]) -> None:
+        self._core = core
+        self._answering = answering
+        self._checker = checker
+        self._pace = pace
+        self._on_link = on_link
+
+    async def take_over(self, request: ImportRequest, caller: Caller) -> ImportReport:
+        """Import what passes its check; malformed input is refused before anything is done."""
+        core = self._core
+        wanted = {core.address(row.addr): row.addr for row in request.addresses}
+        for mirror in request.mirrors:
+            core.check_name(mirror.dbname)
+            for usage in mirror.usages:
+                core.address(usage.addr)
+                if usage.status not in _STATUSES or not 0 <= usage.use_count < 1 << 31:
+                    raise InvalidRequest(
+                        f"{usage.addr} in {mirror.dbname}: status {usage.status!r}, use_count {usage.use_count}",
+                        next="a status is idle, using or bad, a use_count a whole number from 0",
+                    )
+        results = await asyncio.gather(*(self._admit(address) for address in wanted))
+        skipped = {text: why for text, why in zip(wanted.values(), results, strict=True) if why is not None}
+        bad = 0
+        for older in request.mirrors:
+            bad += await self._adopt(older)
+        taken = len(wanted) - len(skipped)
+        text = f"{taken} addresses and {len(request.mirrors)} mirrors taken over, {len(skipped)} addresses left out"
+        core.journal.write("pool.imported", text, actor=caller.label, count=taken, skipped=len(skipped))
+        core.changed.set()
+        return ImportReport(addresses=taken, mirrors=len(request.mirrors), bad=bad, skipped=skipped)
+
+    async def _admit(self, address: int) -> str | None:
+        core = self._core
+        prefix = self._home(address)
+        if prefix is None:
+            return "it is in no active prefix"
+        if core.working().table.find(address) is not None:
+            return None
+        if address in core.pool.exclusions:
+            return "it is excluded: reserved, revoked, or in use on the link"
+        if core.pool.table.live >= core.settings.pool.max_total:
+            return "the pool holds max_total addresses"
+        if prefix.id in self._on_link:
+            await self._pace.turn()
+        async with self._answering.candidate(address):
+            verdict = await self._checker.check(address)
+            if verdict.outcome is not Outcome.USABLE:
+                return verdict.text
+            change = core.working().add(address, prefix, core.clock.now())
+            await core.commit(change)
+        return None if change is not None else "its prefix was withdrawn meanwhile"
+
+    async def _adopt(self, older: ImportedMirror) -> int:
+        core = self._core
+        mirror, made = core.mirror(older.dbname)
+        pool, now = core.working(), core.clock.now()
+        changes: list[Change | None] = [made]
+        bad = 0
+        for usage in older.usages:
+            row = pool.table.find(core.address(usage.addr))
+            if row is None or (usage.status != "bad" and not usage.use_count):
+                continue
+            # Older leases never end, so an address that was in use when the files were written is idle here.
+            change = pool.adopt(mirror, row, bad=usage.status == "bad", uses=usage.use_count, now=now)
+            bad += change is not None and usage.status == "bad"
+            changes.append(change)
+        await core.commit(*changes)
+        return bad
+
+    def _home(self, address: int) -> Prefix | None:
+        prefixes = self._core.pool.prefixes.values()
+        return next((p for p in prefixes if p.standing is Standing.ACTIVE and address in p), None)

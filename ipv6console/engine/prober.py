@@ -1,0 +1,76 @@
+"""The prober: notices an ISP that renumbers without a word."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ipv6console.engine.checker import Checker, Outcome, Verdict
+from ipv6console.engine.core import Core
+from ipv6console.engine.errors import Refusal
+from ipv6console.engine.prefixes import PrefixKeeper
+from ipv6console.pool.prefix import Prefix, Standing
+
+_WITNESSES = 5
+
+
+class Prober:
+    """Proves every prefix again now and then with one of its addresses, and with more when that one fails.
+
+    A prefix is silent when several different addresses fail at once, while a check URL is well and so are route and
+    NDP: then somebody upstream no longer sends it here.
+    """
+
+    def __init__(self, core: Core, checker: Checker, keeper: PrefixKeeper) -> None:
+        self._core = core
+        self._checker = checker
+        self._keeper = keeper
+        self._turn = 0
+
+    async def run(self) -> None:
+        """Probe every `check.probe` seconds until cancelled; 0 is never."""
+        pause = self._core.settings.check.probe
+        while pause:
+            await asyncio.sleep(pause)
+            await self.probe()
+
+    async def probe(self) -> None:
+        """Probe every prefix that serves, or fell silent, once."""
+        if self._core.broken is not None:
+            return
+        self._turn += 1
+        for prefix in list(self._core.pool.prefixes.values()):
+            try:
+                if self._keeper.silent(prefix):
+                    await self._listen(prefix)
+                elif prefix.standing is Standing.ACTIVE and self._keeper.reachable(prefix):
+                    await self._doubt(prefix)
+            except Refusal as refusal:
+                self._core.journal.warn("prefix.unproved", f"{prefix}: {refusal.detail}", subject=str(prefix))
+
+    async def _listen(self, prefix: Prefix) -> None:
+        for address in self._witnesses(prefix, 1):
+            if (await self._checker.check(address)).outcome is Outcome.USABLE:
+                await self._keeper.hear(prefix)
+
+    async def _doubt(self, prefix: Prefix) -> None:
+        witnesses = self._witnesses(prefix, _WITNESSES)
+        if not witnesses:
+            return
+        first = await self._checker.check(witnesses[0])
+        if first.outcome is not Outcome.UNUSABLE:
+            return
+        rest = await asyncio.gather(*(self._checker.check(address) for address in witnesses[1:]))
+        verdicts: list[Verdict] = [first, *rest]
+        standing = prefix.standing is Standing.ACTIVE and self._keeper.reachable(prefix)
+        if standing and all(verdict.outcome is Outcome.UNUSABLE for verdict in verdicts):
+            await self._keeper.silence(
+                prefix,
+                f"{prefix}: {len(verdicts)} of its addresses fail at once while check URL, route and NDP are well; "
+                f"it drains until one works again ({first.text})",
+            )
+
+    def _witnesses(self, prefix: Prefix, count: int) -> list[int]:
+        table = self._core.pool.table
+        rows = list(table.rows_of(prefix.id))
+        start = self._turn * count % len(rows) if rows else 0
+        return [table.address(row) for row in (rows[start:] + rows[:start])[:count]]

@@ -1,0 +1,145 @@
+"""What can be looked up: addresses, who held them, who bans them."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from ipv6console.engine.core import Core
+from ipv6console.engine.errors import InvalidRequest, NotFound, Unavailable
+from ipv6console.engine.protocol import StoreError
+from ipv6console.pool.address import format_address
+from ipv6console.pool.change import LeaseEnded
+from ipv6console.pool.lease import Lease
+from ipv6console.pool.mirror import Mirror, Status
+from ipv6console.pool.prefix import InvalidPrefix, covers, format_prefix, parse_prefix
+from ipv6console.wire.address import AddressFilter, AddressPage, AddressRow
+from ipv6console.wire.history import HistoryPage, HistoryRow
+from ipv6console.wire.target import TargetPage
+
+_STATES = {"idle": (Status.IDLE,), "using": (Status.USING, Status.RESTING), "bad": (Status.BAD,)}
+
+
+class Records:
+    """Answers questions about the pool's present and past; changes nothing."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def addresses(self, wanted: AddressFilter, cursor: str | None, limit: int) -> AddressPage:
+        """Return addresses in pages; `cursor` is the `next` of the page before."""
+        table = self._core.pool.table
+        rows = list(self._matching(wanted))
+        after = _number(cursor)
+        window = list(islice((row for row in rows if row > after), limit + 1))
+        return AddressPage(
+            addresses=tuple(self._address(row) for row in window[:limit]),
+            total=len(rows) if table.live else 0,
+            next=str(window[limit - 1]) if len(window) > limit else None,
+        )
+
+    async def history(self, addr: str | None, dbname: str | None, at: float | None, limit: int) -> HistoryPage:
+        """Return leases that live and that ended, newest first: of one address, in one mirror, alive at one time."""
+        address = None if addr is None else self._core.address(addr)
+        if dbname is not None:
+            self._core.check_name(dbname)
+        try:
+            ended = await self._core.store.history(address, dbname, at, limit)
+        except StoreError as error:
+            raise Unavailable(f"the history cannot be read: {error}", next=error.fix) from error
+        living = [
+            lease
+            for mirror in self._core.pool.mirrors.values()
+            if dbname in (None, mirror.name)
+            for lease in mirror.leases.values()
+            if address in (None, lease.address) and (at is None or lease.since <= at)
+        ]
+        rows = [*map(_living, living), *map(_past, ended)]
+        rows.sort(key=lambda row: row.since, reverse=True)
+        return HistoryPage(entries=tuple(rows[:limit]))
+
+    async def targets(self, dbname: str | None, limit: int) -> TargetPage:
+        """Return the hosts named in bad verdicts, the one with most of them first."""
+        if dbname is not None:
+            self._core.check_name(dbname)
+        try:
+            return TargetPage(targets=await self._core.store.targets(dbname, limit))
+        except StoreError as error:
+            raise Unavailable(f"the history cannot be read: {error}", next=error.fix) from error
+
+    def _matching(self, wanted: AddressFilter) -> list[int]:
+        pool = self._core.pool
+        rows = pool.table.rows()
+        if wanted.prefix is not None:
+            network, length = _prefix(wanted.prefix)
+            rows = (row for row in rows if covers(network, length, pool.table.address(row)))
+        if wanted.state is not None:
+            statuses = _STATES.get(wanted.state)
+            if statuses is None or wanted.dbname is None:
+                raise InvalidRequest(
+                    "a state is idle, using or bad in one mirror", next="give dbname and state=idle, using or bad"
+                )
+            mirror = self._mirror(wanted.dbname)
+            rows = (row for row in rows if mirror.status(row) in statuses)
+        elif wanted.dbname is not None:
+            mirror = self._mirror(wanted.dbname)
+            rows = (row for row in rows if mirror.status(row) is not Status.IDLE)
+        return list(rows)
+
+    def _mirror(self, name: str) -> Mirror:
+        mirror = self._core.known_mirror(name)
+        if mirror is None:
+            raise NotFound(f"there is no mirror {name}", next="see GET /stats for those there are")
+        return mirror
+
+    def _address(self, row: int) -> AddressRow:
+        pool = self._core.pool
+        mirrors = pool.mirrors.values()
+        prefix = pool.prefixes[pool.table.prefix_id(row)]
+        return AddressRow(
+            addr=format_address(pool.table.address(row)),
+            prefix=format_prefix(prefix.network, prefix.length),
+            verified_at=float(pool.table.verified_at(row)),
+            leased_in=tuple(mirror.name for mirror in mirrors if row in mirror.leases),
+            bad_in=tuple(mirror.name for mirror in mirrors if row in mirror.bad),
+        )
+
+
+def _number(cursor: str | None) -> int:
+    if cursor is None:
+        return -1
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 20):
+        raise InvalidRequest(f"{cursor[:80]!r} is no cursor", next="pass the `next` of the page before as it was")
+    return int(cursor)
+
+
+def _prefix(text: str) -> tuple[int, int]:
+    try:
+        return parse_prefix(text)
+    except InvalidPrefix as error:
+        raise InvalidRequest(str(error), next="give it in CIDR form, like 2001:db8:0:1::/64") from error
+
+
+def _living(lease: Lease) -> HistoryRow:
+    return HistoryRow(
+        addr=format_address(lease.address),
+        dbname=lease.mirror,
+        holder=lease.holder,
+        since=lease.since,
+        until=None,
+        verdict=None,
+        target=None,
+        reason=None,
+    )
+
+
+def _past(ended: LeaseEnded) -> HistoryRow:
+    return HistoryRow(
+        addr=format_address(ended.address),
+        dbname=ended.mirror,
+        holder=ended.holder,
+        since=ended.since,
+        until=ended.until,
+        verdict=ended.verdict,
+        target=ended.target,
+        reason=ended.reason,
+    )

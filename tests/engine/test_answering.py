@@ -1,0 +1,51 @@
+"""The host answers for exactly what the pool holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ipv6console.pool.address import parse_address
+from ipv6console.wire.address import AddressFilter
+from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import World
+
+pytestmark = pytest.mark.anyio
+
+
+def _pool(world: World) -> set[int]:
+    page = world.engine.addresses(AddressFilter(), None, 1_000)
+    return {parse_address(row.addr) for row in page.addresses}
+
+
+async def test_every_address_of_the_pool_is_answered_for_and_nothing_else(filled: World) -> None:
+    filled.echo.bad = lambda address: bool(address & 1)
+    await filled.engine.spawn(20, filled.caller)
+    await filled.until(lambda: filled.reach.answered == _pool(filled))
+
+
+async def test_a_candidate_is_answered_for_while_it_is_checked(filled: World) -> None:
+    asked: list[bool] = []
+    candidate = parse_address("2001:db8:0:1::77")
+
+    def judge(address: int) -> bool:
+        asked.append(address in filled.reach.answered)
+        return True
+
+    filled.echo.bad = judge
+    await filled.engine.check(["2001:db8:0:1::77"])
+    assert asked
+    assert all(asked)
+    assert candidate not in filled.reach.answered
+
+
+async def test_what_leaves_the_pool_is_no_longer_answered_for(filled: World) -> None:
+    picked = await filled.engine.pick("task1", filled.caller)
+    assert picked.addr
+    plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=(picked.addr,)))
+    await filled.engine.apply(ApplyRequest(plan=plan.id, reason="abuse"), filled.caller)
+    await filled.until(lambda: filled.reach.answered == _pool(filled))
+    assert parse_address(picked.addr) not in filled.reach.answered

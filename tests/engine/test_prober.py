@@ -1,0 +1,68 @@
+"""An ISP that renumbers without a word is noticed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ipv6console.config import CheckSettings, PoolSettings, Settings
+from ipv6console.pool.address import parse_address
+from ipv6console.wire.state import PrefixState
+from ipv6console.wire.status import Level
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import World
+
+pytestmark = pytest.mark.anyio
+URL = "http://echo.test/ip"
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(pool=PoolSettings(usable_num=5), check=CheckSettings(urls=(URL,), probe=0.01))
+
+
+def _state(world: World) -> PrefixState:
+    return world.engine.state().prefixes[0].state
+
+
+async def test_a_prefix_whose_addresses_all_fail_while_the_url_is_well_drains_until_one_works(filled: World) -> None:
+    await filled.until(lambda: bool(filled.engine.state().ndp))
+    filled.echo.bad = lambda _: True
+    await filled.until(lambda: _state(filled) is PrefixState.DRAINING)
+    assert "fail at once" in (await filled.event("prefix.silent")).text
+    assert filled.engine.health().level is Level.FAIL
+    assert not (await filled.engine.pick("task1", filled.caller)).success
+    filled.echo.bad = lambda _: False
+    await filled.until(lambda: _state(filled) is PrefixState.ACTIVE)
+    await filled.event("prefix.returned")
+
+
+async def test_one_bad_address_does_not_make_a_prefix_silent(filled: World) -> None:
+    await filled.until(lambda: bool(filled.engine.state().ndp))
+    picked = await filled.engine.pick("task1", filled.caller)
+    culprit = parse_address(str(picked.addr))
+    filled.echo.bad = lambda address: address == culprit
+    before = len(filled.echo.asked)
+    await filled.until(lambda: len(filled.echo.asked) > before + 20)
+    assert _state(filled) is PrefixState.ACTIVE
+
+
+async def test_a_check_url_that_is_down_does_not_make_a_prefix_silent(filled: World) -> None:
+    await filled.until(lambda: bool(filled.engine.state().ndp))
+    filled.clock.time += 60
+    filled.echo.down = {URL}
+    before = len(filled.echo.asked)
+    await filled.until(lambda: len(filled.echo.asked) > before + 20)
+    assert _state(filled) is PrefixState.ACTIVE
+
+
+async def test_a_dead_ndp_daemon_does_not_make_a_prefix_silent(filled: World) -> None:
+    filled.reach.turn(Level.FAIL)
+    await filled.until(lambda: any(row.level is Level.FAIL for row in filled.engine.state().ndp))
+    filled.echo.bad = lambda _: True
+    before = len(filled.echo.asked)
+    await filled.engine.spawn(3, filled.caller)
+    await filled.until(lambda: len(filled.echo.asked) > before)
+    assert _state(filled) is PrefixState.ACTIVE

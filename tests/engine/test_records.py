@@ -1,0 +1,234 @@
+"""What can be looked up, and tokens, settings and older pools."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ipv6console.config import CheckSettings, NetworkSettings, PoolSettings, Settings
+from ipv6console.engine.caller import Scope
+from ipv6console.engine.errors import InvalidRequest, NotFound
+from ipv6console.engine.protocol import HostPrefix
+from ipv6console.engine.report import ReportItem
+from ipv6console.wire.address import AddressFilter
+from ipv6console.wire.importing import ImportedAddress, ImportedMirror, ImportedUsage, ImportRequest
+from ipv6console.wire.mirror import MirrorSettings
+from ipv6console.wire.status import Level
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import World
+
+pytestmark = pytest.mark.anyio
+
+
+class TestHistory:
+    async def test_who_held_an_address_is_known_while_it_is_held_and_after(self, filled: World) -> None:
+        picked = await filled.engine.pick("task1", filled.caller, holder="scraper 7")
+        assert picked.addr
+        [row] = (await filled.engine.history(picked.addr, None, None, 10)).entries
+        assert (row.holder, row.until, row.verdict) == ("scraper 7", None, None)
+        filled.clock.time += 10
+        item = ReportItem(addr=picked.addr, status="bad", target="shop.example", reason="403")
+        await filled.engine.report("task1", [item])
+        [row] = (await filled.engine.history(picked.addr, None, None, 10)).entries
+        assert (row.since + 10, row.verdict, row.target, row.reason) == (row.until, "bad", "shop.example", "403")
+
+    async def test_the_question_may_be_about_one_moment(self, filled: World) -> None:
+        start = filled.clock.now()
+        picked = await filled.engine.pick("task1", filled.caller, ttl=60)
+        assert picked.addr
+        assert picked.lease
+        filled.clock.time += 10
+        await filled.engine.release(picked.lease)
+        for at, count in ((start - 1, 0), (start + 5, 1), (start + 11, 0)):
+            assert len((await filled.engine.history(picked.addr, None, at, 10)).entries) == count
+
+    async def test_a_flush_and_an_expiry_are_in_the_history_too(self, filled: World) -> None:
+        await filled.engine.picks("task1", 2, filled.caller, ttl=60)
+        filled.clock.time += 61
+        await filled.until(lambda: filled.engine.state().mirrors[0].using == 0)
+        await filled.engine.picks("task1", 1, filled.caller, ttl=60)
+        await filled.engine.flush("task1", filled.caller)
+        verdicts = sorted(str(row.verdict) for row in (await filled.engine.history(None, "task1", None, 10)).entries)
+        assert verdicts == ["expired", "expired", "flushed"]
+
+
+async def test_the_hosts_that_ban_us_are_counted(filled: World) -> None:
+    picked = await filled.engine.picks("task1", 3, filled.caller)
+    hosts = ("shop.example", "shop.example", "maps.example")
+    items = [ReportItem(addr=a, status="bad", target=t, reason="403") for a, t in zip(picked.addrs, hosts, strict=True)]
+    await filled.engine.report("task1", items)
+    rows = (await filled.engine.targets(None, 10)).targets
+    assert [(row.target, row.bans, row.addresses, row.last_reason) for row in rows] == [
+        ("shop.example", 2, 2, "403"),
+        ("maps.example", 1, 1, "403"),
+    ]
+
+
+class TestAddresses:
+    async def test_addresses_are_listed_in_pages(self, filled: World) -> None:
+        first = filled.engine.addresses(AddressFilter(), None, 3)
+        second = filled.engine.addresses(AddressFilter(), first.next, 3)
+        assert len({row.addr for row in first.addresses + second.addresses}) == first.total == 5
+        assert second.next is None
+
+    async def test_they_can_be_filtered_by_prefix_mirror_and_state(self, filled: World) -> None:
+        picked = await filled.engine.picks("task1", 2, filled.caller)
+        await filled.engine.report("task1", [ReportItem(addr=picked.addrs[0], status="bad")])
+        bad = filled.engine.addresses(AddressFilter(dbname="task1", state="bad"), None, 10)
+        assert [(row.addr, row.bad_in) for row in bad.addresses] == [(picked.addrs[0], ("task1",))]
+        using = filled.engine.addresses(AddressFilter(dbname="task1", state="using"), None, 10)
+        assert [(row.addr, row.leased_in) for row in using.addresses] == [(picked.addrs[1], ("task1",))]
+        assert filled.engine.addresses(AddressFilter(prefix="2001:db8:0:2::/64"), None, 10).total == 0
+
+    @pytest.mark.parametrize(
+        ("wanted", "cursor"),
+        [
+            (AddressFilter(state="bad"), None),
+            (AddressFilter(dbname="x", state="fine"), None),
+            (AddressFilter(prefix="2001:db8::1/64"), None),
+            (AddressFilter(), "x"),
+        ],
+    )
+    async def test_a_question_without_meaning_is_refused(
+        self, filled: World, wanted: AddressFilter, cursor: str | None
+    ) -> None:
+        with pytest.raises(InvalidRequest):
+            filled.engine.addresses(wanted, cursor, 10)
+
+
+class TestTokens:
+    async def test_a_token_opens_what_its_scope_says_until_it_is_revoked(self, filled: World) -> None:
+        made = await filled.engine.create_token("grafana", "read", filled.caller)
+        assert filled.engine.token_scopes(made.token) == ("grafana", frozenset({Scope.READ}))
+        assert filled.engine.token_scopes(made.token + "x") is None
+        await filled.engine.revoke_token("grafana", filled.caller)
+        assert filled.engine.token_scopes(made.token) is None
+
+    async def test_the_secret_is_kept_nowhere(self, filled: World, tmp_path: Path) -> None:
+        made = await filled.engine.create_token("grafana", "operate", filled.caller)
+        await filled.engine.save()
+        kept = await asyncio.to_thread(lambda: b"".join(path.read_bytes() for path in tmp_path.glob("engine.db*")))
+        assert made.token.encode() not in kept
+        assert made.token.removeprefix("ipv6c_").encode() not in kept
+        assert not any(made.token in str(event) for event in (await filled.engine.events(0, 100)).events)
+
+    @pytest.mark.parametrize(("name", "scope"), [("", "read"), ("../x", "read"), ("a", "root"), ("a" * 65, "read")])
+    async def test_a_careless_token_is_refused(self, filled: World, name: str, scope: str) -> None:
+        with pytest.raises(InvalidRequest):
+            await filled.engine.create_token(name, scope, filled.caller)
+
+    async def test_two_tokens_of_one_name_are_refused(self, filled: World) -> None:
+        await filled.engine.create_token("a", "read", filled.caller)
+        with pytest.raises(InvalidRequest, match="already"):
+            await filled.engine.create_token("a", "read", filled.caller)
+        with pytest.raises(NotFound):
+            await filled.engine.revoke_token("b", filled.caller)
+
+
+class TestMirrorSettings:
+    async def test_a_mirror_may_want_more_idle_addresses_than_the_others(self, filled: World) -> None:
+        await filled.engine.set_mirror("hungry", MirrorSettings(usable_num=9), filled.caller)
+        await filled.until(lambda: filled.engine.state().pool.total == 9)
+        assert filled.engine.mirror_settings("hungry").usable_num == 9
+
+    async def test_settings_without_meaning_are_refused(self, filled: World) -> None:
+        for settings in (
+            MirrorSettings(usable_num=-1),
+            MirrorSettings(lease_ttl=0),
+            MirrorSettings(check_urls=("ftp://x",)),
+        ):
+            with pytest.raises(InvalidRequest):
+                await filled.engine.set_mirror("task1", settings, filled.caller)
+
+    async def test_a_mirror_whose_target_bans_everything_starves_visibly_and_alone(self, filled: World) -> None:
+        for _ in range(20):
+            picked = await filled.engine.pick("banned", filled.caller)
+            assert picked.addr
+            await filled.engine.report("banned", [ReportItem(addr=picked.addr, status="bad")])
+            await filled.filled()
+        row = next(row for row in filled.engine.state().mirrors if row.name == "banned")
+        assert row.level is Level.FAIL
+        assert "breaker" in row.text
+        total = filled.engine.state().pool.total
+        for _ in range(5):
+            await filled.engine.pick("banned", filled.caller)
+        await filled.engine.pick("other", filled.caller)
+        assert filled.engine.state().pool.total == total
+
+
+class TestMovingIn:
+    async def test_an_older_pool_is_taken_over_after_its_addresses_passed_a_check(self, filled: World) -> None:
+        addrs = [f"2001:db8:0:1::{number:x}" for number in range(0x100, 0x104)]
+        filled.echo.bad = lambda address: address & 0xFFF == 0x103
+        report = await filled.engine.import_pool(
+            ImportRequest(
+                addresses=tuple(ImportedAddress(addr=a, created_at=1.0) for a in (*addrs, "2001:db8:9::1")),
+                mirrors=(
+                    ImportedMirror(
+                        dbname="task1",
+                        usages=(
+                            ImportedUsage(addr=addrs[0], status="bad", last_used_at=None, use_count=4),
+                            ImportedUsage(addr=addrs[1], status="using", last_used_at=None, use_count=2),
+                        ),
+                    ),
+                ),
+            ),
+            filled.caller,
+        )
+        assert (report.addresses, report.mirrors, report.bad) == (3, 1, 1)
+        assert set(report.skipped) == {addrs[3], "2001:db8:9::1"}
+        stats = await filled.engine.mirror_stats("task1")
+        assert (stats.using, stats.bad) == (0, 1)
+
+    async def test_a_malformed_older_pool_is_refused_before_anything_is_done(self, filled: World) -> None:
+        bad = ImportedUsage(addr="2001:db8:0:1::100", status="broken", last_used_at=None, use_count=0)
+        with pytest.raises(InvalidRequest, match="broken"):
+            await filled.engine.import_pool(
+                ImportRequest(
+                    addresses=(ImportedAddress(addr="2001:db8:0:1::100", created_at=1.0),),
+                    mirrors=(ImportedMirror(dbname="task1", usages=(bad,)),),
+                ),
+                filled.caller,
+            )
+        assert filled.engine.state().pool.total == 5
+
+
+class TestLists:
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return Settings(
+            pool=PoolSettings(usable_num=4),
+            check=CheckSettings(urls=("http://echo.test/ip",), probe=0.0),
+            network=NetworkSettings(addresses=tuple(f"2001:db8:0:1::{n:x}" for n in range(0x10, 0x14))),
+        )
+
+    async def test_only_the_operators_addresses_are_used_when_there_is_a_list(
+        self, world: World, prefix: Callable[..., HostPrefix]
+    ) -> None:
+        world.watch.show(prefix("2001:db8:0:1::/64"))
+        await world.filled()
+        picked = await world.engine.picks("task1", 10, world.caller)
+        assert sorted(picked.addrs) == [f"2001:db8:0:1::{n:x}" for n in range(0x10, 0x14)]
+
+
+class TestWeights:
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return Settings(
+            pool=PoolSettings(usable_num=40),
+            check=CheckSettings(urls=("http://echo.test/ip",), probe=0.0),
+            network=NetworkSettings(weights=("2001:db8:0:1::/64=3",)),
+        )
+
+    async def test_two_prefixes_give_in_proportion_to_their_weights(
+        self, world: World, prefix: Callable[..., HostPrefix]
+    ) -> None:
+        world.watch.show(prefix("2001:db8:0:1::/64"), prefix("2001:db8:0:2::/64"))
+        await world.filled()
+        counts = {row.prefix: row.addresses for row in world.engine.state().prefixes}
+        assert counts == {"2001:db8:0:1::/64": 30, "2001:db8:0:2::/64": 10}
