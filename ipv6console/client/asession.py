@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
-from typing import Any, Self
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
 from ipv6console.client.engine import AsyncIPv6Client
-from ipv6console.client.hold import ENDINGS, STATUSES, Book, Clock, Terms, boottime, require_status, split_options
+from ipv6console.client.hold import (
+    ENDINGS,
+    STATUSES,
+    Clock,
+    Ending,
+    Hold,
+    Terms,
+    boottime,
+    require_status,
+    split_options,
+)
 from ipv6console.client.request import DEFAULT_DBNAME
+from ipv6console.client.rotation import Rotate, rotation_from
+from ipv6console.client.stay import Stay
+from ipv6console.client.transport import AsyncLeasedTransport
+from ipv6console.client.visit import STAY, Visit
 from ipv6console.wire.reply import Reply
+
+if TYPE_CHECKING:
+    from ipv6console.client.alessor import AsyncLessor
+    from ipv6console.client.atenancy import AsyncTenancy
 
 
 class AsyncIPv6Session(httpx.AsyncClient):
-    """An httpx.AsyncClient on a lease of mirror `dbname`, for asyncio and trio.
+    """An httpx.AsyncClient on a lease of mirror `dbname`, for asyncio and trio; options and errors as in IPv6Session.
 
-    `async with` takes the lease (without it the first request does) and gives it back at the end. `ttl` is the lease's
-    life in seconds. When the mirror is empty it waits `adapt_retry_interval` seconds up to `adapt_max_retries` times.
-    `url` or `socket` names the engine as in AsyncIPv6Client; `options` are httpx.AsyncClient's, except proxy, mounts, transport
-    and trust_env, which raise TypeError. `clock` and `sleep` are for tests.
-
-    Fails closed: taking a lease raises EngineUnreachable, EngineRefused or PoolEmpty, sending on an ended one LeaseLost,
-    a host without IPv6 NoIPv6Address; in all these cases nothing is sent.
+    `async with` takes the lease (without it the first request does) and gives it back at the end. One that is forgotten
+    without `aclose` is renewed no more and runs until its TTL.
     """
 
     def __init__(
@@ -32,26 +47,35 @@ class AsyncIPv6Session(httpx.AsyncClient):
         *,
         url: str | None = None,
         socket: str | os.PathLike[str] | None = None,
+        token: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
         ttl: float = 3_600.0,
         adapt_retry_interval: float = 5.0,
-        adapt_max_retries: int = 15,
+        adapt_max_retries: int | None = 15,
         holder: str | None = None,
+        rotate: Rotate = None,
+        rotate_on_status: Collection[int] | None = None,
+        rotate_on: Collection[type[Exception]] = (),
+        retries: int = 0,
         clock: Clock = boottime,
         sleep: Callable[[float], Awaitable[None]] | None = None,
         **options: Any,
     ) -> None:
-        from ipv6console.client.atenancy import AsyncTenancy  # noqa: PLC0415 - needs anyio, which httpx also loads late
+        from ipv6console.client.alessor import AsyncLessor  # noqa: PLC0415 - needs anyio, which httpx also loads late
+        from ipv6console.client.atenancy import AsyncTenancy  # noqa: PLC0415 - as above
 
         transport_options, httpx_options = split_options(options)
         terms = Terms(dbname=dbname, ttl=ttl, holder=holder, interval=adapt_retry_interval, retries=adapt_max_retries)
-        engine = AsyncIPv6Client(url, socket)
-        self._tenancy = AsyncTenancy(engine, terms, Book(clock), sleep, transport_options)
-        super().__init__(transport=self._tenancy, trust_env=False, **httpx_options)
+        rotation = rotation_from(rotate, rotate_on_status, rotate_on, retries)
+        engine = AsyncIPv6Client(url, socket, token=token, token_file=token_file)
+        lessor = AsyncLessor(engine, terms, clock, sleep)
+        self._tenancy = AsyncTenancy(lessor, rotation, partial(_door, transport_options))
+        super().__init__(transport=_SessionTransport(self._tenancy, lessor, engine), trust_env=False, **httpx_options)
 
     @property
     def addr(self) -> str:
         """The leased address; raises LeaseLost when there is none, so that nothing is bound to nothing."""
-        return self._tenancy.book.require().addr
+        return self._tenancy.addr
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -62,6 +86,35 @@ class AsyncIPv6Session(httpx.AsyncClient):
             raise
         return self
 
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send a request and its redirects from one leased address, as httpx.AsyncClient.send does."""
+        if self.is_closed:
+            raise RuntimeError("this session has been closed; it sends nothing")
+        visit = Visit(self._tenancy.rotation, request)
+        while True:
+            stay = await self._tenancy.enter()
+            visit.begin(stay)
+            try:
+                response = await super().send(request, **options)
+            except BaseException as error:
+                await self._tenancy.leave(stay, visit.failed(error))
+                if not visit.again:
+                    raise
+                continue
+            ending = visit.answered(response)
+            if visit.again:
+                await response.aclose()
+            if response.is_closed:
+                await self._tenancy.leave(stay, ending)
+            else:
+                response.stream = _Stream(response.stream, partial(self._leave, stay, ending))
+            if not visit.again:
+                return response
+
+    async def _leave(self, stay: Stay[AsyncLeasedTransport], ending: Ending | None) -> None:
+        """Held by open responses, so that the session lives as long as they do."""
+        await self._tenancy.leave(stay, ending)
+
     async def adapt(self, status: str = "idle", *, target: str | None = None, reason: str | None = None) -> str:
         """Give the present address back (`status` "bad" if it was banned) and lease another; return the new one.
 
@@ -69,7 +122,7 @@ class AsyncIPv6Session(httpx.AsyncClient):
         giving back failed, one it no longer sends from and gives back with the next `adapt` or at the end.
         """
         require_status(status, ENDINGS)
-        return await self._tenancy.move(status, target, reason)
+        return await self._tenancy.move(Ending(status=status, target=target, reason=reason))
 
     async def report(self, status: str, *, target: str | None = None, reason: str | None = None) -> Reply:
         """Tell the engine how the address did: "idle" or "bad" end the lease, "using" does not.
@@ -83,6 +136,51 @@ class AsyncIPv6Session(httpx.AsyncClient):
     async def renew(self, ttl: float | None = None) -> float:
         """Let the lease run for `ttl` seconds from now (default: as long as it was taken for); return the seconds.
 
-        Raises LeaseLost when the engine says that it has ended.
+        The session does so by itself. Raises LeaseLost when the engine says that it has ended.
         """
         return await self._tenancy.renew(ttl)
+
+
+class _SessionTransport(httpx.AsyncBaseTransport):
+    """Sends each request through the lease that `send` chose for it."""
+
+    def __init__(
+        self, tenancy: AsyncTenancy[AsyncLeasedTransport], lessor: AsyncLessor, engine: AsyncIPv6Client
+    ) -> None:
+        self._tenancy = tenancy
+        self._engine = engine
+        weakref.finalize(self, lessor.abandon)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        transport: AsyncLeasedTransport = request.extensions[STAY].door
+        return await transport.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        try:
+            await self._tenancy.close()
+        finally:
+            await self._engine.aclose()
+
+
+class _Stream(httpx.AsyncByteStream):
+    """A response's body; the address is left when it is closed."""
+
+    def __init__(self, stream: Any, leave: Callable[[], Awaitable[None]]) -> None:
+        self._stream = stream
+        self._leave: Callable[[], Awaitable[None]] | None = leave
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._stream:
+            yield part
+
+    async def aclose(self) -> None:
+        try:
+            await self._stream.aclose()
+        finally:
+            leave, self._leave = self._leave, None
+            if leave is not None:
+                await leave()
+
+
+def _door(options: dict[str, Any], hold: Hold) -> AsyncLeasedTransport:
+    return AsyncLeasedTransport(hold.addr, guard=hold.require, **options)

@@ -1,141 +1,175 @@
-"""AsyncTenancy: taking, keeping and giving back the lease of one AsyncIPv6Session."""
+"""AsyncTenancy: which leases a session lives on, and how it moves from one to the next."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 import anyio
-import httpx
 
-from ipv6console.client.engine import AsyncIPv6Client
-from ipv6console.client.errors import EngineRefused, EngineUnreachable, PoolEmpty
-from ipv6console.client.hold import ENDINGS, Book, Hold, Terms, hold_from
-from ipv6console.client.transport import AsyncLeasedTransport
+from ipv6console.client.alessor import AsyncLessor
+from ipv6console.client.errors import LeaseLost
+from ipv6console.client.hold import ENDINGS, Ending, Hold
+from ipv6console.client.rotation import Rotation
+from ipv6console.client.stay import Stay
 from ipv6console.wire.reply import Reply
 
-logger = logging.getLogger("ipv6console.client")
+
+class AsyncDoor(Protocol):
+    """What sends from one leased address."""
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...
 
 
-class AsyncTenancy(httpx.AsyncBaseTransport):
-    """The session's transport: stands in front of the one that is bound to the present lease, if there is one.
+D = TypeVar("D", bound=AsyncDoor)
+_LEAVING = "the session was about to give it back"
+
+
+class AsyncTenancy(Generic[D]):
+    """At most one lease for new requests, and those that older requests have not left yet.
 
     Traffic stops before a lease is given back, because the engine may hand the address out again at once.
     """
 
-    def __init__(
-        self,
-        engine: AsyncIPv6Client,
-        terms: Terms,
-        book: Book,
-        sleep: Callable[[float], Awaitable[None]] | None,
-        options: dict[str, Any],
-    ) -> None:
-        self.book = book
-        self._engine = engine
-        self._terms = terms
-        self._sleep = sleep or anyio.sleep
-        self._options = options
-        self._lock = anyio.Lock()
-        self._transport: AsyncLeasedTransport | None = None
+    def __init__(self, lessor: AsyncLessor, rotation: Rotation, open_door: Callable[[Hold], D]) -> None:
+        self.rotation = rotation
+        self._lessor = lessor
+        self._open_door = open_door
+        self._moving = anyio.Lock()
+        self._stay: Stay[D] | None = None
+        self._left: set[Stay[D]] = set()
+        self._closed = False
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request from the leased address."""
-        transport = await self.occupy()
-        return await transport.handle_async_request(request)
+    @property
+    def addr(self) -> str:
+        """The address of the next request; raises LeaseLost when there is none."""
+        return self._required().hold.addr
 
-    async def aclose(self) -> None:
-        """Give the lease back; an engine that does not take it lets it run out."""
-        # A cancelled task gives its lease back too; the engine client's own timeout bounds the wait.
-        with anyio.CancelScope(shield=True):
-            async with self._lock:
-                await self._leave()
+    async def occupy(self) -> None:
+        """Take a lease if there is none."""
+        async with self._moving:
+            if self._stay is None:
+                await self._take()
 
-    async def _leave(self) -> None:
-        try:
-            if self.book.hold is not None:
-                await self._end(self.book.hold)
-        except (EngineUnreachable, EngineRefused) as error:
-            logger.warning("a lease was not given back and runs until its TTL: %s", error)
-        finally:
-            await self._engine.aclose()
+    async def enter(self) -> Stay[D]:
+        """Return the lease for one more request, after moving if it is time; `leave` must follow."""
+        while True:
+            stay = self._stay
+            if stay is not None and not self.rotation.due(stay.uses):
+                stay.hold.require()
+                stay.enter()
+                return stay
+            async with self._moving:
+                if self._stay is not stay:
+                    continue
+                if stay is not None:
+                    await self._retire(stay, Ending())
+                await self._take()
 
-    async def occupy(self) -> AsyncLeasedTransport:
-        """Return the transport of the present lease, taking one if the session has none; raises LeaseLost if it ended."""
-        transport = self._transport
-        if transport is None:
-            async with self._lock:
-                transport = self._transport or await self._take()
-        self.book.require()
-        return transport
+    async def leave(self, stay: Stay[D], ending: Ending | None = None) -> None:
+        """End one request; with `ending` the next one moves, and the last to leave gives the lease back."""
+        vacant = stay.leave(ending)
+        if stay.ending is not None:
+            self._vacate(stay)
+        if vacant:
+            await self._give_back(stay)
 
-    async def move(self, status: str, target: str | None, reason: str | None) -> str:
-        """Give the lease back, take another, return its address."""
-        async with self._lock:
-            if self.book.hold is not None:
-                await self._end(self.book.hold, status, target, reason)
-            return (await self._take()).source
+    async def move(self, ending: Ending) -> str:
+        """Give the lease back, cutting what is on its way, and take another; return its address."""
+        async with self._moving:
+            if self._stay is not None:
+                await self._end(self._stay, ending)
+            return (await self._take()).hold.addr
 
     async def report(self, status: str, target: str | None, reason: str | None) -> Reply:
         """Tell the engine how the address did."""
-        async with self._lock:
-            hold = self.book.hold or self.book.require()
+        async with self._moving:
+            stay = self._stay
+            if stay is None:
+                raise LeaseLost(None, "the session holds no lease")
             if status in ENDINGS:
-                reply = await self._end(hold, status, target, reason)
+                reply = await self._end(stay, Ending(status=status, target=target, reason=reason))
             else:
-                reply = await self._say(hold, status, target, reason)
+                reply = await self._lessor.report(stay.hold, status, target, reason)
             if not reply.success:
-                raise self.book.lose(hold, reply.detail or "the engine says that its lease has ended")
+                raise stay.hold.lose(reply.detail or "the engine says that its lease has ended")
             return reply
 
     async def renew(self, ttl: float | None) -> float:
         """Let the lease run on; return its seconds."""
-        async with self._lock:
-            hold = self.book.require()
-            asked_at = self.book.now()
-            try:
-                reply = await self._engine.renew(hold.lease, ttl or self._terms.ttl)
-            except EngineRefused as refused:
-                if refused.status == 404:
-                    raise self.book.lose(hold, refused.detail) from refused
-                raise
-            self.book.extend(reply, asked_at)
-            return reply.ttl
+        async with self._moving:
+            hold = self._required().hold
+            granted = await self._lessor.renew(hold, ttl)
+            self._lessor.renewed(hold)
+            return granted
 
-    async def _take(self) -> AsyncLeasedTransport:
-        if self.book.hold is not None:  # one that could not be given back must not be forgotten
-            self.book.require()
-        detail = None
-        for pause in self._terms.pauses():
-            asked_at = self.book.now()
-            with anyio.CancelScope(shield=True):  # a lease granted to a cancelled task must be known to be given back
-                reply = await self._engine.pick(self._terms.dbname, ttl=self._terms.ttl, holder=self._terms.holder)
-            hold = hold_from(reply, asked_at)
-            if hold is not None:
-                self.book.open(hold)
-                self._transport = AsyncLeasedTransport(hold.addr, guard=self.book.guard(hold), **self._options)
-                return self._transport
-            detail = reply.detail
-            if pause is not None:
-                await self._sleep(pause)
-        raise PoolEmpty(self._terms.dbname, self._terms.retries + 1, detail)
+    async def close(self) -> None:
+        """Cut what is on its way and give everything back; an engine that does not take it lets it run out."""
+        with anyio.CancelScope(shield=True):
+            async with self._moving:
+                await self._leave_all()
 
-    async def _end(
-        self, hold: Hold, status: str = "idle", target: str | None = None, reason: str | None = None
-    ) -> Reply:
-        """Stop the traffic, then give the lease back; one that had ended already needs nothing."""
-        self.book.lose(hold, "the session was about to give it back")
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            await transport.aclose()
-        reply = await self._say(hold, status, target, reason)
-        self.book.close()
-        if not reply.success:
-            logger.info("the lease on %s had ended before it was given back: %s", hold.addr, reply.detail)
+    async def _leave_all(self) -> None:
+        self._closed = True
+        stays = {*self._left, *({self._stay} if self._stay else ())}
+        self._stay = None
+        vacant = [stay for stay in stays if stay.evict()]
+        await self._lessor.stop()
+        await self._lessor.settle()
+        for stay in vacant:
+            await self._give_back(stay)
+
+    def _required(self) -> Stay[D]:
+        stay = self._stay
+        if stay is None:
+            raise LeaseLost(None, "the session holds no lease")
+        stay.hold.require()
+        return stay
+
+    async def _take(self) -> Stay[D]:
+        if self._closed:
+            raise LeaseLost(None, "the session is closed")
+        taken: list[Stay[D]] = []
+
+        def move_in(hold: Hold) -> None:
+            self._stay = Stay(hold, self._open_door(hold))
+            taken.append(self._stay)
+
+        await self._lessor.take(move_in)
+        return taken[0]
+
+    async def _retire(self, stay: Stay[D], ending: Ending) -> None:
+        stay.retire(ending)
+        self._vacate(stay)
+        vacant = stay.vacant()
+        if vacant:
+            await self._give_back(stay)
+
+    def _vacate(self, stay: Stay[D]) -> None:
+        if self._stay is stay:
+            self._stay = None
+        if not stay.ended:
+            self._left.add(stay)
+
+    async def _give_back(self, stay: Stay[D]) -> None:
+        stay.hold.lose(_LEAVING)
+        # A cancelled task gives its lease back too; the engine client's own timeout bounds the wait.
+        with anyio.CancelScope(shield=True):
+            await stay.door.aclose()
+            await self._lessor.end_quietly(stay.hold, stay.ending or Ending())
+        self._left.discard(stay)
+
+    async def _end(self, stay: Stay[D], ending: Ending) -> Reply:
+        """Give the lease back at once; it stays the session's, closed for traffic, when that fails."""
+        stay.ended = True
+        stay.hold.lose(_LEAVING)
+        await stay.door.aclose()
+        try:
+            reply = await self._lessor.end(stay.hold, ending)
+        except BaseException:
+            stay.ended = False
+            raise
+        self._stay = None
         return reply
-
-    async def _say(self, hold: Hold, status: str, target: str | None, reason: str | None) -> Reply:
-        return await self._engine.report(
-            hold.addr, status, self._terms.dbname, lease=hold.lease, target=target, reason=reason
-        )

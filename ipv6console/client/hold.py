@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from ipv6console.client.errors import EngineRefused, LeaseLost
 from ipv6console.client.tls import shared_context
 from ipv6console.wire.problem import Problem
-from ipv6console.wire.reply import LeaseReply, PickReply
+from ipv6console.wire.reply import PickReply
 
 Clock = Callable[[], float]
 ENDINGS = ("idle", "bad")
 """The verdicts that end a lease."""
 
 STATUSES = (*ENDINGS, "using")
+
+RETRY_INTERVAL = 5.0
+"""Seconds between two tries to renew a lease, or a twentieth of its TTL if that is less."""
+
+RETRY_LEAST = 0.01
 
 
 def boottime() -> float:
@@ -29,36 +35,75 @@ def boottime() -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a session asks for, and how long it waits for it: once, then `retries` times `interval` seconds apart."""
+    """What a session asks for, and how long it waits for it: once, then `retries` times `interval` seconds apart.
+
+    `retries` None never gives up.
+    """
 
     dbname: str
     ttl: float
     holder: str | None
     interval: float
-    retries: int
+    retries: int | None
 
     def __post_init__(self) -> None:
         if not self.ttl > 0:
             raise ValueError(f"ttl is {self.ttl!r}; a lease needs a positive number of seconds")
-        if self.interval < 0 or self.retries < 0:
+        if self.interval < 0 or (self.retries is not None and self.retries < 0):
             raise ValueError("adapt_retry_interval and adapt_max_retries cannot be negative")
 
     def pauses(self) -> Iterator[float | None]:
         """Yield, for each try, the seconds to wait after it found nothing; None after the last one."""
-        yield from (self.interval for _ in range(self.retries))
+        yield from repeat(self.interval) if self.retries is None else repeat(self.interval, self.retries)
         yield None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """One lease: the address, its secret token, and when it ends (CLOCK_BOOTTIME)."""
+    """One lease as its holder knows it; threads may read it. Times are CLOCK_BOOTTIME.
 
-    addr: str
-    lease: str
-    ends_at: float
+    `lease` is its secret token, `ttl` what it was last granted for. Assignments are single, so that no lock is needed.
+    """
+
+    def __init__(self, *, addr: str, lease: str, ttl: float, ends_at: float, clock: Clock) -> None:
+        self.addr = addr
+        self.lease = lease
+        self.ttl = ttl
+        self.ends_at = ends_at
+        self._clock = clock
+        self._lost: str | None = None
+
+    @property
+    def renew_at(self) -> float:
+        """When half of its time will have passed."""
+        return self.ends_at - self.ttl / 2
+
+    def retry_at(self, now: float) -> float:
+        """When to try again to renew it after a failure at `now`; its end is the last time."""
+        return max(min(now + min(RETRY_INTERVAL, self.ttl / 20), self.ends_at), now + RETRY_LEAST)
+
+    def ended(self) -> bool:
+        """Return whether its time is over."""
+        return self._clock() >= self.ends_at
+
+    def extend(self, ttl: float, asked_at: float) -> None:
+        """Take note that the engine, asked at `asked_at`, granted `ttl` seconds more."""
+        self.ttl = ttl
+        self.ends_at = asked_at + ttl
+
+    def lose(self, cause: str) -> LeaseLost:
+        """Let no more traffic through; return what to raise."""
+        self._lost = cause
+        return LeaseLost(self.addr, cause)
+
+    def require(self) -> None:
+        """Raise LeaseLost unless the lease still runs: what connections ask before every connect and write."""
+        if self._lost is not None:
+            raise LeaseLost(self.addr, self._lost)
+        if self.ended():
+            raise LeaseLost(self.addr, "its lease has run out")
 
 
-def hold_from(reply: PickReply, asked_at: float) -> Hold | None:
+def hold_from(reply: PickReply, asked_at: float, clock: Clock) -> Hold | None:
     """Return the lease in a pick's reply, None when there was no address.
 
     The TTL counts from before the request, so that the session stops first and the engine after. Raises EngineRefused
@@ -76,66 +121,16 @@ def hold_from(reply: PickReply, asked_at: float) -> Hold | None:
                 next="use an ipv6console engine of this version",
             )
         )
-    return Hold(addr=reply.addr, lease=reply.lease, ends_at=asked_at + reply.ttl)
+    return Hold(addr=reply.addr, lease=reply.lease, ttl=reply.ttl, ends_at=asked_at + reply.ttl, clock=clock)
 
 
-class Book:
-    """Which lease a session holds right now; at most one. Assignments are single, so that threads may read it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """The verdict a lease is given back with: `status` idle or bad, the host that banned the address, and why."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._hold: Hold | None = None
-        self._lost: str | None = None
-
-    @property
-    def hold(self) -> Hold | None:
-        """The lease, also one that has ended without the session giving it back."""
-        return self._hold
-
-    def now(self) -> float:
-        """Return the time of the book's clock."""
-        return self._clock()
-
-    def open(self, hold: Hold) -> None:
-        """Begin to hold a lease."""
-        self._lost = None
-        self._hold = hold
-
-    def extend(self, reply: LeaseReply, asked_at: float) -> None:
-        """Take note that the lease was renewed."""
-        if self._hold is not None:
-            self._hold = replace(self._hold, ends_at=asked_at + reply.ttl)
-
-    def lose(self, hold: Hold, cause: str) -> LeaseLost:
-        """Let no more traffic through, but remember the lease until it is given back; return what to raise."""
-        self._lost = cause
-        return LeaseLost(hold.addr, cause)
-
-    def close(self) -> None:
-        """Hold nothing: the lease was given back."""
-        self._hold = None
-        self._lost = None
-
-    def require(self, lease: str | None = None) -> Hold:
-        """Return the lease; raises LeaseLost when there is none, or it has ended, or it is not the one with that token."""
-        hold = self._hold
-        if hold is None:
-            raise LeaseLost(None, "the session holds no lease")
-        if self._lost is not None:
-            raise LeaseLost(hold.addr, self._lost)
-        if lease is not None and lease != hold.lease:
-            raise LeaseLost(None, f"the session has moved on to {hold.addr}")
-        if self._clock() >= hold.ends_at:
-            raise LeaseLost(hold.addr, "its lease has run out")
-        return hold
-
-    def guard(self, hold: Hold) -> Callable[[], None]:
-        """Return the check that lets traffic pass only while `hold` is the lease."""
-
-        def check() -> None:
-            self.require(hold.lease)
-
-        return check
+    status: str = "idle"
+    target: str | None = None
+    reason: str | None = None
 
 
 def require_status(status: str, allowed: tuple[str, ...]) -> None:

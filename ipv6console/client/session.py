@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Any, Self
 
 import httpx
 
 from ipv6console.client.engine import IPv6Client
-from ipv6console.client.hold import ENDINGS, STATUSES, Book, Clock, Terms, boottime, require_status, split_options
+from ipv6console.client.hold import (
+    ENDINGS,
+    STATUSES,
+    Clock,
+    Ending,
+    Hold,
+    Terms,
+    boottime,
+    require_status,
+    split_options,
+)
+from ipv6console.client.lessor import Lessor
 from ipv6console.client.request import DEFAULT_DBNAME
+from ipv6console.client.rotation import Rotate, rotation_from
+from ipv6console.client.stay import Stay
 from ipv6console.client.tenancy import Tenancy
+from ipv6console.client.transport import LeasedTransport
+from ipv6console.client.visit import STAY, Visit
 from ipv6console.wire.reply import Reply
 
 
@@ -20,9 +37,18 @@ class IPv6Session(httpx.Client):
     """An httpx.Client on a lease of mirror `dbname`; may be shared by threads.
 
     `with` takes the lease (without `with` the first request does) and gives it back at the end. `ttl` is the lease's
-    life in seconds. When the mirror is empty it waits `adapt_retry_interval` seconds up to `adapt_max_retries` times.
-    `url` or `socket` names the engine as in IPv6Client; `options` are httpx.Client's, except proxy, mounts, transport
-    and trust_env, which raise TypeError. `clock` and `sleep` are for tests.
+    life in seconds; the session renews it by itself. When the mirror is empty it waits `adapt_retry_interval` seconds up
+    to `adapt_max_retries` times (None: for ever). `url` or `socket` names the engine, `token` or `token_file` the bearer
+    token, as in IPv6Client. `options` are httpx.Client's, except proxy, mounts, transport and trust_env, which raise
+    TypeError. `clock` and `sleep` are for tests.
+
+    `rotate` changes the address by itself: "request" for every request (its redirects included), a number after so many,
+    "blocked" only when one of `rotate_on_status` answers (403 and 429 if nothing is said) or an exception of
+    `rotate_on` comes; those two also work beside the others. The address is then reported bad with the host and the
+    reason, otherwise idle. A request that met a block is sent again from another address up to `retries` times, if its
+    body is in memory and it is idempotent or was declined (a 4xx, or no connection); else the answer or exception is the
+    caller's, and the next request uses the new address. A response that is being streamed keeps its connection and its
+    address until it is closed.
 
     Fails closed: taking a lease raises EngineUnreachable, EngineRefused or PoolEmpty, sending on an ended one LeaseLost,
     a host without IPv6 NoIPv6Address; in all these cases nothing is sent.
@@ -34,24 +60,31 @@ class IPv6Session(httpx.Client):
         *,
         url: str | None = None,
         socket: str | os.PathLike[str] | None = None,
+        token: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
         ttl: float = 3_600.0,
         adapt_retry_interval: float = 5.0,
-        adapt_max_retries: int = 15,
+        adapt_max_retries: int | None = 15,
         holder: str | None = None,
+        rotate: Rotate = None,
+        rotate_on_status: Collection[int] | None = None,
+        rotate_on: Collection[type[Exception]] = (),
+        retries: int = 0,
         clock: Clock = boottime,
         sleep: Callable[[float], None] = time.sleep,
         **options: Any,
     ) -> None:
         transport_options, httpx_options = split_options(options)
         terms = Terms(dbname=dbname, ttl=ttl, holder=holder, interval=adapt_retry_interval, retries=adapt_max_retries)
-        engine = IPv6Client(url, socket)
-        self._tenancy = Tenancy(engine, terms, Book(clock), sleep, transport_options)
-        super().__init__(transport=self._tenancy, trust_env=False, **httpx_options)
+        rotation = rotation_from(rotate, rotate_on_status, rotate_on, retries)
+        engine = IPv6Client(url, socket, token=token, token_file=token_file)
+        self._tenancy = Tenancy(Lessor(engine, terms, clock, sleep), rotation, partial(_door, transport_options))
+        super().__init__(transport=_SessionTransport(self._tenancy, engine), trust_env=False, **httpx_options)
 
     @property
     def addr(self) -> str:
         """The leased address; raises LeaseLost when there is none, so that nothing is bound to nothing."""
-        return self._tenancy.book.require().addr
+        return self._tenancy.addr
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -62,6 +95,35 @@ class IPv6Session(httpx.Client):
             raise
         return self
 
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send a request and its redirects from one leased address, as httpx.Client.send does."""
+        if self.is_closed:
+            raise RuntimeError("this session has been closed; it sends nothing")
+        visit = Visit(self._tenancy.rotation, request)
+        while True:
+            stay = self._tenancy.enter()
+            visit.begin(stay)
+            try:
+                response = super().send(request, **options)
+            except BaseException as error:
+                self._tenancy.leave(stay, visit.failed(error))
+                if not visit.again:
+                    raise
+                continue
+            ending = visit.answered(response)
+            if visit.again:
+                response.close()
+            if response.is_closed:
+                self._tenancy.leave(stay, ending)
+            else:
+                response.stream = _Stream(response.stream, partial(self._leave, stay, ending))
+            if not visit.again:
+                return response
+
+    def _leave(self, stay: Stay[LeasedTransport], ending: Ending | None) -> None:
+        """Held by open responses, so that the session lives as long as they do."""
+        self._tenancy.leave(stay, ending)
+
     def adapt(self, status: str = "idle", *, target: str | None = None, reason: str | None = None) -> str:
         """Give the present address back (`status` "bad" if it was banned) and lease another; return the new one.
 
@@ -69,7 +131,7 @@ class IPv6Session(httpx.Client):
         giving back failed, one it no longer sends from and gives back with the next `adapt` or at the end.
         """
         require_status(status, ENDINGS)
-        return self._tenancy.move(status, target, reason)
+        return self._tenancy.move(Ending(status=status, target=target, reason=reason))
 
     def report(self, status: str, *, target: str | None = None, reason: str | None = None) -> Reply:
         """Tell the engine how the address did: "idle" or "bad" end the lease, "using" does not.
@@ -83,6 +145,55 @@ class IPv6Session(httpx.Client):
     def renew(self, ttl: float | None = None) -> float:
         """Let the lease run for `ttl` seconds from now (default: as long as it was taken for); return the seconds.
 
-        Raises LeaseLost when the engine says that it has ended.
+        The session does so by itself. Raises LeaseLost when the engine says that it has ended.
         """
         return self._tenancy.renew(ttl)
+
+
+class _SessionTransport(httpx.BaseTransport):
+    """Sends each request through the lease that `send` chose for it.
+
+    A session that is forgotten, or still open when the interpreter exits, gives its leases back too.
+    """
+
+    def __init__(self, tenancy: Tenancy[LeasedTransport], engine: IPv6Client) -> None:
+        self._close = weakref.finalize(self, _close, tenancy, engine, os.getpid())
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        transport: LeasedTransport = request.extensions[STAY].door
+        return transport.handle_request(request)
+
+    def close(self) -> None:
+        self._close()
+
+
+class _Stream(httpx.SyncByteStream):
+    """A response's body; the address is left when it is closed."""
+
+    def __init__(self, stream: Any, leave: Callable[[], None]) -> None:
+        self._stream = stream
+        self._leave: Callable[[], None] | None = leave
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._stream
+
+    def close(self) -> None:
+        try:
+            self._stream.close()
+        finally:
+            leave, self._leave = self._leave, None
+            if leave is not None:
+                leave()
+
+
+def _door(options: dict[str, Any], hold: Hold) -> LeasedTransport:
+    return LeasedTransport(hold.addr, guard=hold.require, **options)
+
+
+def _close(tenancy: Tenancy[LeasedTransport], engine: IPv6Client, process: int) -> None:
+    if os.getpid() != process:
+        return  # a forked child's copy; the lease is the parent's
+    try:
+        tenancy.close()
+    finally:
+        engine.close()

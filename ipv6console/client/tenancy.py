@@ -1,132 +1,171 @@
-"""Tenancy: taking, keeping and giving back the lease of one IPv6Session."""
+"""Tenancy: which leases a session lives on, and how it moves from one to the next."""
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Generic, Protocol, TypeVar
 
-import httpx
-
-from ipv6console.client.engine import IPv6Client
-from ipv6console.client.errors import EngineRefused, EngineUnreachable, PoolEmpty
-from ipv6console.client.hold import ENDINGS, Book, Hold, Terms, hold_from
-from ipv6console.client.transport import LeasedTransport
+from ipv6console.client.errors import LeaseLost
+from ipv6console.client.hold import ENDINGS, Ending, Hold
+from ipv6console.client.lessor import Lessor
+from ipv6console.client.rotation import Rotation
+from ipv6console.client.stay import Stay
 from ipv6console.wire.reply import Reply
 
-logger = logging.getLogger("ipv6console.client")
+
+class Door(Protocol):
+    """What sends from one leased address."""
+
+    def close(self) -> None:
+        """Close every connection."""
+        ...
 
 
-class Tenancy(httpx.BaseTransport):
-    """The session's transport: stands in front of the one that is bound to the present lease, if there is one.
+D = TypeVar("D", bound=Door)
+_LEAVING = "the session was about to give it back"
+
+
+class Tenancy(Generic[D]):
+    """At most one lease for new requests, and those that older requests have not left yet.
 
     Traffic stops before a lease is given back, because the engine may hand the address out again at once.
     """
 
-    def __init__(
-        self,
-        engine: IPv6Client,
-        terms: Terms,
-        book: Book,
-        sleep: Callable[[float], None],
-        options: dict[str, Any],
-    ) -> None:
-        self.book = book
-        self._engine = engine
-        self._terms = terms
-        self._sleep = sleep
-        self._options = options
-        self._lock = threading.RLock()
-        self._transport: LeasedTransport | None = None
+    def __init__(self, lessor: Lessor, rotation: Rotation, open_door: Callable[[Hold], D]) -> None:
+        self.rotation = rotation
+        self._lessor = lessor
+        self._open_door = open_door
+        self._moving = threading.RLock()
+        self._counting = threading.Lock()
+        self._stay: Stay[D] | None = None
+        self._left: set[Stay[D]] = set()
+        self._closed = False
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request from the leased address."""
-        return self.occupy().handle_request(request)
+    @property
+    def addr(self) -> str:
+        """The address of the next request; raises LeaseLost when there is none."""
+        return self._required().hold.addr
 
-    def close(self) -> None:
-        """Give the lease back; an engine that does not take it lets it run out."""
-        with self._lock:
-            try:
-                if self.book.hold is not None:
-                    self._end(self.book.hold)
-            except (EngineUnreachable, EngineRefused) as error:
-                logger.warning("a lease was not given back and runs until its TTL: %s", error)
-            finally:
-                self._engine.close()
+    def occupy(self) -> None:
+        """Take a lease if there is none."""
+        with self._moving:
+            if self._stay is None:
+                self._take()
 
-    def occupy(self) -> LeasedTransport:
-        """Return the transport of the present lease, taking one if the session has none; raises LeaseLost if it ended."""
-        transport = self._transport
-        if transport is None:
-            with self._lock:
-                transport = self._transport or self._take()
-        self.book.require()
-        return transport
+    def enter(self) -> Stay[D]:
+        """Return the lease for one more request, after moving if it is time; `leave` must follow."""
+        while True:
+            with self._counting:
+                stay = self._stay
+                if stay is not None and not self.rotation.due(stay.uses):
+                    stay.hold.require()
+                    stay.enter()
+                    return stay
+            with self._moving:
+                if self._stay is not stay:
+                    continue
+                if stay is not None:
+                    self._retire(stay, Ending())
+                self._take()
 
-    def move(self, status: str, target: str | None, reason: str | None) -> str:
-        """Give the lease back, take another, return its address."""
-        with self._lock:
-            if self.book.hold is not None:
-                self._end(self.book.hold, status, target, reason)
-            return self._take().source
+    def leave(self, stay: Stay[D], ending: Ending | None = None) -> None:
+        """End one request; with `ending` the next one moves, and the last to leave gives the lease back."""
+        with self._counting:
+            vacant = stay.leave(ending)
+            if stay.ending is not None:
+                self._vacate(stay)
+        if vacant:
+            self._give_back(stay)
+
+    def move(self, ending: Ending) -> str:
+        """Give the lease back, cutting what is on its way, and take another; return its address."""
+        with self._moving:
+            if self._stay is not None:
+                self._end(self._stay, ending)
+            return self._take().hold.addr
 
     def report(self, status: str, target: str | None, reason: str | None) -> Reply:
         """Tell the engine how the address did."""
-        with self._lock:
-            hold = self.book.hold or self.book.require()
+        with self._moving:
+            stay = self._stay
+            if stay is None:
+                raise LeaseLost(None, "the session holds no lease")
             if status in ENDINGS:
-                reply = self._end(hold, status, target, reason)
+                reply = self._end(stay, Ending(status=status, target=target, reason=reason))
             else:
-                reply = self._say(hold, status, target, reason)
+                reply = self._lessor.report(stay.hold, status, target, reason)
             if not reply.success:
-                raise self.book.lose(hold, reply.detail or "the engine says that its lease has ended")
+                raise stay.hold.lose(reply.detail or "the engine says that its lease has ended")
             return reply
 
     def renew(self, ttl: float | None) -> float:
         """Let the lease run on; return its seconds."""
-        with self._lock:
-            hold = self.book.require()
-            asked_at = self.book.now()
-            try:
-                reply = self._engine.renew(hold.lease, ttl or self._terms.ttl)
-            except EngineRefused as refused:
-                if refused.status == 404:
-                    raise self.book.lose(hold, refused.detail) from refused
-                raise
-            self.book.extend(reply, asked_at)
-            return reply.ttl
+        with self._moving:
+            hold = self._required().hold
+            granted = self._lessor.renew(hold, ttl)
+            self._lessor.renewed(hold)
+            return granted
 
-    def _take(self) -> LeasedTransport:
-        if self.book.hold is not None:  # one that could not be given back must not be forgotten
-            self.book.require()
-        detail = None
-        for pause in self._terms.pauses():
-            asked_at = self.book.now()
-            reply = self._engine.pick(self._terms.dbname, ttl=self._terms.ttl, holder=self._terms.holder)
-            hold = hold_from(reply, asked_at)
-            if hold is not None:
-                self.book.open(hold)
-                self._transport = LeasedTransport(hold.addr, guard=self.book.guard(hold), **self._options)
-                return self._transport
-            detail = reply.detail
-            if pause is not None:
-                self._sleep(pause)
-        raise PoolEmpty(self._terms.dbname, self._terms.retries + 1, detail)
+    def close(self) -> None:
+        """Cut what is on its way and give everything back; an engine that does not take it lets it run out."""
+        with self._moving:
+            self._closed = True
+            with self._counting:
+                stays = {*self._left, *({self._stay} if self._stay else ())}
+                self._stay = None
+                vacant = [stay for stay in stays if stay.evict()]
+            self._lessor.stop()
+            self._lessor.settle()
+            for stay in vacant:
+                self._give_back(stay)
 
-    def _end(self, hold: Hold, status: str = "idle", target: str | None = None, reason: str | None = None) -> Reply:
-        """Stop the traffic, then give the lease back; one that had ended already needs nothing."""
-        self.book.lose(hold, "the session was about to give it back")
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            transport.close()
-        reply = self._say(hold, status, target, reason)
-        self.book.close()
-        if not reply.success:
-            logger.info("the lease on %s had ended before it was given back: %s", hold.addr, reply.detail)
+    def _required(self) -> Stay[D]:
+        stay = self._stay
+        if stay is None:
+            raise LeaseLost(None, "the session holds no lease")
+        stay.hold.require()
+        return stay
+
+    def _take(self) -> Stay[D]:
+        if self._closed:
+            raise LeaseLost(None, "the session is closed")
+        hold = self._lessor.take()
+        stay = Stay(hold, self._open_door(hold))
+        self._stay = stay
+        return stay
+
+    def _retire(self, stay: Stay[D], ending: Ending) -> None:
+        with self._counting:
+            stay.retire(ending)
+            self._vacate(stay)
+            vacant = stay.vacant()
+        if vacant:
+            self._give_back(stay)
+
+    def _vacate(self, stay: Stay[D]) -> None:
+        if self._stay is stay:
+            self._stay = None
+        if not stay.ended:
+            self._left.add(stay)
+
+    def _give_back(self, stay: Stay[D]) -> None:
+        stay.hold.lose(_LEAVING)
+        stay.door.close()
+        self._lessor.end_quietly(stay.hold, stay.ending or Ending())
+        with self._counting:
+            self._left.discard(stay)
+
+    def _end(self, stay: Stay[D], ending: Ending) -> Reply:
+        """Give the lease back at once; it stays the session's, closed for traffic, when that fails."""
+        with self._counting:
+            stay.ended = True
+        stay.hold.lose(_LEAVING)
+        stay.door.close()
+        try:
+            reply = self._lessor.end(stay.hold, ending)
+        except BaseException:
+            stay.ended = False
+            raise
+        self._stay = None
         return reply
-
-    def _say(self, hold: Hold, status: str, target: str | None, reason: str | None) -> Reply:
-        return self._engine.report(
-            hold.addr, status, self._terms.dbname, lease=hold.lease, target=target, reason=reason
-        )

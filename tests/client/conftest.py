@@ -89,11 +89,29 @@ class Answer:
     ends: bool = True
 
 
+class Asked(list[Ask]):
+    """What a server was asked, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._came = threading.Condition()
+
+    def append(self, ask: Ask) -> None:
+        with self._came:
+            super().append(ask)
+            self._came.notify_all()
+
+    def wait_for(self, path_end: str) -> bool:
+        """Wait until something at such a path was asked."""
+        with self._came:
+            return self._came.wait_for(lambda: any(ask.path.endswith(path_end) for ask in self), timeout=10)
+
+
 class Server:
     """An HTTP server on a thread of its own; subclasses answer."""
 
     def __init__(self) -> None:
-        self.asks: list[Ask] = []
+        self.asks = Asked()
         self.peers: list[str] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -248,6 +266,7 @@ class Site(Server):
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         super().__init__()
+        self.banned: set[str] = set()
         self.listen(host="::", port=0, ssl=tls)
         self.url = f"{'https' if tls else 'http'}://[{SITE}]:{self.port}"
 
@@ -259,9 +278,11 @@ class Site(Server):
             "/set-cookie": lambda: Answer(headers=(("set-cookie", "flavour=oat"),)),
             "/cookies": lambda: Answer(ask.headers.get("cookie", "").encode()),
             "/parts": lambda: Answer(parts=(b"one", b"two", b"three")),
+            "/status": lambda: Answer(ask.peer.encode(), int(ask.query["code"])),
+            "/ban": lambda: Answer(ask.peer.encode(), 403 if ask.peer in self.banned else 200),
             "/hanging": lambda: Answer(parts=(b"one",), ends=False),
         }
-        return answers[ask.path]()
+        return answers[ask.path]() if ask.path != "/drop" else None
 
 
 @dataclass
@@ -291,6 +312,8 @@ class StubEngine(Server):
         self.path = str(path)
         self.pool = Pool()
         self.refusal: Refusal | None = None
+        self.silent = False
+        self.renewed = threading.Semaphore(0)
         self.listen(path=self.path)
 
     def forget_leases(self) -> None:
@@ -298,6 +321,8 @@ class StubEngine(Server):
         self.pool.leases.clear()
 
     def answer(self, ask: Ask) -> Answer | None:
+        if self.silent:
+            return None
         if self.refusal is not None:
             return self.refusal.answer()
         if ask.path == "/pick":
@@ -337,6 +362,7 @@ class StubEngine(Server):
         if addr is None:
             return Refusal(404, "There is no such thing", "the lease has ended", "pick again").answer()
         ttl = ask.json()["ttl"]
+        self.renewed.release()
         return _document({"success": True, "addr": addr, "dbname": "default", "expires_at": 1e9 + ttl, "ttl": ttl})
 
 

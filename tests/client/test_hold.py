@@ -1,20 +1,22 @@
 from __future__ import annotations
 
 import ssl
+from itertools import islice
 
 import pytest
 
 from ipv6console.client import EngineRefused, LeaseLost
-from ipv6console.client.hold import Book, Hold, Terms, boottime, hold_from, split_options
+from ipv6console.client.hold import Ending, Hold, Terms, boottime, hold_from, split_options
 from ipv6console.client.tls import shared_context
-from ipv6console.wire.reply import LeaseReply, PickReply
+from ipv6console.wire.reply import PickReply
 from tests.client.conftest import FakeClock
 
-HOLD = Hold(addr="2001:db8::1", lease="t1", ends_at=1_060.0)
-NEXT = Hold(addr="2001:db8::2", lease="t2", ends_at=1_090.0)
+
+def _hold(clock: FakeClock, ttl: float = 60.0) -> Hold:
+    return Hold(addr="2001:db8::1", lease="t1", ttl=ttl, ends_at=clock.now + ttl, clock=clock)
 
 
-def _terms(interval: float = 5.0, retries: int = 15) -> Terms:
+def _terms(interval: float = 5.0, retries: int | None = 15) -> Terms:
     return Terms(dbname="a", ttl=60.0, holder=None, interval=interval, retries=retries)
 
 
@@ -23,62 +25,68 @@ def test_a_session_waits_between_its_tries_and_not_after_the_last() -> None:
     assert list(_terms(retries=0).pauses()) == [None]
 
 
+def test_without_a_number_of_tries_a_session_never_gives_up() -> None:
+    assert list(islice(_terms(retries=None).pauses(), 100)) == [5.0] * 100
+
+
 @pytest.mark.parametrize(("interval", "retries"), [(-1.0, 1), (1.0, -1)])
 def test_negative_waits_are_refused(interval: float, retries: int) -> None:
     with pytest.raises(ValueError, match="cannot be negative"):
         _terms(interval, retries)
 
 
-def test_the_ttl_counts_from_when_the_lease_was_asked_for() -> None:
+def test_the_ttl_counts_from_when_the_lease_was_asked_for(clock: FakeClock) -> None:
     reply = PickReply(success=True, addr="2001:db8::1", dbname="a", lease="t1", ttl=60.0)
-    assert hold_from(reply, 1_000.0) == HOLD
+    hold = hold_from(reply, 999.0, clock)
+    assert hold is not None
+    assert (hold.addr, hold.lease, hold.ends_at) == ("2001:db8::1", "t1", 1_059.0)
 
 
 def test_an_address_without_a_token_cannot_be_held() -> None:
     with pytest.raises(EngineRefused, match="without a token"):
-        hold_from(PickReply(success=True, addr="2001:db8::1", dbname="a"), 0.0)
+        hold_from(PickReply(success=True, addr="2001:db8::1", dbname="a"), 0.0, boottime)
 
 
 def test_an_unsuccessful_pick_is_no_hold() -> None:
-    assert hold_from(PickReply(success=False, addr=None, dbname="a"), 0.0) is None
+    assert hold_from(PickReply(success=False, addr=None, dbname="a"), 0.0, boottime) is None
 
 
 def test_a_hold_is_good_until_the_second_it_ends(clock: FakeClock) -> None:
-    book = Book(clock)
-    book.open(HOLD)
+    hold = _hold(clock)
     clock.now = 1_059.999
-    assert book.require() == HOLD
+    hold.require()
     clock.now = 1_060.0
-    with pytest.raises(LeaseLost, match="has run out"):
-        book.require()
+    with pytest.raises(LeaseLost, match="2001:db8::1: its lease has run out"):
+        hold.require()
 
 
-def test_a_guard_lets_only_its_own_lease_through(clock: FakeClock) -> None:
-    book = Book(clock)
-    book.open(HOLD)
-    guard = book.guard(HOLD)
-    guard()
-    book.close()
-    book.open(NEXT)
-    with pytest.raises(LeaseLost, match="moved on to 2001:db8::2"):
-        guard()
+def test_a_lost_hold_lets_nothing_through(clock: FakeClock) -> None:
+    hold = _hold(clock)
+    assert hold.lose("gone").addr == hold.addr
+    with pytest.raises(LeaseLost, match="gone"):
+        hold.require()
 
 
 def test_an_extended_hold_counts_from_when_the_renewal_was_asked_for(clock: FakeClock) -> None:
-    book = Book(clock)
-    book.open(HOLD)
-    book.extend(LeaseReply(success=True, addr=HOLD.addr, dbname="a", expires_at=0.0, ttl=30.0), 1_050.0)
-    clock.now = 1_079.0
-    assert book.require().ends_at == 1_080.0
+    hold = _hold(clock)
+    hold.extend(30.0, 1_050.0)
+    assert (hold.ends_at, hold.renew_at) == (1_080.0, 1_065.0)
 
 
-def test_a_lost_hold_lets_nothing_through_but_is_remembered(clock: FakeClock) -> None:
-    book = Book(clock)
-    book.open(HOLD)
-    assert book.lose(HOLD, "gone").addr == HOLD.addr
-    with pytest.raises(LeaseLost, match="gone"):
-        book.require()
-    assert book.hold == HOLD
+def test_a_hold_is_renewed_at_half_of_its_time_and_tried_again_until_its_end(clock: FakeClock) -> None:
+    hold = _hold(clock)
+    assert hold.renew_at == 1_030.0
+    assert hold.retry_at(1_030.0) == 1_033.0
+    assert hold.retry_at(1_059.0) == 1_060.0
+    assert _hold(clock, ttl=3_600.0).retry_at(2_000.0) == 2_005.0
+
+
+def test_a_hold_does_not_show_its_token(clock: FakeClock) -> None:
+    assert "t1" not in repr(_hold(clock))
+
+
+def test_a_lease_is_given_back_as_idle_if_nothing_is_said() -> None:
+    assert Ending() == Ending(status="idle", target=None, reason=None)
 
 
 def test_boottime_does_not_go_back() -> None:

@@ -1,0 +1,112 @@
+"""AsyncLessor: leases of one mirror at one engine, taken, kept alive and given back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from ipv6console.client.arenewer import AsyncRenewer
+from ipv6console.client.engine import AsyncIPv6Client
+from ipv6console.client.errors import EngineRefused, EngineUnreachable, PoolEmpty
+from ipv6console.client.hold import Clock, Ending, Hold, Terms, hold_from
+from ipv6console.wire.reply import Reply
+
+logger = logging.getLogger("ipv6console.client")
+
+
+class AsyncLessor:
+    """What an async session or `client.lease()` does with the engine."""
+
+    def __init__(
+        self, engine: AsyncIPv6Client, terms: Terms, clock: Clock, sleep: Callable[[float], Awaitable[None]] | None
+    ) -> None:
+        self.terms = terms
+        self._engine = engine
+        self._clock = clock
+        self._sleep = sleep or anyio.sleep
+        self._renewer = AsyncRenewer(self.renew, clock)
+        self._owed: list[tuple[Hold, Ending]] = []
+
+    async def take(self, taken: Callable[[Hold], None]) -> None:
+        """Lease an address, waiting as the terms say; raises PoolEmpty, EngineUnreachable and EngineRefused.
+
+        `taken` gets it before a cancellation can, so that no lease is forgotten.
+        """
+        with anyio.CancelScope(shield=True):
+            await self.settle()
+        detail = None
+        tries = 0
+        for pause in self.terms.pauses():
+            asked_at = self._clock()
+            with anyio.CancelScope(shield=True):
+                reply = await self._engine.pick(self.terms.dbname, ttl=self.terms.ttl, holder=self.terms.holder)
+            tries += 1
+            hold = hold_from(reply, asked_at, self._clock)
+            if hold is not None:
+                self._renewer.keep(hold)
+                taken(hold)
+                return
+            detail = reply.detail
+            if pause is not None:
+                await self._sleep(pause)
+        raise PoolEmpty(self.terms.dbname, tries, detail)
+
+    async def renew(self, hold: Hold, ttl: float | None = None) -> float:
+        """Let a lease run on; return its seconds. Raises LeaseLost, EngineUnreachable and EngineRefused."""
+        asked_at = self._clock()
+        try:
+            reply = await self._engine.renew(hold.lease, ttl or self.terms.ttl)
+        except EngineRefused as refused:
+            if refused.status == 404:
+                raise hold.lose(refused.detail) from refused
+            raise
+        hold.extend(reply.ttl, asked_at)
+        return reply.ttl
+
+    def renewed(self, hold: Hold) -> None:
+        """Take note that the time of a lease was changed by hand."""
+        self._renewer.keep(hold)
+
+    async def report(self, hold: Hold, status: str, target: str | None = None, reason: str | None = None) -> Reply:
+        """Tell the engine how an address did; the lease may end with it."""
+        return await self._engine.report(
+            hold.addr, status, self.terms.dbname, lease=hold.lease, target=target, reason=reason
+        )
+
+    async def end(self, hold: Hold, ending: Ending) -> Reply:
+        """Give a lease back whose traffic has stopped; raises EngineUnreachable and EngineRefused, and keeps it then."""
+        reply = await self.report(hold, ending.status, ending.target, ending.reason)
+        self._renewer.drop(hold)
+        if not reply.success:
+            logger.info("the lease on %s had ended before it was given back: %s", hold.addr, reply.detail)
+        return reply
+
+    async def end_quietly(self, hold: Hold, ending: Ending) -> None:
+        """Give a lease back when nobody can be told of a failure; it is tried again with the next lease and at the end."""
+        try:
+            await self.end(hold, ending)
+        except (EngineUnreachable, EngineRefused) as error:
+            self._renewer.drop(hold)
+            self._owed.append((hold, ending))
+            logger.warning(
+                "the lease on %s was not given back and runs until its TTL, unless a later try succeeds: %s",
+                hold.addr,
+                error,
+            )
+
+    async def settle(self) -> None:
+        """Give back what could not be given back before; what has run out needs nothing."""
+        owed, self._owed = self._owed, []
+        for hold, ending in owed:
+            if not hold.ended():
+                await self.end_quietly(hold, ending)
+
+    async def stop(self) -> None:
+        """Renew nothing any more; leases not given back run until their TTL."""
+        await self._renewer.stop()
+
+    def abandon(self) -> None:
+        """Renew nothing any more, from whatever thread; leases run until their TTL."""
+        self._renewer.abandon()

@@ -1,0 +1,273 @@
+"""Leases that their sessions keep alive, and what is left behind when a session is not closed."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import pytest
+
+from ipv6console.client import AsyncIPv6Session, EngineUnreachable, IPv6Session, LeaseLost
+from ipv6console.client.arenewer import AsyncRenewer
+from ipv6console.client.hold import Hold
+from ipv6console.client.renewer import Renewer
+from tests.client.conftest import ADDRS, FakeClock, StubEngine
+
+pytestmark = pytest.mark.privileged
+
+FIRST = ADDRS[0]
+SOON = 2.0
+"""Seconds of a TTL short enough to see renewed, and long enough for a busy machine."""
+
+DOWN = EngineUnreachable("there", "it is down")
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    backend: str = request.param
+    return backend
+
+
+def _hold(clock: FakeClock, ttl: float = 60.0) -> Hold:
+    return Hold(addr=FIRST, lease="t", ttl=ttl, ends_at=clock.now + ttl, clock=clock)
+
+
+def _renewers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "ipv6console-renewer"]
+
+
+def test_a_session_renews_its_lease_by_itself_until_it_is_closed(engine: StubEngine) -> None:
+    with IPv6Session(socket=engine.path, ttl=SOON) as session:
+        assert engine.renewed.acquire(timeout=10)
+        assert engine.renewed.acquire(timeout=10)
+        assert session.addr == FIRST
+        assert len(_renewers()) == 1
+    assert _renewers() == []
+    assert engine.pool.leases == {}
+
+
+def test_an_engine_that_comes_back_before_the_ttl_is_over_renews_it(engine: StubEngine) -> None:
+    with IPv6Session(socket=engine.path, ttl=SOON) as session:
+        engine.silent = True
+        assert engine.asks.wait_for("/renew")
+        engine.silent = False
+        assert engine.renewed.acquire(timeout=10)
+        assert session.addr == FIRST
+
+
+def test_a_lease_renewed_by_hand_for_a_shorter_time_is_renewed_earlier(engine: StubEngine) -> None:
+    with IPv6Session(socket=engine.path, ttl=3_600.0) as session:
+        session.renew(SOON)
+        assert engine.renewed.acquire(timeout=10)
+        assert engine.renewed.acquire(timeout=10)
+        assert session.addr == FIRST
+
+
+def _attempt(renew: Callable[[Hold], object], hold: Hold, clock: FakeClock) -> None:
+    """Let a renewer try once: at half of the hold's time, which has come."""
+    tried = threading.Event()
+
+    def once(due: Hold) -> None:
+        try:
+            renew(due)
+        finally:
+            tried.set()
+
+    clock.now = hold.renew_at
+    renewer = Renewer(once, clock)
+    renewer.keep(hold)
+    assert tried.wait(10)
+    renewer.stop()
+
+
+def test_an_engine_that_is_down_is_no_loss_before_the_ttl_is_over(clock: FakeClock) -> None:
+    def down(_: Hold) -> None:
+        raise DOWN
+
+    hold = _hold(clock)
+    _attempt(down, hold, clock)
+    hold.require()
+
+
+def test_an_engine_that_is_down_until_the_ttl_is_over_is_a_lost_lease_that_says_so(clock: FakeClock) -> None:
+    def down(hold: Hold) -> None:
+        clock.now = hold.ends_at
+        raise DOWN
+
+    hold = _hold(clock)
+    _attempt(down, hold, clock)
+    with pytest.raises(LeaseLost, match="could be renewed: no engine answers at there: it is down"):
+        hold.require()
+
+
+def test_a_lease_that_the_engine_has_ended_is_lost_at_once(clock: FakeClock) -> None:
+    def ended(hold: Hold) -> None:
+        raise hold.lose("its prefix is gone")
+
+    hold = _hold(clock)
+    _attempt(ended, hold, clock)
+    with pytest.raises(LeaseLost, match="its prefix is gone"):
+        hold.require()
+
+
+def test_a_lease_that_was_given_back_meanwhile_is_not_lost(clock: FakeClock) -> None:
+    hold = _hold(clock)
+    clock.now = hold.renew_at
+    tried, dropped = threading.Event(), threading.Event()
+
+    def ended(_: Hold) -> None:
+        tried.set()
+        assert dropped.wait(10)
+        raise LeaseLost(FIRST, "there is no such lease")
+
+    renewer = Renewer(ended, clock)
+    renewer.keep(hold)
+    assert tried.wait(10)
+    renewer.drop(hold)
+    dropped.set()
+    renewer.stop()
+    hold.require()
+
+
+def test_a_session_that_is_forgotten_gives_its_lease_back(engine: StubEngine) -> None:
+    session = IPv6Session(socket=engine.path)
+    session.__enter__()
+    assert engine.pool.leases == {"token-1": FIRST}
+    del session
+    gc.collect()
+    assert engine.pool.leases == {}
+    assert _renewers() == []
+
+
+def _run(script: str, engine: StubEngine) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, engine.path],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=Path(__file__).parents[2],
+    )
+
+
+def test_a_session_left_open_at_the_interpreters_exit_gives_its_lease_back(engine: StubEngine) -> None:
+    done = _run(
+        "import sys; from ipv6console.client import IPv6Session; s = IPv6Session(socket=sys.argv[1]); s.__enter__()",
+        engine,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert engine.pool.picked == 1
+    assert engine.pool.leases == {}
+
+
+def test_a_forked_child_does_not_give_its_parents_lease_back(engine: StubEngine) -> None:
+    done = _run(
+        "import os, sys, warnings; warnings.simplefilter('ignore', DeprecationWarning)\n"
+        "from ipv6console.client import IPv6Session\n"
+        "with IPv6Session(socket=sys.argv[1]) as session:\n"
+        "    child = os.fork()\n"
+        "    if not child: sys.exit(0)\n"
+        "    os.waitpid(child, 0)\n"
+        "    session.report('using')\n",
+        engine,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [verdict["status"] for verdict in engine.pool.verdicts] == ["using", "idle"]
+
+
+_FORGET = """
+import sys, {library}
+from ipv6console.client import AsyncIPv6Session
+async def main():
+    session = AsyncIPv6Session(socket=sys.argv[1], ttl={ttl})
+    await session.__aenter__()
+    await {library}.sleep({pause})
+    await session._tenancy._stay.door.aclose()
+    await session._transport._engine.aclose()
+{library}.run({main})
+"""
+
+
+@pytest.mark.parametrize(("library", "main"), [("asyncio", "main()"), ("trio", "main")])
+@pytest.mark.parametrize(("ttl", "pause"), [(60.0, 0), (1.0, 0.7)], ids=["before", "after"])
+def test_an_async_session_left_open_keeps_no_task_and_no_interpreter_alive(
+    engine: StubEngine, library: str, main: str, ttl: float, pause: float
+) -> None:
+    done = _run(_FORGET.format(library=library, main=main, ttl=ttl, pause=pause), engine)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert engine.pool.picked == 1
+
+
+@pytest.mark.anyio
+async def test_an_async_session_renews_its_lease_by_itself_until_it_is_closed(engine: StubEngine) -> None:
+    async with AsyncIPv6Session(socket=engine.path, ttl=SOON) as session:
+        for _ in range(2):
+            assert await anyio.to_thread.run_sync(lambda: engine.renewed.acquire(timeout=10))
+        assert session.addr == FIRST
+    assert engine.pool.leases == {}
+
+
+@pytest.mark.anyio
+async def test_an_async_lease_renewed_by_hand_for_a_shorter_time_is_renewed_earlier(engine: StubEngine) -> None:
+    async with AsyncIPv6Session(socket=engine.path, ttl=3_600.0) as session:
+        await session.renew(SOON)
+        for _ in range(2):
+            assert await anyio.to_thread.run_sync(lambda: engine.renewed.acquire(timeout=10))
+        assert session.addr == FIRST
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"], indirect=True)
+@pytest.mark.anyio
+async def test_on_asyncio_there_is_no_task_before_half_of_the_ttl_and_none_after_the_end(engine: StubEngine) -> None:
+    before = asyncio.all_tasks()
+    async with AsyncIPv6Session(socket=engine.path, ttl=SOON):
+        assert asyncio.all_tasks() == before
+        assert await anyio.to_thread.run_sync(lambda: engine.renewed.acquire(timeout=10))
+        assert len(asyncio.all_tasks()) == len(before) + 1
+    assert asyncio.all_tasks() == before
+
+
+@pytest.mark.anyio
+async def test_sessions_may_be_left_in_any_order_and_from_another_task(engine: StubEngine) -> None:
+    first, second = AsyncIPv6Session(socket=engine.path, ttl=SOON), AsyncIPv6Session(socket=engine.path, ttl=SOON)
+    await first.__aenter__()
+    await second.__aenter__()
+    for _ in range(2):
+        assert await anyio.to_thread.run_sync(lambda: engine.renewed.acquire(timeout=10))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(first.aclose)
+    await second.aclose()
+    assert engine.pool.leases == {}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("over", [False, True])
+async def test_an_async_engine_that_is_down_is_a_loss_only_when_the_ttl_is_over(
+    clock: FakeClock, *, over: bool
+) -> None:
+    hold = _hold(clock)
+    clock.now = hold.renew_at
+    tried = anyio.Event()
+
+    async def down(_: Hold) -> None:
+        if over:
+            clock.now = hold.ends_at
+        tried.set()
+        raise DOWN
+
+    renewer = AsyncRenewer(down, clock)
+    renewer.keep(hold)
+    with anyio.fail_after(10):
+        await tried.wait()
+    await renewer.stop()
+    if over:
+        with pytest.raises(LeaseLost, match="could be renewed"):
+            hold.require()
+    else:
+        hold.require()
