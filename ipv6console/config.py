@@ -71,6 +71,7 @@ class NetworkSettings:
     ndppd: str = "ndppd"
     solicited_nodes: bool = False
     nonlocal_bind: bool = True
+    firewall: bool = True
     poll: float = 1_800.0
 
 

@@ -16,6 +16,7 @@ from ipv6console.engine.protocol import HostPrefix, Reach
 from ipv6console.freebind import bound_socket
 from ipv6console.linux import process, sysctl
 from ipv6console.linux.dump import ROUTE_LOCAL, TABLE_LOCAL, Address, Dump, Link
+from ipv6console.linux.firewall import TABLE, Firewall, FirewallError, Table, command, guard
 from ipv6console.linux.ndp.config import render
 from ipv6console.linux.ndp.strategy import NDPPD, choose, probe
 from ipv6console.linux.netlink import Netlink
@@ -27,7 +28,7 @@ from ipv6console.wire.doctor import DoctorReport, DoctorStep
 from ipv6console.wire.state import NdpRow
 from ipv6console.wire.status import Level
 
-STEPS = ("interface", "prefix", "route", "bind", "ndp", "echo")
+STEPS = ("interface", "prefix", "route", "bind", "inbound", "ndp", "echo")
 NOT_USABLE = "not usable"
 """The verdict begins with this when a step failed, and names the step after a colon."""
 
@@ -64,7 +65,7 @@ class HostDoctor:
         Steps after the first failure are not taken: what they would show says nothing.
         """
         scene = await self._scene(prefix)
-        looks = (self._interface, self._prefix, self._route, self._bind, self._ndp, self._echoed)
+        looks = (self._interface, self._prefix, self._route, self._bind, self._inbound, self._ndp, self._echoed)
         steps: list[DoctorStep] = []
         failed: str | None = None
         for name, look in zip(STEPS, looks, strict=True):
@@ -189,6 +190,34 @@ class HostDoctor:
         fix = sysctl.command(NONLOCAL_BIND, "1")
         return DoctorStep(name="bind", level=Level.WARN, text=text, evidence=tuple(evidence), fix=fix)
 
+    async def _inbound(self, scene: _Scene) -> DoctorStep:
+        prefix = _given(scene.prefix)
+        if not self._settings.firewall:
+            text = (
+                "network.firewall is off: services of this host answer new connections on every address of the prefix"
+            )
+            return DoctorStep(name="inbound", level=Level.OK, text=text, evidence=("network.firewall = false",))
+        try:
+            table = await Firewall().look()
+        except FirewallError as error:
+            return DoctorStep(name="inbound", level=Level.WARN, text=error.text, evidence=("nft list",), fix=error.fix)
+        own = [row.address for row in scene.dump.addresses]
+        wanted = guard([(prefix.network, prefix.length)], own)
+        guarded = table.whole and all(
+            any(net.subnet_of(have) for have in table.guard.prefixes) for net in wanted.prefixes
+        )
+        evidence = (f"nftables table `{TABLE}`: {_table_words(table)}",)
+        if table.ours and guarded and wanted.spared <= table.guard.spared:
+            text = "new connections from outside to addresses of the pool are dropped"
+            return DoctorStep(name="inbound", level=Level.OK, text=text, evidence=evidence)
+        if table.present and not table.ours:
+            text = f"a table `{TABLE}` of somebody else is in the way, so services of this host answer on every address"
+            return DoctorStep(name="inbound", level=Level.WARN, text=text, evidence=evidence)
+        wider = guard(((net_of.network, net_of.length) for net_of in scene.selection.prefixes), own)
+        text = "services of this host answer new connections from outside on every address of the prefix"
+        fix = command(wider if wanted.prefixes <= wider.prefixes else wanted)
+        return DoctorStep(name="inbound", level=Level.WARN, text=text, evidence=evidence, fix=fix)
+
     async def _ndp(self, scene: _Scene) -> DoctorStep:
         prefix = _given(scene.prefix)
         row = await self._row(prefix)
@@ -294,6 +323,14 @@ def _link_words(link: Link) -> str:
 def _address_words(row: Address) -> str:
     marks = [name for name in ("tentative", "duplicate", "deprecated", "temporary") if getattr(row, name)]
     return " ".join([f"{format_address(row.address)}/{row.length}", *marks])
+
+
+def _table_words(table: Table) -> str:
+    if not table.present:
+        return "missing"
+    if not table.ours:
+        return "not made by us"
+    return f"guards {', '.join(str(prefix) for prefix in sorted(table.guard.prefixes)) or 'nothing'}"
 
 
 def _share(cpu: float | None) -> str:

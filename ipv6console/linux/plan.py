@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix
 from ipv6console.linux import process, sysctl
 from ipv6console.linux.dump import POOLED_METRIC, PROTOCOL, TABLE_LOCAL, Dump
+from ipv6console.linux.firewall import REMOVAL, TABLE, Firewall, FirewallError, Guard, command, guard
 from ipv6console.linux.ndp.answering import owner
 from ipv6console.linux.ndp.entries import proxy_needs
 from ipv6console.linux.ndp.strategy import ADDRESS, NDPPD, PROXY, RESPONDER, choose, probe
@@ -55,6 +57,7 @@ class HostPlan:
         self._record = RecordFile(state_dir)
         self._bind = NonlocalBind(self._record)
         self._sysctls = Sysctls(self._record)
+        self._firewall = Firewall()
 
     async def changes(self) -> tuple[PrivilegedChange, ...]:
         """Return all changes the present prefixes need, in the order they are made; raises OSError."""
@@ -68,9 +71,11 @@ class HostPlan:
                     in_place=self._bind.on(),
                 )
             )
-        for prefix in select(dump, self._settings).prefixes:
-            if not prefix.deprecated:
-                found.extend(self._of(prefix, dump))
+        prefixes = [prefix for prefix in select(dump, self._settings).prefixes if not prefix.deprecated]
+        if self._settings.firewall and prefixes:
+            found.append(await self._inbound(prefixes, dump))
+        for prefix in prefixes:
+            found.extend(self._of(prefix, dump))
         return tuple(found)
 
     async def apply(self) -> tuple[PrivilegedChange, ...]:
@@ -84,11 +89,17 @@ class HostPlan:
             self._bind.enable()
         dump = await self._netlink.dump()
         loopback = next(link.index for link in dump.links if link.loopback)
-        for prefix in select(dump, self._settings).prefixes:
-            if not prefix.deprecated:
-                self._record.remember_prefix(prefix_text(prefix.network, prefix.length))
-                await self._routes.spare(prefix, dump)
-                await self._routes.put(prefix.network, prefix.length, loopback)
+        prefixes = [prefix for prefix in select(dump, self._settings).prefixes if not prefix.deprecated]
+        if self._settings.firewall and prefixes:
+            try:
+                await self._firewall.put(_guard(prefixes, dump))
+            except FirewallError:
+                # Addresses are worth having without it; `changes` says that it is not in place, and why.
+                missing = [change for change in missing if not change.command.startswith("nft ")]
+        for prefix in prefixes:
+            self._record.remember_prefix(prefix_text(prefix.network, prefix.length))
+            await self._routes.spare(prefix, dump)
+            await self._routes.put(prefix.network, prefix.length, loopback)
         return tuple(replace(change, in_place=True) for change in missing)
 
     async def teardown(self) -> tuple[PrivilegedChange, ...]:
@@ -108,10 +119,24 @@ class HostPlan:
                 undone.append(PrivilegedChange(what=f"removed the route of {text}", command=command, in_place=False))
         for prefix in self._record.read().prefixes:
             self._record.forget_prefix(prefix)
+        with suppress(FirewallError):  # without privilege or nft there is no table of ours
+            if await self._firewall.remove():
+                what = f"removed the nftables table `{TABLE}`"
+                undone.append(PrivilegedChange(what=what, command=REMOVAL, in_place=False))
         for key, before in self._sysctls.restore():
             what = f"set {key} back to {before}"
             undone.append(PrivilegedChange(what=what, command=sysctl.command(key, before), in_place=False))
         return tuple(undone)
+
+    async def _inbound(self, prefixes: list[HostPrefix], dump: Dump) -> PrivilegedChange:
+        wanted = _guard(prefixes, dump)
+        what = "nobody outside opens connections to addresses of the pool"
+        try:
+            table = await self._firewall.look()
+        except FirewallError as error:
+            return PrivilegedChange(what=f"{what} ({error.text})", command=command(wanted), in_place=False)
+        there = table.ours and table.whole and table.guard == wanted
+        return PrivilegedChange(what=what, command=command(wanted), in_place=there)
 
     def _end_daemons(self) -> list[PrivilegedChange]:
         undone = []
@@ -196,6 +221,10 @@ class HostPlan:
             command = f"ip -6 neigh replace proxy ADDRESS dev {interface} protocol {PROTOCOL}"
             return [*settings, _kept(what, command, in_place=False)]
         return []
+
+
+def _guard(prefixes: list[HostPrefix], dump: Dump) -> Guard:
+    return guard(((row.network, row.length) for row in prefixes), (row.address for row in dump.addresses))
 
 
 def _kept(what: str, command: str, *, in_place: bool) -> PrivilegedChange:

@@ -13,6 +13,7 @@ from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix, Reachability
 from ipv6console.linux import capability, sysctl
 from ipv6console.linux.dump import TABLE_LOCAL, Dump, Link, Notice, NoticeKind, Route
+from ipv6console.linux.firewall import FirewallKeeper, guard
 from ipv6console.linux.ndp.answering import ResponderStrategy
 from ipv6console.linux.ndp.entries import AddressStrategy, ProxyStrategy
 from ipv6console.linux.ndp.ndppd import NdppdStrategy
@@ -64,6 +65,7 @@ class HostReach:
             ADDRESS: AddressStrategy(netlink),
             PROXY: ProxyStrategy(netlink, self._sysctls),
         }
+        self._firewall = FirewallKeeper(wanted=settings.firewall)
         self._announced: dict[Key, _Announced] = {}
         self._live: set[int] = set()
         self._listeners: set[asyncio.Event] = set()
@@ -83,8 +85,10 @@ class HostReach:
                 await self._strategies[before.strategy].drop(before.prefix)
             self._announced[key] = _Announced(prefix, strategy, why)
             self._enable_bind()
+            dump = await self._netlink.dump()
+            await self._guard(dump)
             try:
-                await self._put(prefix, await self._netlink.dump())
+                await self._put(prefix, dump)
             finally:
                 await self._strategies[strategy].serve(prefix)
                 if strategy in BY_ADDRESS:
@@ -94,6 +98,7 @@ class HostReach:
         """Remove what `announce` set up for that prefix; raises OSError."""
         async with self._turn:
             await self._withdraw((network, length))
+            await self._guard(await self._netlink.dump())
 
     async def withdraw_all(self) -> None:
         """Remove everything that was set up, last to first, and set the sysctl back; raises OSError after trying all."""
@@ -104,6 +109,7 @@ class HostReach:
                     await self._withdraw(key)
                 except OSError as error:
                     failures.append(error)
+            await self._firewall.end()
             try:
                 for strategy in self._strategies.values():
                     await strategy.stop()
@@ -148,8 +154,9 @@ class HostReach:
     async def inspect(self) -> tuple[Reachability, ...]:
         """Look at the kernel and the daemons now, mend what is broken, and say how each announced prefix stands."""
         async with self._turn:
-            general = (*capability.findings(), *await self._tidy())
+            tidied = await self._tidy()
             dump = await self._netlink.dump()
+            general = (*capability.findings(), *tidied, *await self._guard(dump))
             for strategy in self._strategies.values():
                 with suppress(OSError):  # its row says what is wrong
                     await strategy.mend(dump)
@@ -193,6 +200,9 @@ class HostReach:
     def _ring(self) -> None:
         for bell in self._listeners:
             bell.set()
+
+    async def _guard(self, dump: Dump) -> tuple[Finding, ...]:
+        return await self._firewall.keep(guard(self._announced, (row.address for row in dump.addresses)))
 
     async def _answer(self, added: Collection[int], removed: Collection[int]) -> None:
         self._live.update(added)

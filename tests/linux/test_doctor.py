@@ -118,6 +118,12 @@ async def test_each_broken_link_is_named_and_its_fix_mends_it(
 
     report = await alone.examine(None)
     assert step(report, "bind").level is Level.OK
+    inbound = step(report, "inbound")
+    assert (inbound.level, "every address" in inbound.text) == (Level.WARN, True)
+    host.shell(inbound.fix or "false")
+
+    report = await alone.examine(None)
+    assert step(report, "inbound").level is Level.OK
     ndp = fails_first_at(report, "ndp")
     host.shell(ndp.fix or "false")
 

@@ -93,7 +93,9 @@ def plan(host: Host, netlink: Netlink, state_dir: Path) -> HostPlan:
 
 def network_state(host: Host) -> str:
     # Neighbour discovery by itself refreshes timers, so only what people configure is compared.
-    return host.shell("ip -6 route show table local; ip -6 route; ip -6 rule; sysctl net.ipv6.ip_nonlocal_bind")
+    return host.shell(
+        "ip -6 route show table local; ip -6 route; ip -6 rule; sysctl net.ipv6.ip_nonlocal_bind; nft list ruleset"
+    )
 
 
 async def test_the_plan_lists_every_change_as_a_command_and_changes_nothing(
@@ -105,9 +107,9 @@ async def test_the_plan_lists_every_change_as_a_command_and_changes_nothing(
     changes = await plan.changes()
 
     assert network_state(host) == before
-    assert [change.in_place for change in changes] == [False] * 4
-    assert [change.command.split()[0] for change in changes] == ["sysctl", "ip", "ip", "ndppd"]
-    assert [change.engine for change in changes] == [False, False, False, True]
+    assert [change.in_place for change in changes] == [False] * 5
+    assert [change.command.split()[0] for change in changes] == ["sysctl", "nft", "ip", "ip", "ndppd"]
+    assert [change.engine for change in changes] == [False, False, False, False, True]
 
 
 async def test_the_listed_commands_do_what_apply_does(host: Host, upstream: Peer, plan: HostPlan) -> None:
@@ -153,7 +155,7 @@ async def test_teardown_after_a_killed_engine_removes_what_it_added_and_nothing_
     undone = await plan.teardown()
 
     assert network_state(host) == before
-    assert len(undone) == 2
+    assert [change.command.split()[0] for change in undone] == ["ip", "nft", "sysctl"]
     assert host.shell(f"ls {state_dir}") == ""
     assert await plan.teardown() == ()
 
