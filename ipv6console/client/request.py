@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
+from ipv6console.wire.address import AddressPage
 from ipv6console.wire.codec import encode
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.event import EventPage
 from ipv6console.wire.health import Health
+from ipv6console.wire.history import HistoryPage
+from ipv6console.wire.importing import ImportReport, ImportRequest
 from ipv6console.wire.lease import LeasePage
+from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
 from ipv6console.wire.reply import (
     CheckReply,
@@ -29,6 +33,8 @@ from ipv6console.wire.reply import (
     SpawnsReply,
 )
 from ipv6console.wire.state import MirrorRow, PrefixRow, State
+from ipv6console.wire.target import TargetPage
+from ipv6console.wire.token import TokenCreated, TokenPage, TokenRow
 
 T_co = TypeVar("T_co", covariant=True)
 DEFAULT_DBNAME = "default"
@@ -196,6 +202,61 @@ def drain_prefix(prefix: str, *, draining: bool = True) -> EngineRequest[PrefixR
     return EngineRequest(PrefixRow, "POST", "/prefixes/drain", json={"prefix": prefix, "draining": draining})
 
 
+def mirror_settings(dbname: str) -> EngineRequest[MirrorSettings]:
+    """Ask what a mirror does differently from the pool."""
+    return EngineRequest(MirrorSettings, "GET", f"/mirrors/{_segment(dbname)}/settings")
+
+
+def set_mirror(dbname: str, settings: MirrorSettings) -> EngineRequest[MirrorSettings]:
+    """Give a mirror settings of its own, all of them at once. An operator's act."""
+    return EngineRequest(MirrorSettings, "PUT", f"/mirrors/{_segment(dbname)}/settings", json=encode(settings))
+
+
+def addresses(
+    *,
+    prefix: str | None = None,
+    dbname: str | None = None,
+    state: str | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> EngineRequest[AddressPage]:
+    """Ask for addresses inside `prefix`, with status `state` (idle, using, bad) in mirror `dbname`."""
+    params = _given(prefix=prefix, dbname=dbname, state=state, cursor=cursor, limit=limit)
+    return EngineRequest(AddressPage, "GET", "/addresses", params)
+
+
+def history(
+    addr: str | None = None, *, dbname: str | None = None, at: float | None = None, limit: int = 100
+) -> EngineRequest[HistoryPage]:
+    """Ask who held an address, newest first; `at` (unix seconds) keeps the leases that ran then."""
+    return EngineRequest(HistoryPage, "GET", "/history", _given(addr=addr, dbname=dbname, at=at, limit=limit))
+
+
+def targets(dbname: str | None = None, *, limit: int = 100) -> EngineRequest[TargetPage]:
+    """Ask which hosts ban us, the one with most bans first."""
+    return EngineRequest(TargetPage, "GET", "/targets", _given(dbname=dbname, limit=limit))
+
+
+def tokens() -> EngineRequest[TokenPage]:
+    """Ask for all bearer tokens, without their secrets. An operator's act."""
+    return EngineRequest(TokenPage, "GET", "/tokens")
+
+
+def create_token(name: str, scope: str) -> EngineRequest[TokenCreated]:
+    """Make a bearer token for `scope` (read, scrape or operate); its secret is in this answer only. An operator's act."""
+    return EngineRequest(TokenCreated, "POST", "/tokens", json={"name": name, "scope": scope})
+
+
+def revoke_token(name: str) -> EngineRequest[TokenRow]:
+    """End a bearer token. An operator's act."""
+    return EngineRequest(TokenRow, "DELETE", f"/tokens/{_segment(name)}")
+
+
+def import_pool(document: ImportRequest) -> EngineRequest[ImportReport]:
+    """Take over an older system's pool and mirrors. An operator's act."""
+    return EngineRequest(ImportReport, "POST", "/import", json=encode(document), slow=True)
+
+
 def plan(request: PlanRequest) -> EngineRequest[Plan]:
     """Ask what a flush or a revocation would hurt. An operator's act."""
     return EngineRequest(Plan, "POST", "/plan", json=encode(request))
@@ -209,6 +270,61 @@ def apply(request: ApplyRequest) -> EngineRequest[Applied]:
 def doctor(prefix: str | None = None) -> EngineRequest[DoctorReport]:
     """Walk the chain interface, prefix, route, bind, NDP, echo."""
     return EngineRequest(DoctorReport, "GET", "/doctor", _given(prefix=prefix), slow=True)
+
+
+def addresses(
+    *,
+    prefix: str | None = None,
+    dbname: str | None = None,
+    state: str | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> EngineRequest[AddressPage]:
+    """Ask for verified addresses, of a prefix, or idle, using or bad (`state`) in a mirror."""
+    params = _given(prefix=prefix, dbname=dbname, state=state, cursor=cursor, limit=limit)
+    return EngineRequest(AddressPage, "GET", "/addresses", params)
+
+
+def history(
+    addr: str | None = None, *, dbname: str | None = None, at: float | None = None, limit: int = 100
+) -> EngineRequest[HistoryPage]:
+    """Ask who held addresses, newest first; `at` (unix seconds) only those who held them then."""
+    return EngineRequest(HistoryPage, "GET", "/history", _given(addr=addr, dbname=dbname, at=at, limit=limit))
+
+
+def targets(dbname: str | None = None, *, limit: int = 100) -> EngineRequest[TargetPage]:
+    """Ask which hosts banned how many addresses, most bans first."""
+    return EngineRequest(TargetPage, "GET", "/targets", _given(dbname=dbname, limit=limit))
+
+
+def mirror_settings(dbname: str) -> EngineRequest[MirrorSettings]:
+    """Ask what a mirror does differently from the pool."""
+    return EngineRequest(MirrorSettings, "GET", f"/mirrors/{_segment(dbname)}/settings")
+
+
+def set_mirror(dbname: str, settings: MirrorSettings) -> EngineRequest[MirrorSettings]:
+    """Say all that a mirror does differently from the pool. An operator's act."""
+    return EngineRequest(MirrorSettings, "PUT", f"/mirrors/{_segment(dbname)}/settings", json=encode(settings))
+
+
+def tokens() -> EngineRequest[TokenPage]:
+    """List bearer tokens, without their secrets. An operator's act."""
+    return EngineRequest(TokenPage, "GET", "/tokens")
+
+
+def create_token(name: str, scope: str) -> EngineRequest[TokenCreated]:
+    """Make a bearer token for read, scrape or operate; its secret is in this answer only. An operator's act."""
+    return EngineRequest(TokenCreated, "POST", "/tokens", json={"name": name, "scope": scope})
+
+
+def revoke_token(name: str) -> EngineRequest[TokenRow]:
+    """Make a bearer token worthless. An operator's act."""
+    return EngineRequest(TokenRow, "DELETE", f"/tokens/{_segment(name)}")
+
+
+def import_pool(request: ImportRequest) -> EngineRequest[ImportReport]:
+    """Take over addresses of an older pool, each after a check, and what its mirrors knew of them. An operator's act."""
+    return EngineRequest(ImportReport, "POST", "/import", json=encode(request), slow=True)
 
 
 def _given(**values: Any) -> dict[str, Any]:

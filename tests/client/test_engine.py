@@ -10,6 +10,8 @@ import pytest
 from ipv6console.client import AsyncIPv6Client, EngineRefused, EngineUnreachable, IPv6Client, Verdict
 from ipv6console.client import request as requests
 from ipv6console.client.request import EngineRequest
+from ipv6console.wire.importing import ImportedAddress, ImportRequest
+from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
 from ipv6console.wire.reply import PickReply
 from tests.client.conftest import ADDRS, Answer, Refusal, StubEngine
@@ -58,6 +60,37 @@ CALLS: list[tuple[EngineRequest[Any], str, dict[str, Any], Any]] = [
     (requests.drain_mirror("a"), "POST /mirrors/a/drain", {}, {"draining": True}),
     (requests.drain_mirror("a", draining=False), "POST /mirrors/a/drain", {}, {"draining": False}),
     (requests.drain_prefix("2001:db8::/64"), "POST /prefixes/drain", {}, {"prefix": "2001:db8::/64", "draining": True}),
+    (requests.mirror_settings("a"), "GET /mirrors/a/settings", {}, None),
+    (
+        requests.set_mirror("a", MirrorSettings(usable_num=5, check_urls=("https://echo.example",))),
+        "PUT /mirrors/a/settings",
+        {},
+        {
+            "usable_num": 5,
+            "lease_ttl": None,
+            "bad_cooldown": None,
+            "max_leases_per_64": None,
+            "check_urls": ["https://echo.example"],
+        },
+    ),
+    (requests.addresses(), "GET /addresses", {"limit": 100}, None),
+    (
+        requests.addresses(prefix="2001:db8::/64", dbname="a", state="bad", cursor="c", limit=5),
+        "GET /addresses",
+        {"prefix": "2001:db8::/64", "dbname": "a", "state": "bad", "cursor": "c", "limit": 5},
+        None,
+    ),
+    (requests.history(ADDR, at=12.5), "GET /history", {"addr": ADDR, "at": 12.5, "limit": 100}, None),
+    (requests.targets("a", limit=5), "GET /targets", {"dbname": "a", "limit": 5}, None),
+    (requests.tokens(), "GET /tokens", {}, None),
+    (requests.create_token("ci", "scrape"), "POST /tokens", {}, {"name": "ci", "scope": "scrape"}),
+    (requests.revoke_token("ci"), "DELETE /tokens/ci", {}, None),
+    (
+        requests.import_pool(ImportRequest(addresses=(ImportedAddress(addr=ADDR, created_at=1.0),))),
+        "POST /import",
+        {},
+        {"addresses": [{"addr": ADDR, "created_at": 1.0}], "mirrors": [], "prefix": ""},
+    ),
     (
         requests.plan(PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=(ADDR,))),
         "POST /plan",
@@ -66,6 +99,44 @@ CALLS: list[tuple[EngineRequest[Any], str, dict[str, Any], Any]] = [
     ),
     (requests.apply(ApplyRequest(plan="p", reason="abuse")), "POST /apply", {}, {"plan": "p", "reason": "abuse"}),
     (requests.doctor("2001:db8::/64"), "GET /doctor", {"prefix": "2001:db8::/64"}, None),
+    (requests.addresses(), "GET /addresses", {"limit": 100}, None),
+    (
+        requests.addresses(prefix="2001:db8::/64", dbname="a", state="bad", cursor="c", limit=5),
+        "GET /addresses",
+        {"prefix": "2001:db8::/64", "dbname": "a", "state": "bad", "cursor": "c", "limit": 5},
+        None,
+    ),
+    (
+        requests.history(ADDR, dbname="a", at=5.5, limit=7),
+        "GET /history",
+        {"addr": ADDR, "dbname": "a", "at": 5.5, "limit": 7},
+        None,
+    ),
+    (requests.targets("a", limit=5), "GET /targets", {"dbname": "a", "limit": 5}, None),
+    (requests.mirror_settings("a.b"), "GET /mirrors/a%2Eb/settings", {}, None),
+    (
+        requests.set_mirror("a", MirrorSettings(usable_num=5, check_urls=("http://c",))),
+        "PUT /mirrors/a/settings",
+        {},
+        {
+            "usable_num": 5,
+            "lease_ttl": None,
+            "bad_cooldown": None,
+            "max_leases_per_64": None,
+            "check_urls": ["http://c"],
+        },
+    ),
+    (requests.tokens(), "GET /tokens", {}, None),
+    (requests.create_token("ci", "scrape"), "POST /tokens", {}, {"name": "ci", "scope": "scrape"}),
+    (requests.revoke_token("../ci"), "DELETE /tokens/%2E%2E%2Fci", {}, None),
+    (
+        requests.import_pool(
+            ImportRequest(prefix="2001:db8::/64", addresses=(ImportedAddress(addr=ADDR, created_at=1.0),))
+        ),
+        "POST /import",
+        {},
+        {"prefix": "2001:db8::/64", "addresses": [{"addr": ADDR, "created_at": 1.0}], "mirrors": []},
+    ),
 ]
 
 
