@@ -296,4 +296,5 @@ def test_only_requests_that_make_the_engine_use_the_network_may_take_longer() ->
         "/check",
         "/checks",
         "/doctor",
+        "/import",
     }
