@@ -331,6 +331,7 @@ KINDS: dict[str, dict[str, Kind]] = {
         "ndppd": _matching(r"\S+", "the name or path of the ndppd program"),
         "solicited_nodes": Flag(),
         "nonlocal_bind": Flag(),
+        "firewall": Flag(),
         "poll": Duration(1, _DAY),
     },
     "console": {
