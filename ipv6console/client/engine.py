@@ -93,15 +93,6 @@ class _Endpoints:
     plan = _Call(requests.plan)
     apply = _Call(requests.apply)
     doctor = _Call(requests.doctor)
-    addresses = _Call(requests.addresses)
-    history = _Call(requests.history)
-    targets = _Call(requests.targets)
-    mirror_settings = _Call(requests.mirror_settings)
-    set_mirror = _Call(requests.set_mirror)
-    tokens = _Call(requests.tokens)
-    create_token = _Call(requests.create_token)
-    revoke_token = _Call(requests.revoke_token)
-    import_pool = _Call(requests.import_pool)
 
 
 class IPv6Client(_Endpoints):

@@ -272,61 +272,6 @@ def doctor(prefix: str | None = None) -> EngineRequest[DoctorReport]:
     return EngineRequest(DoctorReport, "GET", "/doctor", _given(prefix=prefix), slow=True)
 
 
-def addresses(
-    *,
-    prefix: str | None = None,
-    dbname: str | None = None,
-    state: str | None = None,
-    cursor: str | None = None,
-    limit: int = 100,
-) -> EngineRequest[AddressPage]:
-    """Ask for verified addresses, of a prefix, or idle, using or bad (`state`) in a mirror."""
-    params = _given(prefix=prefix, dbname=dbname, state=state, cursor=cursor, limit=limit)
-    return EngineRequest(AddressPage, "GET", "/addresses", params)
-
-
-def history(
-    addr: str | None = None, *, dbname: str | None = None, at: float | None = None, limit: int = 100
-) -> EngineRequest[HistoryPage]:
-    """Ask who held addresses, newest first; `at` (unix seconds) only those who held them then."""
-    return EngineRequest(HistoryPage, "GET", "/history", _given(addr=addr, dbname=dbname, at=at, limit=limit))
-
-
-def targets(dbname: str | None = None, *, limit: int = 100) -> EngineRequest[TargetPage]:
-    """Ask which hosts banned how many addresses, most bans first."""
-    return EngineRequest(TargetPage, "GET", "/targets", _given(dbname=dbname, limit=limit))
-
-
-def mirror_settings(dbname: str) -> EngineRequest[MirrorSettings]:
-    """Ask what a mirror does differently from the pool."""
-    return EngineRequest(MirrorSettings, "GET", f"/mirrors/{_segment(dbname)}/settings")
-
-
-def set_mirror(dbname: str, settings: MirrorSettings) -> EngineRequest[MirrorSettings]:
-    """Say all that a mirror does differently from the pool. An operator's act."""
-    return EngineRequest(MirrorSettings, "PUT", f"/mirrors/{_segment(dbname)}/settings", json=encode(settings))
-
-
-def tokens() -> EngineRequest[TokenPage]:
-    """List bearer tokens, without their secrets. An operator's act."""
-    return EngineRequest(TokenPage, "GET", "/tokens")
-
-
-def create_token(name: str, scope: str) -> EngineRequest[TokenCreated]:
-    """Make a bearer token for read, scrape or operate; its secret is in this answer only. An operator's act."""
-    return EngineRequest(TokenCreated, "POST", "/tokens", json={"name": name, "scope": scope})
-
-
-def revoke_token(name: str) -> EngineRequest[TokenRow]:
-    """Make a bearer token worthless. An operator's act."""
-    return EngineRequest(TokenRow, "DELETE", f"/tokens/{_segment(name)}")
-
-
-def import_pool(request: ImportRequest) -> EngineRequest[ImportReport]:
-    """Take over addresses of an older pool, each after a check, and what its mirrors knew of them. An operator's act."""
-    return EngineRequest(ImportReport, "POST", "/import", json=encode(request), slow=True)
-
-
 def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
