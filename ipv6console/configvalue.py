@@ -7,13 +7,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
 _SOCKET_PATH_BYTES = 107
 """What fits in sockaddr_un with its closing NUL (unix(7))."""
+
+
+_Place = TypeVar("_Place", ipaddress.IPv6Address, ipaddress.IPv6Network)
 
 
 class Unfit(ValueError):
@@ -239,14 +242,17 @@ def _prefix(text: str) -> str:
         raise Unfit(f"bits beyond the prefix length are set in {text}; {loose} is the prefix") from None
     if not 32 <= network.prefixlen <= 128:
         raise Unfit(f"a prefix length from /32 to /128 is allowed, got {network}")
-    return str(network)
+    return str(_sendable(network))
 
 
 def _excluded(text: str) -> str:
     try:
-        return str(ipaddress.IPv6Network(text)) if "/" in text else str(ipaddress.IPv6Address(text))
+        place = ipaddress.IPv6Network(text) if "/" in text else ipaddress.IPv6Address(text)
     except ValueError as error:
         raise Unfit(f"an IPv6 address or prefix is expected, got {_shown(text)} ({error})") from error
+    if "%" in text:
+        raise Unfit(f"{text} has a zone, so it is for one link only; a global one is expected")
+    return str(place)
 
 
 def _weight(text: str) -> str:
@@ -258,9 +264,19 @@ def _weight(text: str) -> str:
 
 def _address(text: str) -> str:
     try:
-        return str(ipaddress.IPv6Address(text))
-    except ValueError as error:
+        return str(_sendable(ipaddress.IPv6Address(text)))
+    except ipaddress.AddressValueError as error:
         raise Unfit(f"an IPv6 address is expected, got {_shown(text)} ({error})") from error
+
+
+def _sendable(place: _Place) -> _Place:
+    """Return an address or prefix that can be a source beyond its link; raises Unfit."""
+    if "%" in str(place):
+        raise Unfit(f"{place} has a zone, so it is for one link only; a global one is expected")
+    for kind in ("link_local", "multicast", "loopback", "unspecified"):
+        if getattr(place, f"is_{kind}"):
+            raise Unfit(f"{place} is {kind.replace('_', '-')}; a global one is expected")
+    return place
 
 
 def _url(text: str) -> str:
