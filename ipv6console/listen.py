@@ -38,11 +38,6 @@ class Endpoint:
     host: str
     port: int
 
-    @property
-    def loopback(self) -> bool:
-        """Whether only processes on this host can reach it."""
-        return ip_address(self.host).is_loopback
-
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
@@ -74,20 +69,13 @@ def parse_endpoint(text: str) -> Endpoint:
     return Endpoint(str(address), int(port))
 
 
-def bind(settings: EngineSettings, *, tokens: bool = False) -> list[socket.socket]:
+def bind(settings: EngineSettings) -> list[socket.socket]:
     """Return listening sockets for every `listen` of `settings`, and last the Unix socket; all or none are opened.
 
-    `tokens` says that bearer tokens exist: without one nobody from another host could be told apart from a stranger,
-    so only loopback is listened on. An empty `socket` means the one in the runtime directory. Raises ListenError.
+    An empty `socket` means the one in the runtime directory. Raises ListenError. Whether addresses beyond loopback may
+    be served is the server's to say: it alone knows whether there are tokens.
     """
     endpoints = [parse_endpoint(text) for text in settings.listen]
-    for endpoint in endpoints:
-        if not endpoint.loopback and not tokens:
-            raise ListenError(
-                f"listening on {endpoint} would let other hosts in, and there is no token to tell them apart",
-                next=f"Listen on loopback: 127.0.0.1:{endpoint.port} and [::1]:{endpoint.port}; "
-                "to reach it from elsewhere forward the Unix socket or that port with ssh -L.",
-            )
     opened: list[socket.socket] = []
     try:
         opened.extend(open_tcp(endpoint) for endpoint in endpoints)
@@ -160,6 +148,12 @@ def group_id(group: str) -> int:
 def listeners(sockets: Sequence[socket.socket]) -> tuple[str, ...]:
     """Return readable names: "127.0.0.1:16000", "[::1]:16000", "unix:/run/ipv6console/engine.sock"."""
     return tuple(_name(sock) for sock in sockets)
+
+
+def beyond_loopback(sockets: Sequence[socket.socket]) -> tuple[str, ...]:
+    """Return the names of those sockets that other hosts can reach."""
+    addresses = [sock for sock in sockets if sock.family != socket.AF_UNIX]
+    return tuple(_name(sock) for sock in addresses if not ip_address(sock.getsockname()[0]).is_loopback)
 
 
 def remove_socket_file(path: Path) -> None:

@@ -3,57 +3,119 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
+from typing import Any, ClassVar
 
 from ipv6console.api.peer import Peer
 from ipv6console.config import EngineSettings
 from ipv6console.engine.caller import Caller, Scope
-from ipv6console.engine.errors import Forbidden
+from ipv6console.engine.errors import Forbidden, Refusal
 from ipv6console.listen import group_id, parse_endpoint
 from ipv6console.paths import default_socket
 
+FindToken = Callable[[str], tuple[str, frozenset[Scope]] | None]
+"""Finds the name and scopes of the token with a secret, None when there is none."""
+
 _EVERYTHING = frozenset(Scope)
-_SCRAPING = frozenset({Scope.READ, Scope.SCRAPE})
+_LOOPBACK = {
+    "read": frozenset({Scope.READ}),
+    "scrape": frozenset({Scope.READ, Scope.SCRAPE}),
+    "operate": _EVERYTHING,
+}
 _OVERFLOW_UID = 65534  # what every uid that is not mapped into our user namespace looks like
 
-_COMMANDS = {"/flush": "ipv6console flush", "/plan": "ipv6console flush", "/apply": "ipv6console revoke"}
+_COMMANDS = {
+    "flush": "ipv6console flush",
+    "plan": "ipv6console flush",
+    "apply": "ipv6console revoke",
+    "tokens": "ipv6console token",
+    "import": "ipv6console import-json",
+}
+
+
+class Unauthenticated(Refusal):
+    """A caller who has to show a token, or who showed one that is not valid."""
+
+    status: ClassVar[int] = 401
+    type: ClassVar[str] = "unauthenticated"
+    title: ClassVar[str] = "A valid token is needed"
+
+    def __init__(self, detail: str, *, next: str, shown: bool) -> None:  # noqa: A002 - the word of the problem document
+        super().__init__(detail, next=next)
+        self.challenge = 'Bearer realm="ipv6console"' + (', error="invalid_token"' if shown else "")
+
+
+def _no_token(_secret: str) -> None:
+    return None
 
 
 class Access:
-    """The rules of one engine. `owner` is the uid that owns the Unix socket."""
+    """The rules of one engine. `owner` is the uid that owns the Unix socket, `find_token` knows the bearer tokens.
 
-    def __init__(self, settings: EngineSettings, owner: int | None = None) -> None:
+    Who shows a token is what the token says, no more and no less, wherever the call comes from. Without one the place
+    decides: the Unix socket, loopback, or elsewhere.
+    """
+
+    def __init__(
+        self, settings: EngineSettings, owner: int | None = None, *, find_token: FindToken = _no_token
+    ) -> None:
         self._owner = os.geteuid() if owner is None else owner
         self._group = group_id(settings.group) if settings.group else None
         self._group_name = settings.group
         self._socket = settings.socket or str(default_socket())
-        self._loopback = _EVERYTHING if settings.loopback_scope == "operate" else _SCRAPING
+        self._loopback = _LOOPBACK[settings.loopback_scope]
+        self._find_token = find_token
         self._hosts = {"localhost", "127.0.0.1", "::1"}
         self._hosts.update(_plain(parse_endpoint(text).host) for text in settings.listen)
 
     def admit(self, scope: Mapping[str, Any]) -> Caller:
-        """Return who makes the request of this ASGI scope; raises Forbidden when nobody may from there."""
+        """Return who makes the request of this ASGI scope; raises Unauthenticated or Forbidden."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         peer: Peer | None = scope["state"].get("peer")
         self._check_site(headers)
+        if b"authorization" in headers:
+            # No page can show a token it does not know, so there is nothing to fear from a Host that is not ours.
+            return self._token_caller(headers[b"authorization"], scope["client"], peer)
         if peer is not None:
             return self._local_caller(peer)
+        caller = self._network_caller(scope["client"])
         self._check_host(headers.get(b"host"), scope["server"])
-        return self._network_caller(scope["client"])
+        return caller
 
     def require(self, caller: Caller, scope: Scope, act: str) -> None:
         """Raise Forbidden when `caller` may not do `act` ("POST /flush"), naming the way that is open."""
         if scope in caller.scopes:
             return
+        detail = f"{act} needs the scope {scope}; {caller.label} has {', '.join(sorted(caller.scopes))}."
+        if caller.token is not None:
+            raise Forbidden(
+                detail,
+                next=f"Show a token that has it, made by an operator with: ipv6console token create NAME --scope {scope}",
+            )
         method, path = act.split(" ", 1)
+        command = _COMMANDS.get(path.split("/")[1], "ipv6console drain")
         raise Forbidden(
-            f"{act} needs the scope {scope}; {caller.label} has {', '.join(sorted(caller.scopes))}.",
-            next=f"Use the Unix socket: {_COMMANDS.get(path, 'ipv6console drain')}, or "
-            f"curl --unix-socket {self._socket} -X {method} http://localhost{path}. "
-            'To allow it to every process on this host set loopback_scope = "operate" in [engine].',
+            detail,
+            next=f"Use the Unix socket: {command}, or "
+            f"curl --unix-socket {self._socket} -X {method} http://localhost{path}; or show a token with that scope. "
+            f'To allow it to every process on this host set loopback_scope = "{scope}" in [engine].',
         )
+
+    def _token_caller(self, shown: str, client: tuple[str, int] | None, peer: Peer | None) -> Caller:
+        kind, _, secret = shown.partition(" ")
+        found = self._find_token(secret.strip()) if kind.lower() == "bearer" else None
+        if found is None:
+            raise Unauthenticated(
+                "The Authorization header shows no token of this engine: it is misspelt, of another engine, or revoked.",
+                next="Send Authorization: Bearer TOKEN with one made by: ipv6console token create NAME; on this host you "
+                "may also leave the header out.",
+                shown=True,
+            )
+        name, scopes = found
+        if peer is not None:
+            return Caller(f"token {name} from {_process(peer)}", scopes, pid=peer.pid, uid=peer.uid, token=name)
+        return Caller(f"token {name} from {_plain(client[0]) if client else 'nowhere'}", scopes, token=name)
 
     def _local_caller(self, peer: Peer) -> Caller:
         welcome = peer.uid in (0, self._owner) or (self._group is not None and self._group in peer.groups)
@@ -64,16 +126,18 @@ class Access:
                 if self._group_name
                 else f'Run as uid {self._owner} or root, or set group = "NAME" in [engine] and join that group.',
             )
-        return Caller(f"unix pid {peer.pid} uid {peer.uid}", _EVERYTHING, pid=peer.pid, uid=peer.uid)
+        return Caller(f"unix {_process(peer)}", _EVERYTHING, pid=peer.pid, uid=peer.uid)
 
     def _network_caller(self, client: tuple[str, int] | None) -> Caller:
         if client is None:
             raise Forbidden("The caller's address is not known.", next="Call over loopback or the Unix socket.")
         host = _plain(client[0])
         if not ip_address(host).is_loopback:
-            raise Forbidden(
+            raise Unauthenticated(
                 f"{host} is not on this host, and callers from elsewhere need a token.",
-                next="Call from this host: http://localhost with the engine's port, or its Unix socket.",
+                next="Send Authorization: Bearer TOKEN with one made on the engine's host by: ipv6console token create "
+                "NAME; or call from that host.",
+                shown=False,
             )
         return Caller(f"tcp {host}", self._loopback)
 
@@ -100,6 +164,10 @@ class Access:
 def unmapped(host: str) -> str:
     """Return `host` as plain IPv4 when it is an IPv4-mapped IPv6 address (RFC 4291 2.5.5.2), as it is otherwise."""
     return _plain(host)
+
+
+def _process(peer: Peer) -> str:
+    return f"pid {peer.pid} uid {peer.uid} {peer.program}".rstrip()
 
 
 def _plain(host: str) -> str:

@@ -5,12 +5,21 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from ipv6console.api.access import Unauthenticated
+from ipv6console.api.limits import LIMITS
 from ipv6console.api.problem import MEDIA_TYPE, TOO_SLOW, FieldError, ValidationProblem, body_too_large
 from ipv6console.engine.errors import Forbidden, InvalidRequest, NotFound, PlanChanged, Unavailable
 from ipv6console.wire.codec import encode
 from ipv6console.wire.problem import Problem
 
 _EXAMPLES: dict[int, Problem] = {
+    401: Problem(
+        type=Unauthenticated.type,
+        title=Unauthenticated.title,
+        status=401,
+        detail="192.0.2.7 is not on this host, and callers from elsewhere need a token.",
+        next="Send Authorization: Bearer TOKEN with one made by: ipv6console token create NAME",
+    ),
     403: Problem(
         type=Forbidden.type,
         title=Forbidden.title,
@@ -32,7 +41,7 @@ _EXAMPLES: dict[int, Problem] = {
         detail="The plan was for 4 addresses, now there are 5; nothing was done.",
         next="Plan again with POST /plan.",
     ),
-    413: body_too_large("POST", "/reports"),
+    413: body_too_large("POST", "/reports", LIMITS.body),
     422: ValidationProblem(
         type=InvalidRequest.type,
         title=InvalidRequest.title,
@@ -56,7 +65,7 @@ _EXAMPLES: dict[int, Problem] = {
 def answers(first: Any, *more: Any, problems: tuple[int, ...] = ()) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that answers with documents like `first` and `more`.
 
-    Every route may also answer 403, 422 and 503; `problems` names others (404, 409, 413).
+    Every route may also answer 401, 403, 422 and 503; `problems` names others (404, 409, 413).
     """
     shown = {name: {"summary": name, "value": encode(value)} for name, value in _named(first, *more)}
     found: dict[int | str, dict[str, Any]] = {
@@ -64,7 +73,7 @@ def answers(first: Any, *more: Any, problems: tuple[int, ...] = ()) -> dict[int 
         if hasattr(first, "success")
         else {"description": "The document.", "content": {"application/json": {"examples": shown}}}
     }
-    for status in sorted({403, 422, 503, *problems}):
+    for status in sorted({401, 403, 422, 503, *problems}):
         found[status] = _problem(status)
     found["default"] = {
         "description": "Any other refusal: a problem document too.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from fastapi import FastAPI, WebSocket
@@ -12,12 +13,13 @@ from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 
 from ipv6console import __version__
-from ipv6console.api import leases, operator, scraper, state, streams
+from ipv6console.api import leases, operator, records, scraper, state, streams, tokens
 from ipv6console.api.access import Access
 from ipv6console.api.gate import Gate
 from ipv6console.api.limits import LIMITS, Limits
 from ipv6console.api.problem import ValidationProblem
 from ipv6console.api.refusal import answer_with_problems
+from ipv6console.api.watcher import Watchers
 from ipv6console.config import Settings
 from ipv6console.engine.engine import Engine
 from ipv6console.wire.problem import Problem
@@ -27,7 +29,8 @@ Leases verified IPv6 source addresses to scrapers, and lets operators see and ac
 
 * Scrapers' endpoints answer 200 also when there is nothing to give: look at `success`, then at `detail`.
 * Everything else that goes wrong is a problem document (RFC 9457) whose `next` says what to do.
-* Loopback TCP may read and scrape. Operators' acts need the Unix socket.
+* Loopback TCP may read and scrape. Operators' acts need the Unix socket or a bearer token (`Authorization: Bearer`),
+  and so do callers from other hosts, for everything. Who shows a token may do what the token may, no more and no less.
 
 Two WebSockets, which OpenAPI cannot describe: `/stream` sends the state document and then its deltas, `/events?since=`
 kept events and then new ones. Each frame is a JSON object with a `type`: `state`, `delta`, `events`, or `missed` when
@@ -36,15 +39,28 @@ the watcher was too slow.
 _TAGS = [
     {"name": "scraper", "description": "Pick, report, check, spawn: the older system's contract, fields added."},
     {"name": "leases", "description": "Live leases by their tokens."},
-    {"name": "operator", "description": "Drain, plan and apply, doctor."},
+    {"name": "records", "description": "Addresses, who held them when, who bans them."},
+    {"name": "operator", "description": "Drain, mirror settings, plan and apply, import, doctor."},
+    {"name": "tokens", "description": "Bearer tokens."},
     {"name": "state", "description": "What the engine knows."},
 ]
-_PARTS = (scraper.router, leases.router, operator.router, state.router, streams.router)
+_PARTS = (
+    scraper.router,
+    leases.router,
+    records.router,
+    operator.router,
+    tokens.router,
+    state.router,
+    streams.router,
+)
 _UNDOCUMENTED = ("/stream", "/docs", "/openapi.json")
 
 
-def create_app(engine: Engine, settings: Settings, *, limits: Limits = LIMITS) -> FastAPI:
-    """Return the application that serves `engine`; /docs needs nothing from outside."""
+def create_app(engine: Engine, settings: Settings, *, stop: asyncio.Event, limits: Limits = LIMITS) -> FastAPI:
+    """Return the application that serves `engine`; /docs needs nothing from outside.
+
+    When `stop` is set, callers who wait in a queue are told so.
+    """
     app: FastAPI = FastAPIOffline(
         # Its ReDoc page fetches a logo from elsewhere.
         redoc_url=None,
@@ -56,14 +72,16 @@ def create_app(engine: Engine, settings: Settings, *, limits: Limits = LIMITS) -
         openapi_tags=_TAGS,
         generate_unique_id_function=_operation_id,
     )
-    access = Access(settings.engine)
+    access = Access(settings.engine, find_token=engine.token_scopes)
     app.state.engine = engine
     app.state.access = access
     app.state.limits = limits
+    app.state.stop = stop
+    app.state.watchers = Watchers()
     for part in _PARTS:
         app.include_router(part, max_body_size=limits.body)
     app.add_api_websocket_route("/{path:path}", _no_such_stream)
-    app.add_middleware(Gate, access=access, body=limits.body)
+    app.add_middleware(Gate, access=access, limits=limits)
     answer_with_problems(app)
     _describe(app)
     app.state.paths = (*app.openapi()["paths"], *_UNDOCUMENTED)
@@ -89,6 +107,8 @@ def _describe(app: FastAPI) -> None:
                 routes=app.routes,
             )
             _add_problem_schemas(document["components"]["schemas"])
+            document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+            document["security"] = [{}, {"token": []}]
             _restore_nulls(document["paths"])
             app.openapi_schema = document
         return app.openapi_schema

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from ipv6console.api.parameter import DEFAULT_MIRROR, AddressText, MirrorName, Seconds, Text
 from ipv6console.engine.report import ReportItem
+from ipv6console.wire.mirror import MirrorSettings
 
 
 class CheckBody(BaseModel):
@@ -81,3 +82,35 @@ class PrefixDrainBody(BaseModel):
 
     prefix: Annotated[str, Field(max_length=64, examples=["2001:db8:0:1::/64"])]
     draining: bool = True
+
+
+class SettingsBody(BaseModel):
+    """What a mirror does differently; what is left out or null is as in the pool.
+
+    An unknown field is refused here: it would be a misspelt one that silently falls back.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    usable_num: Annotated[int | None, Field(ge=0, le=1_000_000, description="Idle addresses to keep.")] = None
+    lease_ttl: Seconds | None = None
+    bad_cooldown: Seconds | None = None
+    max_leases_per_64: Annotated[int | None, Field(ge=0, le=1_000_000, description="0 is no bound.")] = None
+    check_urls: Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=20)] = []
+
+    def settings(self) -> MirrorSettings:
+        """Return it as the engine takes it."""
+        return MirrorSettings(
+            usable_num=self.usable_num,
+            lease_ttl=self.lease_ttl,
+            bad_cooldown=self.bad_cooldown,
+            max_leases_per_64=self.max_leases_per_64,
+            check_urls=tuple(self.check_urls),
+        )
+
+
+class TokenBody(BaseModel):
+    """A bearer token to make."""
+
+    name: Annotated[str, Field(max_length=200, description="Who uses it, 1 to 64 of A-Z a-z 0-9 . _ -")]
+    scope: Annotated[Literal["read", "scrape", "operate"], Field(description="What it may do.")] = "scrape"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from ipv6console import __version__
+from ipv6console.wire.address import AddressPage, AddressRow
 from ipv6console.wire.doctor import DoctorReport, DoctorStep
 from ipv6console.wire.event import Event, EventLevel, EventPage
 from ipv6console.wire.health import Health
+from ipv6console.wire.history import HistoryPage, HistoryRow
+from ipv6console.wire.importing import ImportReport
 from ipv6console.wire.lease import LeasePage, LeaseRow
+from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import Applied, Plan, PlanAction
 from ipv6console.wire.reply import (
     CheckReply,
@@ -36,6 +40,8 @@ from ipv6console.wire.state import (
     StoreState,
 )
 from ipv6console.wire.status import Finding, Level, Stamp
+from ipv6console.wire.target import TargetPage, TargetRow
+from ipv6console.wire.token import TokenCreated, TokenPage, TokenRow
 
 NOW = 1_767_225_600.0
 PREFIX = "2001:db8:0:1::/64"
@@ -73,6 +79,35 @@ LEASES = LeasePage(
     total=1,
     next=None,
 )
+ADDRESSES = AddressPage(
+    addresses=(AddressRow(addr=ADDR, prefix=PREFIX, verified_at=NOW, leased_in=(MIRROR,), bad_in=("default",)),),
+    total=1,
+    next=None,
+)
+HISTORY = HistoryPage(
+    entries=(
+        HistoryRow(
+            addr=ADDR,
+            dbname=MIRROR,
+            holder="crawler-7",
+            since=NOW - 60.0,
+            until=NOW,
+            verdict="bad",
+            target="shop.example",
+            reason="403 after 12 requests",
+        ),
+    )
+)
+TARGETS = TargetPage(
+    targets=(TargetRow(dbname=MIRROR, target="shop.example", bans=12, addresses=9, last_at=NOW, last_reason="403"),)
+)
+TOKEN_ROW = TokenRow(
+    name="grafana", scope="read", created_at=NOW, created_by="unix pid 812 uid 0 ipv6console", last_used_at=None
+)
+TOKENS = TokenPage(tokens=(TOKEN_ROW,))
+TOKEN_CREATED = TokenCreated(name="grafana", scope="read", token=f"ipv6c_{'x' * 43}", created_at=NOW)
+MIRROR_SETTINGS = MirrorSettings(usable_num=50, bad_cooldown=3_600.0)
+IMPORTED = ImportReport(addresses=1, mirrors=1, bad=1, skipped={OTHER: "it is in no active prefix"})
 PLAN = Plan(
     id="p-7f21",
     action=PlanAction.FLUSH_MIRROR,

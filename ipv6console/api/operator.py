@@ -1,4 +1,4 @@
-"""The operator's endpoints: drain, plan and apply, doctor."""
+"""The operator's endpoints: drain, settings, plan and apply, import, doctor."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from fastapi import APIRouter, Body
 
 from ipv6console.api import example
 from ipv6console.api.answers import answers, asked
-from ipv6console.api.body import DrainBody, PrefixDrainBody
+from ipv6console.api.body import DrainBody, PrefixDrainBody, SettingsBody
 from ipv6console.api.caller import EngineHere, Operator, Reader, Scraper
 from ipv6console.api.document import Document
+from ipv6console.api.limits import IMPORT, LIMITS
 from ipv6console.api.parameter import DbnamePath, SomePrefix
 from ipv6console.engine.errors import NotFound
 from ipv6console.wire.doctor import DoctorReport
+from ipv6console.wire.importing import ImportReport, ImportRequest
+from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
 from ipv6console.wire.reply import MirrorStats
 from ipv6console.wire.state import MirrorRow, PrefixRow
@@ -42,6 +45,34 @@ async def drain_mirror(
 ) -> Document:
     """Stop handing out addresses in a mirror and let its leases end, or go on handing out."""
     return Document(await engine.drain_mirror(dbname, body.draining, caller))
+
+
+@router.get(
+    "/mirrors/{dbname}/settings",
+    response_model=MirrorSettings,
+    responses=answers(example.MIRROR_SETTINGS, problems=(404,)),
+)
+async def mirror_settings(engine: EngineHere, caller: Reader, dbname: DbnamePath) -> Document:
+    """Say what a mirror does differently from the pool; null is as in the pool."""
+    return Document(engine.mirror_settings(dbname))
+
+
+@router.put(
+    "/mirrors/{dbname}/settings",
+    response_model=MirrorSettings,
+    responses=answers(example.MIRROR_SETTINGS, problems=(413,)),
+)
+async def set_mirror(
+    engine: EngineHere,
+    caller: Operator,
+    dbname: DbnamePath,
+    body: Annotated[
+        SettingsBody,
+        Body(openapi_examples=asked(example={"usable_num": 50, "bad_cooldown": 3_600.0}, as_the_pool={})),
+    ],
+) -> Document:
+    """Let a mirror do things differently, all of them at once: what is left out is as in the pool again."""
+    return Document(await engine.set_mirror(dbname, body.settings(), caller))
 
 
 @router.post(
@@ -91,6 +122,39 @@ async def apply(
 ) -> Document:
     """Do what a plan said, or nothing when the set has changed since."""
     return Document(await engine.apply(body, caller))
+
+
+@router.post(
+    IMPORT,
+    response_model=ImportReport,
+    responses=answers(example.IMPORTED, problems=(413,)),
+    max_body_size=LIMITS.imported,
+)
+async def import_pool(
+    engine: EngineHere,
+    caller: Operator,
+    body: Annotated[
+        ImportRequest,
+        Body(
+            openapi_examples=asked(
+                example={
+                    "prefix": example.PREFIX,
+                    "addresses": [{"addr": example.ADDR, "created_at": example.NOW}],
+                    "mirrors": [
+                        {
+                            "dbname": example.MIRROR,
+                            "usages": [
+                                {"addr": example.ADDR, "status": "bad", "last_used_at": example.NOW, "use_count": 3}
+                            ],
+                        }
+                    ],
+                }
+            )
+        ),
+    ],
+) -> Document:
+    """Take over an older system's pool and mirrors; each address is proved first. The body may have 64 MiB."""
+    return Document(await engine.import_pool(body, caller))
 
 
 @router.get("/doctor", response_model=DoctorReport, responses=answers(example.DOCTOR, problems=(404,)))

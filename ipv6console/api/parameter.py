@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from ipaddress import AddressValueError, IPv6Address
+from typing import Annotated, Literal
 
 from fastapi import Path, Query
-from pydantic import Field
+from pydantic import AfterValidator, Field
+
+from ipv6console.engine.leasing import LONGEST_WAIT
 
 DEFAULT_MIRROR = "default"
 
 _MIRROR_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$"
 _ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
 
+
+def _one_host(text: str) -> str:
+    """Refuse what no host can lease; whether it is an address at all is the engine's to say."""
+    try:
+        address = IPv6Address(text)
+    except AddressValueError:
+        return text
+    for kind in ("multicast", "link_local", "loopback", "unspecified"):
+        if getattr(address, f"is_{kind}"):
+            raise ValueError(f"{text} is a {kind.replace('_', '-')} address; the pool holds global ones only")
+    return text
+
+
+def _no_or_one_host(text: str | None) -> str | None:
+    return None if text is None else _one_host(text)
+
+
 MirrorName = Annotated[str, Field(pattern=_MIRROR_NAME, description="Name of a mirror.", examples=["task1"])]
 Text = Annotated[str, Field(max_length=200, pattern=_ONE_LINE, description="One line of text.")]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, description="Seconds.", examples=[600.0])]
 AddressText = Annotated[
-    str, Field(min_length=1, max_length=200, description="An IPv6 address.", examples=["2001:db8:0:1::a1"])
+    str,
+    Field(min_length=1, max_length=200, description="An IPv6 address.", examples=["2001:db8:0:1::a1"]),
+    AfterValidator(_one_host),
 ]
 
 Dbname = Annotated[
@@ -39,6 +61,16 @@ Holder = Annotated[
     str | None,
     Query(max_length=200, pattern=_ONE_LINE, description="Who holds the lease, for people.", examples=["crawler-7"]),
 ]
+Wait = Annotated[
+    float | None,
+    Query(
+        ge=0,
+        le=LONGEST_WAIT,
+        allow_inf_nan=False,
+        description="Seconds to wait one's turn when no address is idle, 0 to 300.",
+        examples=[30.0],
+    ),
+]
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many, 1 to 1000.", examples=[100])]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.", examples=["task1:41"])]
 Since = Annotated[int, Query(ge=0, description="Events with an id above this.", examples=[40])]
@@ -50,3 +82,20 @@ DbnamePath = Annotated[str, Path(pattern=_MIRROR_NAME, description="Name of the 
 Token = Annotated[
     str, Path(max_length=200, description="The lease's token, as pick gave it.", examples=["q3Zr8nV2tYwKp1sD"])
 ]
+SomeAddress = Annotated[
+    str | None,
+    Query(min_length=1, max_length=200, description="One address; all without.", examples=["2001:db8:0:1::a1"]),
+    AfterValidator(_no_or_one_host),
+]
+At = Annotated[
+    float | None,
+    Query(ge=0, allow_inf_nan=False, description="Leases that lived at this unix time.", examples=[1_767_225_600.0]),
+]
+InPrefix = Annotated[
+    str | None, Query(max_length=64, description="Addresses inside this prefix.", examples=["2001:db8:0:1::/64"])
+]
+InState = Annotated[
+    Literal["idle", "using", "bad"] | None,
+    Query(description="Addresses in this state in the mirror `dbname`.", examples=["bad"]),
+]
+TokenName = Annotated[str, Path(max_length=200, description="The token's name.", examples=["grafana"])]

@@ -13,6 +13,11 @@ from typing import Protocol
 
 _SO_PEERGROUPS = 59
 _MOST_BYTES = 1024  # what Python's getsockopt takes: 256 groups
+_CMDLINE_BYTES = 4096
+_LONGEST_PROGRAM = 60
+_INTERPRETER = re.compile(r"(python|pypy|perl|ruby|node|php|bash|dash|sh|zsh)[0-9.]*")
+_CODE = re.compile(r"-\w*[ceEp]|--eval|--print")
+_WITH_VALUE = ("-W", "-X", "-r", "-o")
 
 _log = logging.getLogger(__name__)
 
@@ -62,21 +67,28 @@ def program_name(arguments: Sequence[str]) -> str:
 
     Nothing else of it is shown, since arguments hold secrets.
     """
-    program, _, rest = (arguments[0] if arguments else "").rpartition("/")[2], None, list(arguments[1:])
-    words = [program]
-    if _INTERPRETER.fullmatch(program):
-        while rest:
-            argument = rest.pop(0)
-            if argument == "-m" and rest:
-                words += ["-m", rest[0]]
-            if argument in _WITH_VALUE:
-                rest = rest[1:]
-            elif argument in _CODE or not argument.startswith("-"):
-                words += [] if argument in _CODE else [argument.rpartition("/")[2]]
-            if len(words) > 1 or argument in _CODE:
-                break
-    shown = " ".join(words)
-    return "".join(c if c.isprintable() else "?" for c in shown)[:_LONGEST_PROGRAM]
+    program = _last_part(arguments[0]) if arguments else ""
+    words = (program, *(_script(arguments[1:]) if _INTERPRETER.fullmatch(program) else ()))
+    return "".join(c if c.isprintable() else "?" for c in " ".join(words))[:_LONGEST_PROGRAM]
+
+
+def _script(arguments: Sequence[str]) -> tuple[str, ...]:
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "-m":
+            return "-m", _last_part(next(rest, ""))
+        if _CODE.fullmatch(argument):
+            return ()
+        if argument in _WITH_VALUE:
+            next(rest, None)
+        elif not argument.startswith("-"):
+            return (_last_part(argument),)
+    return ()
+
+
+def _last_part(path: str) -> str:
+    # A title a process gave itself ("nginx: worker process") goes on after its name.
+    return path.partition(" ")[0].rpartition("/")[2]
 
 
 def _program(pid: int) -> str:

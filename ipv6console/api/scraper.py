@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body, Request, Response
 
 from ipv6console.api import example
 from ipv6console.api.answers import answers, asked
+from ipv6console.api.attendance import attend
 from ipv6console.api.body import CheckBody, ChecksBody, ReportBody, ReportsBody, ResetBody, ResetsBody
 from ipv6console.api.caller import EngineHere, Operator, Reader, Scraper
 from ipv6console.api.document import Document
-from ipv6console.api.parameter import DEFAULT_MIRROR, Dbname, Holder, Num, SomeDbname, Ttl
+from ipv6console.api.parameter import DEFAULT_MIRROR, Dbname, Holder, Num, SomeDbname, Ttl, Wait
 from ipv6console.engine.caller import Scope
 from ipv6console.wire.reply import (
     CheckReply,
@@ -27,6 +28,8 @@ from ipv6console.wire.reply import (
     SpawnReply,
     SpawnsReply,
 )
+
+_NOBODY_THERE = 499  # goes to nobody, but the framework wants an answer
 
 router = APIRouter(tags=["scraper"])
 
@@ -62,10 +65,29 @@ async def spawns(engine: EngineHere, caller: Scraper, num: Num = 1) -> Document:
 
 @router.get("/pick", response_model=PickReply, responses=answers(example.PICKED, example.NOT_PICKED))
 async def pick(
-    engine: EngineHere, caller: Scraper, dbname: Dbname = DEFAULT_MIRROR, ttl: Ttl = None, holder: Holder = None
-) -> Document:
-    """Lease one verified address of a mirror; the least recently released first."""
-    return Document(await engine.pick(dbname, caller, ttl=ttl, holder=holder))
+    *,
+    request: Request,
+    engine: EngineHere,
+    caller: Scraper,
+    dbname: Dbname = DEFAULT_MIRROR,
+    ttl: Ttl = None,
+    holder: Holder = None,
+    wait: Wait = None,
+) -> Response:
+    """Lease one verified address of a mirror; the least recently released first.
+
+    With `wait` the caller queues when there is none; who hangs up leaves the queue.
+    """
+    if not wait:
+        return Document(await engine.pick(dbname, caller, ttl=ttl, holder=holder))
+
+    async def give_back(reply: PickReply) -> None:
+        if reply.lease is not None:
+            await engine.release(reply.lease)
+
+    picking = engine.pick(dbname, caller, ttl=ttl, holder=holder, wait=wait)
+    found = await attend(request, picking, give_back, request.app.state.stop)
+    return Response(status_code=_NOBODY_THERE) if found is None else Document(found)
 
 
 @router.get("/picks", response_model=PicksReply, responses=answers(example.PICKED_MANY))

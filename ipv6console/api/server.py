@@ -15,7 +15,7 @@ from ipv6console.api.limits import LIMITS, Limits
 from ipv6console.api.protocol import Http, Stream
 from ipv6console.config import Settings
 from ipv6console.engine.engine import Engine
-from ipv6console.listen import listeners
+from ipv6console.listen import ListenError, beyond_loopback, listeners
 
 _log = logging.getLogger(__name__)
 
@@ -37,10 +37,12 @@ async def run(
 ) -> None:
     """Serve `engine` on the listening `sockets` until `stop` is set; then running requests get `limits.grace` seconds.
 
-    The sockets are closed at the end; a Unix socket's file is left to whoever bound it.
+    The sockets are closed at the end; a Unix socket's file is left to whoever bound it. Raises ListenError when other
+    hosts could call and there is no token to tell them apart.
     """
+    _require_token(engine, sockets)
     config = uvicorn.Config(
-        create_app(engine, settings, limits=limits),
+        create_app(engine, settings, stop=stop, limits=limits),
         http=Http,
         ws=Stream,
         ws_max_size=limits.message,
@@ -77,3 +79,15 @@ async def run(
         stopping.cancel()
         server.should_exit = True
         await serving
+
+
+def _require_token(engine: Engine, sockets: Sequence[socket.socket]) -> None:
+    wide = beyond_loopback(sockets)
+    if wide and not engine.tokens():
+        for sock in sockets:
+            sock.close()
+        raise ListenError(
+            f"listening on {', '.join(wide)} would let other hosts in, and there is no token to tell them apart",
+            next="Make one first: start with the Unix socket and loopback only, run `ipv6console token create NAME`, "
+            "then add the address to listen.",
+        )

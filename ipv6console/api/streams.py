@@ -22,7 +22,7 @@ router = APIRouter()
 async def stream(websocket: WebSocket, engine: EngineHere, caller: Reader) -> None:
     """Send the state document, then its deltas; after a gap how many were missed and the document again."""
     limits: Limits = websocket.app.state.limits
-    watcher = Watcher(websocket, caller.label, limits.send_seconds)
+    watcher = Watcher(websocket, caller, limits.send_seconds)
     await watcher.serve(partial(_pump_states, engine, limits.queue), partial(_watching, engine))
 
 
@@ -30,7 +30,7 @@ async def stream(websocket: WebSocket, engine: EngineHere, caller: Reader) -> No
 async def events(websocket: WebSocket, engine: EngineHere, caller: Reader, since: SomeSince = None) -> None:
     """Send events as they come, with `since` all kept ones above that id first."""
     limits: Limits = websocket.app.state.limits
-    watcher = Watcher(websocket, caller.label, limits.send_seconds)
+    watcher = Watcher(websocket, caller, limits.send_seconds)
     await watcher.serve(partial(_pump_events, engine, limits.queue, since), partial(_watching, engine))
 
 

@@ -64,9 +64,12 @@ def _inherited(numbers: str) -> list[sockets.socket]:
 def _run(launch: Launch, opened: Sequence[sockets.socket], tie: int | None) -> None:
     from ipv6console.daemon import main  # noqa: PLC0415 - heavy; callers can connect already
     from ipv6console.engine.protocol import StoreError  # noqa: PLC0415 - as above
+    from ipv6console.listen import ListenError  # noqa: PLC0415 - as above
 
     try:
         main(launch.settings, opened, tie=tie)
+    except ListenError as error:
+        raise Failure(error.detail, next=error.next, code=ExitCode.NO) from error
     except StoreError as error:
         raise Failure(str(error), next=error.fix, code=ExitCode.NO) from error
     except OSError as error:

@@ -132,6 +132,8 @@ class Engine:
             self._document.run(),
         ):
             self._tasks.append(asyncio.create_task(self._watched(task)))
+        # A task cancelled before its first step would leave a coroutine nobody ever awaited.
+        await asyncio.sleep(0)
 
     async def stop(self) -> None:
         """Stop the tasks, remove what was set up on the host, and write what is left to write."""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import anyio
 import httpx
 
 from ipv6console.api.limits import Limits
+from ipv6console.api.peer import program_name
 from ipv6console.api.server import run
 from ipv6console.config import EngineSettings, PoolSettings, Settings
 from ipv6console.engine.caller import Caller, Scope
@@ -30,6 +33,11 @@ from ipv6console.wire.status import Level, Stamp
 NETWORK = int(IPv6Address("2001:db8:0:1::"))
 PREFIX = "2001:db8:0:1::/64"
 TESTER = Caller("test", frozenset(Scope))
+OURSELVES = (
+    f"pid {os.getpid()} uid {os.getuid()} "
+    + program_name(Path("/proc/self/cmdline").read_bytes().rstrip(b"\0").decode().split("\0"))
+).rstrip()
+"""This process as a peer of a Unix socket."""
 
 
 class Kernel:
@@ -117,7 +125,7 @@ class Register(logging.Handler):
 
 @dataclass
 class Service:
-    """A served engine; `over_*` give a client of one listener."""
+    """A served engine; `over_*` give a client of one listener. `tokens` has the secrets by name."""
 
     engine: Engine
     echo: Echo
@@ -126,6 +134,7 @@ class Service:
     task: asyncio.Task[None]
     ports: tuple[int, ...]
     register: Register
+    tokens: Mapping[str, str]
 
     def over_ipv4(self, **headers: str) -> httpx.AsyncClient:
         return self._client(f"http://127.0.0.1:{self.ports[0]}", headers)
@@ -156,14 +165,18 @@ def settings_in(folder: Path, **engine: Any) -> Settings:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, directory: Path, limits: Limits, *, tokens: bool = False
+    settings: Settings, directory: Path, limits: Limits, *, tokens: Mapping[str, str] = MappingProxyType({})
 ) -> AsyncIterator[Service]:
-    """Run an engine with eight addresses or more, and its server, for the length of the block."""
+    """Run an engine with eight addresses or more, and its server, for the length of the block.
+
+    `tokens` are made before it serves: scopes by name.
+    """
     kernel, echo = Kernel(), Echo()
     store = await SqliteStore.open(directory / "engine.db")
     engine = Engine(settings, store=store, watch=kernel, reach=kernel, doctor=kernel, echo=echo)
     await engine.start()
-    sockets = bind(settings.engine, tokens=tokens)
+    secrets = {name: (await engine.create_token(name, scope, TESTER)).token for name, scope in tokens.items()}
+    sockets = bind(settings.engine)
     engine.listening(listeners(sockets))
     path = Path(settings.engine.socket)
     register, log = Register(), logging.getLogger("ipv6console.api.watcher")
@@ -174,12 +187,14 @@ async def serving(
     task = asyncio.create_task(run(engine, sockets, settings, stop=stop, limits=limits))
     await engine.spawn(8, TESTER)
     try:
-        yield Service(engine, echo, path, stop, task, ports, register)
+        yield Service(engine, echo, path, stop, task, ports, register, secrets)
     finally:
         stop.set()
-        await task
-        await engine.stop()
-        await store.close()
-        remove_socket_file(path)
-        log.removeHandler(register)
-        log.setLevel(logging.NOTSET)
+        try:
+            await task
+        finally:
+            await engine.stop()
+            await store.close()
+            remove_socket_file(path)
+            log.removeHandler(register)
+            log.setLevel(logging.NOTSET)

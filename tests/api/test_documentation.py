@@ -84,7 +84,7 @@ async def test_every_body_and_parameter_shows_an_example_that_fits_its_schema(do
 
 async def test_every_refusal_is_documented_as_a_problem_with_an_example(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
-        assert {"403", "422", "503", "default"} <= set(operation["responses"]), name
+        assert {"401", "403", "422", "503", "default"} <= set(operation["responses"]), name
         for status, response in operation["responses"].items():
             if status == "200":
                 continue

@@ -16,6 +16,7 @@ from ipv6console.config import EngineSettings
 from ipv6console.listen import (
     Endpoint,
     ListenError,
+    beyond_loopback,
     bind,
     listeners,
     open_tcp,
@@ -57,7 +58,7 @@ def test_the_socket_file_is_open_to_owner_and_group_only(bound: list[socket.sock
 
 
 def test_the_dual_stack_form_takes_ipv6_and_ipv4(path: Path) -> None:
-    tcp, unix = bind(EngineSettings(listen=("[::]:0",), socket=str(path)), tokens=True)
+    tcp, unix = bind(EngineSettings(listen=("[::]:0",), socket=str(path)))
     with tcp, unix:
         port = tcp.getsockname()[1]
         for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
@@ -104,12 +105,15 @@ def test_a_misspelt_endpoint_is_refused_with_the_right_spelling(text: str, advic
     assert repr(text) in str(refusal.value)
 
 
-@pytest.mark.parametrize("text", ["0.0.0.0:16000", "[::]:16000", "192.0.2.1:16000", "[2001:db8::1]:16000"])
-def test_listening_beyond_loopback_is_refused_while_there_is_no_token(text: str, path: Path) -> None:
-    with pytest.raises(ListenError, match="no token") as refusal:
-        bind(EngineSettings(listen=("127.0.0.1:0", text), socket=str(path)))
-    assert "127.0.0.1:16000" in refusal.value.next
-    assert not path.exists()
+def test_what_other_hosts_can_reach_is_told_apart(path: Path) -> None:
+    sockets = bind(EngineSettings(listen=("127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"), socket=str(path)))
+    try:
+        assert beyond_loopback(sockets) == tuple(
+            f"{host}:{sock.getsockname()[1]}" for host, sock in zip(("0.0.0.0", "[::]"), sockets[2:4], strict=True)
+        )
+    finally:
+        for sock in sockets:
+            sock.close()
 
 
 def test_a_busy_port_is_named_with_the_way_to_find_who_has_it(path: Path) -> None:

@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from ipv6console.api.limits import LIMITS, Limits
+from ipv6console.listen import ListenError
 from tests.api.service import Service, serving, settings_in
 from tests.api.test_streams import flood, stuck
 
@@ -30,7 +31,7 @@ async def test_every_listener_answers(service: Service) -> None:
 
 async def test_the_dual_stack_form_shows_ipv4_callers_as_plain_ipv4(tmp_path: Path) -> None:
     settings = settings_in(tmp_path, listen=("[::]:0",))
-    async with serving(settings, tmp_path, LIMITS, tokens=True) as service:
+    async with serving(settings, tmp_path, LIMITS, tokens={"laptop": "read"}) as service:
         for host in ("127.0.0.1", "[::1]"):
             url = f"http://{host}:{service.ports[0]}"
             async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
@@ -38,6 +39,16 @@ async def test_the_dual_stack_form_shows_ipv4_callers_as_plain_ipv4(tmp_path: Pa
         async with service.over_unix() as client:
             holders = [row["holder"] for row in (await client.get("/leases")).json()["leases"]]
     assert sorted(holders) == ["tcp 127.0.0.1", "tcp ::1"]
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0"])
+async def test_listening_beyond_loopback_is_refused_while_there_is_no_token(listen: str, tmp_path: Path) -> None:
+    settings = settings_in(tmp_path, listen=("127.0.0.1:0", listen))
+    with pytest.raises(ListenError, match="no token") as refusal:
+        async with serving(settings, tmp_path, LIMITS) as service:
+            await service.task
+    assert "ipv6console token create" in refusal.value.next
+    assert not (tmp_path / "engine.sock").exists()
 
 
 @pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": False})])

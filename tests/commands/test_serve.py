@@ -114,7 +114,7 @@ def test_a_second_engine_is_refused_and_says_what_to_do(
     ("words", "said"),
     [
         (("--listen", "[::]:16000"), "would let other hosts in"),
-        (("--listen", "[2001:db8::1]:16000"), "would let other hosts in"),
+        (("--listen", "[2001:db8::1]:16000"), "[2001:db8::1]:16000 is not an address of this host"),
         (("--socket", "/proc/e.sock"), "cannot be made"),
         (("--state-dir", "/proc/state"), "/proc/state"),
     ],
