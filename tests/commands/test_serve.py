@@ -121,7 +121,7 @@ def test_a_second_engine_is_refused_and_says_what_to_do(
 )
 def test_what_cannot_be_opened_is_named(words: tuple[str, ...], said: str, start: Start) -> None:
     code, err = ended(start("serve", *words))
-    assert code == ExitCode.NO
+    assert code == ExitCode.NO, err
     assert said in err
     assert "\n  next: " in err
     assert "Traceback" not in err
