@@ -12,7 +12,7 @@ import json
 import shlex
 import shutil
 import time
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -162,8 +162,10 @@ class Firewall:
                 f"{self._program} is not installed, so services of this host answer new connections on all pool addresses",
                 INSTALL,
             )
-        child = await asyncio.create_subprocess_exec(self._program, *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE)
-        out, said = await child.communicate(told.encode())
+        # A program that reads nothing may have ended before it is written to, and uvloop makes that an error.
+        fed = PIPE if told else DEVNULL
+        child = await asyncio.create_subprocess_exec(self._program, *arguments, stdin=fed, stdout=PIPE, stderr=PIPE)
+        out, said = await child.communicate(told.encode() if told else None)
         return child.returncode or 0, out.decode(), said.decode(errors="replace")
 
 
