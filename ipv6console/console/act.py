@@ -125,7 +125,7 @@ class Acts:
         app, draining = self._app, not mirror.draining
         verb = "Drain" if draining else "Resume"
         text = (
-            f"No address is handed out from {mirror.name} any more; its {figure.count(mirror.using)} leases end by themselves."
+            f"No address is handed out from {mirror.name} any more; {_ending(mirror.using)}."
             if draining
             else f"Addresses are handed out from {mirror.name} again."
         )
@@ -145,7 +145,7 @@ class Acts:
         app, draining = self._app, prefix.state is PrefixState.ACTIVE
         verb = "Drain" if draining else "Resume"
         text = (
-            f"No address of {prefix.prefix} is handed out any more; its {figure.count(prefix.leased)} leases end by themselves."
+            f"No address of {prefix.prefix} is handed out any more; {_ending(prefix.leased)}."
             if draining
             else f"Addresses of {prefix.prefix} are handed out again."
         )
@@ -279,15 +279,17 @@ class Acts:
     async def quit(self) -> None:
         """Leave; with an own engine and live leases ask, and by default leave the engine running."""
         app = self._app
-        if not app.engine_matters:
+        if app.screen.id == _QUIT_QUESTION:
+            app.exit("leave")
+            return
+        leased = await app.leases_at_stake()
+        if leased == 0:
             app.exit("stop")
             return
-        if app.screen.id == _QUIT_QUESTION:
-            app.leave_quietly()
-            return
-        leased = app.model.state.pool.leased if app.model.state else 0
         known = (
-            f"{figure.count(leased)} leases are live" if app.model.state else "It is not known whether leases are live"
+            "The engine does not answer, so it is not known whether leases are live"
+            if leased is None
+            else figure.many(leased, "lease is live", "leases are live")
         )
         answers = [
             ("leave", "Leave the engine running"),
@@ -303,6 +305,10 @@ class Acts:
 
 
 _STEP = 11
+
+
+def _ending(leases: int) -> str:
+    return figure.many(leases, "lease ends by itself", "leases end by themselves")
 
 
 def _trouble(item: Trouble, width: int, *, stale: bool) -> Content:

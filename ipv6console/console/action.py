@@ -124,7 +124,7 @@ ACTIONS: tuple[Action, ...] = (
         key="q",
         aliases=("ctrl+c", "ctrl+q"),
         footer=11,
-        help="Leave. An engine this console started is stopped; with live leases it asks, and by default stays.",
+        help="Leave. An engine this console started is stopped, with live leases only after a question; a lab ends too.",
     ),
 )
 """Every action of the console, in the order help shows them."""

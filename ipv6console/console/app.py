@@ -27,6 +27,8 @@ from ipv6console.wire.delta import DeltaGap
 from ipv6console.wire.frame import StateFrame
 
 TICK = 0.25
+PATIENCE = 1.0
+"""Seconds the engine has to say what it would lose by being stopped."""
 _PROBE_AFTER = SILENCE * 0.6
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -180,8 +182,31 @@ class ConsoleApp(App[str]):
         self.notify(text.plain, title=heading, severity=severity, markup=False)
 
     def leave_quietly(self) -> None:
-        """Leave without asking: a signal, or a second Ctrl+C. An engine with live leases, or an unknown one, runs on."""
-        self.exit("leave" if self.engine_matters else "stop")
+        """Leave without asking anybody but the engine: one with live leases, or that does not answer, runs on."""
+        self.run_worker(self._leave_quietly(), name="leave", exit_on_error=True)
+
+    async def _leave_quietly(self) -> None:
+        self.exit("stop" if await self.leases_at_stake() == 0 else "leave")
+
+    async def leases_at_stake(self) -> int | None:
+        """Ask the engine how many leases its stop would end; None when it does not say so within PATIENCE.
+
+        Nothing is at stake with somebody else's engine, with one that is given up, and in a lab, which ends anyway.
+        """
+        if self.owner is None or self.owner.failure is not None or self.in_lab:
+            return 0
+        try:
+            async with asyncio.timeout(PATIENCE):
+                state = await self.source.state()
+        except (Refused, TimeoutError):
+            return None
+        self.model.take(StateFrame(state=state))
+        return 0 if state.engine.lab is not None else state.pool.leased
+
+    @property
+    def in_lab(self) -> bool:
+        """Whether the engine is a lab's: it ends with the lab, and the lab with its console."""
+        return self.model.state is not None and self.model.state.engine.lab is not None
 
     def _fatal_error(self) -> None:
         """Leave; `start.run` says what happened once the terminal is restored, without the values of variables."""
@@ -191,12 +216,6 @@ class ConsoleApp(App[str]):
     def failure(self) -> Exception | None:
         """What made the console stop, None when nothing did."""
         return self._exception
-
-    @property
-    def engine_matters(self) -> bool:
-        """Whether stopping the engine could end leases."""
-        state = self.model.state
-        return self.owner is not None and (state is None or state.pool.leased > 0)
 
 
 __all__ = ["Condition", "ConsoleApp"]

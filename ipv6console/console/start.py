@@ -28,7 +28,8 @@ def run(
 
     `attached` is for engines that somebody else started, `owner` for the child this command started: it is told to
     stop, or to run on, after the terminal is restored. `source` replaces the connection. 0 after q, Ctrl+C, SIGINT,
-    SIGTERM and SIGHUP; 1 when the console itself failed (an own engine then runs on); 2 without a terminal.
+    SIGTERM and SIGHUP; 1 when the console itself failed (an own engine then runs on) or its engine was given up; 2
+    without a terminal.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         _tell("ipv6console: the console needs a terminal on its input and error output.")
@@ -46,7 +47,10 @@ def run(
     )
     answer = app.run()
     if app.failure is not None:
-        return _crashed(app.failure, owner)
+        return _crashed(app.failure, owner, in_lab=app.in_lab)
+    if owner is not None and owner.failure is not None:
+        _tell(f"ipv6console: {owner.failure}")
+        return EXIT_CRASHED
     if owner is not None:
         _settle(owner, answer)
     return app.return_code or 0
@@ -60,11 +64,18 @@ def _settle(owner: Owner, answer: str | None) -> None:
         owner.stop()
 
 
-def _crashed(failure: Exception, owner: Owner | None) -> int:
+def _crashed(failure: Exception, owner: Owner | None, *, in_lab: bool) -> int:
     cause = failure.error if isinstance(failure, WorkerFailed) else failure
     _tell("".join(traceback.format_exception(cause)).rstrip())
     _tell("")
     _tell(f"ipv6console: the console stopped on an error of its own: {type(cause).__name__}: {cause}")
+    if in_lab and owner is not None:
+        _tell("The lab ends with its console. Open a new one with: ipv6console lab")
+        owner.stop()
+        return EXIT_CRASHED
+    if owner is not None and owner.failure is not None:
+        _tell(f"Its engine had ended before: {owner.failure}")
+        return EXIT_CRASHED
     _tell("The engine is not affected and its leases stand. Open the console again with: ipv6console")
     if owner is not None:
         owner.leave_running()

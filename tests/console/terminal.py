@@ -1,11 +1,12 @@
 """Runs the console on the terminal it is given, over a scripted engine; started by test_terminal.
 
-usage: python -m tests.console.terminal calm|owned|crash
+usage: python -m tests.console.terminal calm|owned|lab|failed|crash
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 from ipv6console.console.start import run
 from tests.console import scene
@@ -22,11 +23,15 @@ class SpeakingOwner(scene.RecordedOwner):
 
 
 def main(mode: str) -> int:
-    source = scene.ScriptedSource()
+    document = scene.state()
+    if mode == "lab":
+        document = replace(document, engine=replace(document.engine, lab="/tmp/lab"))
+    source = scene.ScriptedSource(document=document)
     source.go_live(told=scene.events())
     if mode == "crash":
         source.crash = ValueError("a frame nobody foresaw")
-    return run(scene.SOCKET, source=source, owner=None if mode == "calm" else SpeakingOwner())
+    owner = SpeakingOwner(failure="the engine ended with code 70" if mode == "failed" else None)
+    return run(scene.SOCKET, source=source, owner=None if mode == "calm" else owner)
 
 
 if __name__ == "__main__":

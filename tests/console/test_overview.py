@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -417,6 +418,41 @@ async def test_q_without_live_leases_stops_the_own_engine() -> None:
     async with staged(document, owner=RecordedOwner()) as stage:
         await stage.press("q")
         assert stage.app.return_value == "stop"
+
+
+async def test_q_asks_the_engine_itself_and_not_the_last_shown_number() -> None:
+    idle = replace(scene.state(), pool=replace(scene.state().pool, leased=0))
+    async with staged(idle, owner=RecordedOwner()) as stage:
+        stage.source.document = replace(idle, pool=replace(idle.pool, leased=1))
+        await stage.press("q")
+        await stage.until_screen(Choice)
+        assert "1 lease is live." in stage.text()
+
+
+async def test_q_asks_when_the_engine_does_not_say_what_it_would_lose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ipv6console.console.app.PATIENCE", 0.01)
+    idle = replace(scene.state(), pool=replace(scene.state().pool, leased=0))
+    async with staged(idle, owner=RecordedOwner()) as stage:
+        stage.source.gate = asyncio.Event()
+        await stage.press("q")
+        await stage.until_screen(Choice)
+        assert "The engine does not answer" in stage.text()
+        await stage.press("enter")
+        assert stage.app.return_value == "leave"
+
+
+async def test_q_in_the_lab_ends_it_without_a_question() -> None:
+    document = replace(scene.state(), engine=replace(scene.state().engine, lab="/tmp/lab"))
+    async with staged(document, owner=RecordedOwner()) as stage:
+        await stage.press("q")
+        assert stage.app.return_value == "stop"
+
+
+async def test_q_does_not_ask_about_an_engine_that_is_given_up() -> None:
+    async with staged(owner=RecordedOwner(failure="the engine ended with code 70")) as stage:
+        await stage.press("q")
+        assert stage.app.return_value == "stop"
+        assert stage.asked() == []
 
 
 async def test_ctrl_c_is_q_and_a_second_one_leaves_the_engine_running() -> None:

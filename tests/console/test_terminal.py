@@ -137,6 +137,33 @@ def test_q_and_enter_leave_an_own_engine_with_live_leases_running(terminal: Call
     assert b"OWNER leave_running" in console.output
 
 
+@pytest.mark.parametrize("leave", [b"q", None], ids=["q", "SIGTERM"])
+def test_a_lab_ends_with_its_console_and_nothing_else_is_promised(
+    terminal: Callable[[str], Terminal], leave: bytes | None
+) -> None:
+    console = terminal("lab")
+    console.read_until(b"shop-de")
+    if leave is None:
+        console.process.send_signal(signal.SIGTERM)
+    else:
+        console.press(leave)
+    assert console.end() == 0
+    console.assert_restored()
+    assert b"OWNER stop" in console.output
+    assert b"Attach to it again" not in console.output
+
+
+def test_an_engine_that_was_given_up_is_named_and_not_stopped_again(terminal: Callable[[str], Terminal]) -> None:
+    console = terminal("failed")
+    console.read_until(b"shop-de")
+    console.press(b"q")
+    assert console.end() == 1
+    console.assert_restored()
+    said = console.output[console.output.rfind(ALTERNATE_OFF) :]
+    assert b"the engine ended with code 70" in said
+    assert b"OWNER" not in said
+
+
 def test_a_crash_restores_the_terminal_and_says_what_happened(terminal: Callable[[str], Terminal]) -> None:
     console = terminal("crash")
     assert console.end() == 1
