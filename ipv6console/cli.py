@@ -28,13 +28,19 @@ COMMANDS = {
     "reset": "Make addresses idle again in a mirror.",
     "spawn": "Make verified addresses.",
     "leases": "List live leases.",
+    "addresses": "List the pool's addresses.",
+    "targets": "List the sites that ban addresses.",
+    "who": "Tell who held an address, and when.",
     "events": "List or follow what happened.",
+    "mirror": "Show or change what holds for one mirror.",
     "drain": "Stop handing out addresses of a mirror or a prefix.",
     "flush": "Forget a mirror's usage, or empty the pool.",
     "revoke": "Withdraw addresses or a prefix for good.",
+    "token": "Make, list and revoke bearer tokens for callers over TCP.",
+    "import-json": "Take over the files of the older address pool.",
     "completion": "Print the script that lets a shell complete commands.",
 }
-"""Every command with its short help; its module in ipv6console.commands and its function have the same name."""
+"""Every command with its short help; its module in ipv6console.commands and its function have its name, - being _."""
 
 
 class LazyGroup(click.Group):
@@ -48,9 +54,10 @@ class LazyGroup(click.Group):
         """Return the command called `cmd_name`, None when there is none."""
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"ipv6console.commands.{cmd_name}"), cmd_name)
+        word = cmd_name.replace("-", "_")
+        command = getattr(import_module(f"ipv6console.commands.{word}"), word)
         if not isinstance(command, click.Command):
-            raise TypeError(f"ipv6console.commands.{cmd_name}.{cmd_name} is not a command")
+            raise TypeError(f"ipv6console.commands.{word}.{word} is not a command")
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

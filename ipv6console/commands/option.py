@@ -45,3 +45,4 @@ class Setting(click.ParamType[object, object]):
 PORT = click.IntRange(0, 65_535)
 USABLE_NUM = click.IntRange(1)
 LEASE_TTL = Setting("duration", Duration(1, 30 * DAY))
+WAIT = Setting("duration", Duration(0, 300))

@@ -6,7 +6,7 @@ import click
 
 from ipv6console.commands.connection import Engine, engine_options
 from ipv6console.commands.failure import ExitCode
-from ipv6console.commands.option import LEASE_TTL, dbname_option
+from ipv6console.commands.option import LEASE_TTL, WAIT, dbname_option
 from ipv6console.commands.sheet import moment, print_json, span
 
 
@@ -18,12 +18,17 @@ from ipv6console.commands.sheet import moment, print_json, span
 @click.option("-n", "--num", type=click.IntRange(1, 100), help="Lease so many; exit code 1 when none was to be had.")
 @click.option("--ttl", type=LEASE_TTL, help="End the lease after this long; only its token renews or ends it.")
 @click.option("--holder", metavar="TEXT", help="Who holds the lease, as the console shows it.")
+@click.option("--wait", metavar="TIME", type=WAIT, help="Queue for an address so long, at most 5m, when none is idle.")
 @engine_options
-def pick(engine: Engine, dbname: str, num: int | None, ttl: float | None, holder: str | None) -> int:
+def pick(
+    engine: Engine, *, dbname: str, num: int | None, ttl: float | None, holder: str | None, wait: float | None
+) -> int:
     """Lease an idle address of a mirror and print it; its token and end go to stderr."""
+    if num is not None and wait is not None:
+        raise click.UsageError("--wait is for one address; leave --num out")
     with engine.client() as client:
         if num is None:
-            reply = client.pick(dbname, ttl=ttl, holder=holder)
+            reply = client.pick(dbname, ttl=ttl, holder=holder, wait=wait)
             leases = [(reply.addr or "", reply.lease or "", reply.expires_at, reply.ttl)] if reply.success else []
             success, detail = reply.success, reply.detail
             document: object = reply

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +216,146 @@ async def test_info_tells_which_engine_answers(command: Callable[..., Any], serv
     assert told["engine"]["place"] == f"socket {service.path}"
     assert told["engine"]["pid"] == os.getpid()
     assert told["engine"]["store"].startswith("sqlite:////")
+
+
+async def test_a_pick_that_waits_in_vain_ends_with_1(command: Callable[..., Any]) -> None:
+    await command("pick")
+    await command("drain", "mirror", "default")
+    assert (await command("pick", "--wait", "0.1s")).code == ExitCode.NO
+
+
+async def test_who_tells_who_held_an_address_and_until_when(command: Callable[..., Any]) -> None:
+    addr = (await command("pick", "-d", "task1", "--holder", "crawler 7")).out.strip()
+    assert "still" in (await command("who", addr)).out
+    await command("report", addr, "bad", "-d", "task1", "--target", "shop.example", "--reason", "HTTP 403")
+    [row] = (await command("who", addr, "--json")).json["entries"]
+    assert (row["holder"], row["verdict"], row["target"]) == ("crawler 7", "bad", "shop.example")
+    assert "shop.example" in (await command("who", addr, "-d", "task1")).out
+
+
+@pytest.mark.parametrize("when", ["2026-01-01T00:00:00+01:00", "2026-01-01 00:00", "300d ago"])
+async def test_who_says_that_nobody_held_it_then(command: Callable[..., Any], when: str) -> None:
+    addr = (await command("pick")).out.strip()
+    said = await command("who", addr, "--at", when)
+    assert (said.code, said.out) == (ExitCode.NO, "")
+    assert f"nobody is known to have held {addr} at " in said.err
+
+
+async def test_targets_are_the_sites_that_ban(command: Callable[..., Any]) -> None:
+    for _ in range(2):
+        addr = (await command("pick", "-d", "task1")).out.strip()
+        await command("report", addr, "bad", "-d", "task1", "--target", "shop.example", "--reason", "HTTP 403")
+    [row] = (await command("targets", "--json")).json["targets"]
+    assert (row["target"], row["bans"], row["addresses"]) == ("shop.example", 2, 2)
+    assert "HTTP 403" in (await command("targets", "-d", "task1")).out
+
+
+async def test_addresses_are_listed_with_the_mirrors_they_are_taken_in(command: Callable[..., Any]) -> None:
+    addr = (await command("pick", "-d", "task1")).out.strip()
+    everything = (await command("addresses", "--json")).json
+    assert everything["total"] == len(everything["addresses"]) > 1
+    using = (await command("addresses", "-d", "task1", "--state", "using", "--json")).json["addresses"]
+    assert [(row["addr"], row["leased_in"]) for row in using] == [(addr, ["task1"])]
+    assert len((await command("addresses", "--limit", "2")).out.splitlines()) == 3
+
+
+async def test_a_mirror_keeps_what_is_set_until_it_is_unset(command: Callable[..., Any]) -> None:
+    await command("pick", "-d", "task1")
+    await command("mirror", "set", "task1", "--usable-num", "3", "--lease-ttl", "15m")
+    said = await command("mirror", "set", "task1", "--unset", "usable-num", "--check-url", "http://c.example/")
+    assert said.code == ExitCode.DONE
+    found = (await command("mirror", "show", "task1", "--json")).json
+    assert (found["usable_num"], found["lease_ttl"], found["check_urls"]) == (None, 900, ["http://c.example/"])
+    assert "lease-ttl          15m" in (await command("mirror", "show", "task1")).out
+
+
+async def test_a_token_lets_in_what_its_scope_says_and_no_more_once_revoked(
+    command: Callable[..., Any], service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "token"
+    said = await command("token", "create", "ci", "--scope", "operate", "--output", str(file))
+    assert (said.code, said.out) == (ExitCode.DONE, "")
+    assert file.stat().st_mode & 0o777 == 0o600
+    [row] = (await command("token", "list", "--json")).json["tokens"]
+    assert (row["name"], row["scope"]) == ("ci", "operate")
+    assert file.read_text().strip() not in (await command("token", "list")).out
+    url = ("--url", f"http://127.0.0.1:{service.ports[0]}")
+    assert (await command("drain", "prefix", PREFIX, *url)).code == ExitCode.REFUSED
+    assert (await command("drain", "prefix", PREFIX, *url, "--token-file", str(file))).code == ExitCode.DONE
+    monkeypatch.setenv("IPV6CONSOLE_TOKEN_FILE", str(file))
+    assert (await command("drain", "prefix", PREFIX, "--off", *url)).code == ExitCode.DONE
+    monkeypatch.delenv("IPV6CONSOLE_TOKEN_FILE")
+    assert (await command("token", "revoke", "ci")).code == ExitCode.DONE
+    refused = await command("status", *url, "--token-file", str(file))
+    assert refused.code == ExitCode.REFUSED
+    assert "revoked" in refused.err
+
+
+async def test_a_token_is_printed_alone_when_no_file_is_named(command: Callable[..., Any]) -> None:
+    said = await command("token", "create", "ci", "--scope", "read")
+    assert len(said.out.split()) == 1
+    assert said.out.strip() not in said.err
+
+
+async def test_a_token_that_is_refused_leaves_no_file(command: Callable[..., Any], tmp_path: Path) -> None:
+    said = await command("token", "create", "no good", "--scope", "read", "--output", str(tmp_path / "token"))
+    assert said.code == ExitCode.REFUSED
+    assert not (tmp_path / "token").exists()
+
+
+async def test_a_token_never_overwrites_a_file(command: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("other")
+    said = await command("token", "create", "ci", "--scope", "read", "--output", str(tmp_path / "token"))
+    assert said.code == ExitCode.USAGE
+    assert (tmp_path / "token").read_text() == "other"
+    assert (await command("token", "list", "--json")).json["tokens"] == []
+
+
+OLD = "2001:db8:0:1:9d3c:1:2:3"
+OLD_STRANGER = "2001:db8:0:1:9d3c:1:2:4"
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """Return a folder as the older pool leaves it; one of its two addresses no longer works."""
+    folder = tmp_path / "older"
+    (folder / "ipv6_mirrors").mkdir(parents=True)
+    at = "2026-06-30 14:05:09.123"
+    addrs = {addr: {"addr": addr, "created_at": at} for addr in (OLD, OLD_STRANGER)}
+    (folder / "ipv6_global_addrs.json").write_text(json.dumps({"prefix": "2001:0db8:0000:0001", "addrs": addrs}))
+    usage = {OLD: {"addr": OLD, "status": "bad", "last_used_at": at, "use_count": 3}}
+    (folder / "ipv6_mirrors" / "task9.json").write_text(json.dumps({"dbname": "task9", "addrs": usage}))
+    return folder
+
+
+async def test_the_older_pool_is_taken_over_with_what_its_mirrors_know(
+    command: Callable[..., Any], service: Service, older: Path
+) -> None:
+    service.echo.unreachable.add(int(IPv6Address(OLD_STRANGER)))
+    said = await command("import-json", str(older), "--json")
+    assert (said.code, said.json["addresses"], said.json["mirrors"], said.json["bad"]) == (ExitCode.DONE, 1, 1, 1)
+    assert list(said.json["skipped"]) == [OLD_STRANGER]
+    rows = (await command("addresses", "-d", "task9", "--state", "bad", "--json")).json["addresses"]
+    assert [row["addr"] for row in rows] == [OLD]
+    again = await command("import-json", str(older))
+    assert again.code == ExitCode.DONE
+    assert "1 left out: " in again.out
+
+
+async def test_a_dry_run_imports_nothing(command: Callable[..., Any], older: Path) -> None:
+    said = await command("import-json", "--dry-run", str(older))
+    assert said.code == ExitCode.DONE
+    assert said.out.startswith("2 addresses in 2001:db8:0:1::/64, 1 mirrors")
+    assert OLD not in (await command("addresses")).out
+
+
+async def test_nothing_is_imported_from_files_of_which_one_is_cut_short(
+    command: Callable[..., Any], older: Path
+) -> None:
+    cut = older / "ipv6_mirrors" / "task9.json"
+    cut.write_text(cut.read_text()[:-20])
+    said = await command("import-json", str(older))
+    assert (said.code, said.out) == (ExitCode.USAGE, "")
+    assert f"{cut}:1:" in said.err
+    assert "nothing was imported" in said.err
+    assert OLD not in (await command("addresses")).out

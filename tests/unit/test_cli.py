@@ -20,6 +20,10 @@ from ipv6console.wire.plan import PlanAction, PlanRequest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+OTHERS = {"attach", "completion", "console", "info", "lab", "net", "serve"}
+"""Commands that do not ask an engine, or name it in another way."""
+
+
 def every_command() -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     for name in COMMANDS:
@@ -60,7 +64,7 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...], capsys: 
     if words != ("net",):
         assert "Example: " in shown
         assert f"ipv6console {words[0]}" in shown.partition("Example: ")[2] or "$(ipv6console" in shown
-    if words[0] not in {"attach", "completion", "console", "info", "lab", "net", "serve"}:
+    if words not in {("mirror",), ("token",)} and words[0] not in OTHERS:
         assert "--json" in out
         assert "--url" in out
         assert "--socket" in out
@@ -99,6 +103,23 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...], capsys: 
         ["lab", "run"],
         ["lab", "--name", "x", "serve"],
         ["console", "--config", "/nonexistent.toml"],
+        ["pick", "-n", "2", "--wait", "3"],
+        ["pick", "--wait", "6m"],
+        ["addresses", "--state", "bad"],
+        ["who"],
+        ["who", "2001:db8::1", "--at", "yesterday"],
+        ["who", "2001:db8::1", "--at", "2026-13-01"],
+        ["who", "2001:db8::1", "--at", "soon ago"],
+        ["mirror", "show"],
+        ["mirror", "set", "a"],
+        ["mirror", "set", "a", "--usable-num", "0"],
+        ["mirror", "set", "a", "--usable-num", "3", "--unset", "usable-num"],
+        ["mirror", "set", "a", "--unset", "speed"],
+        ["token", "create", "a"],
+        ["token", "create", "a", "--scope", "everything"],
+        ["token", "create", "a", "--scope", "read", "--output", "/nonexistent/file"],
+        ["import-json"],
+        ["import-json", "/nonexistent"],
         ["completion"],
         ["completion", "powershell"],
     ],

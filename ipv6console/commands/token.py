@@ -1,0 +1,98 @@
+"""`ipv6console token`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from ipv6console.commands.connection import Engine, engine_options
+from ipv6console.commands.failure import ExitCode, Failure
+from ipv6console.commands.sheet import moment, print_json, print_rows
+
+_SCOPES = ("read", "scrape", "operate")
+
+
+@click.group(
+    short_help="Make, list and revoke bearer tokens for callers over TCP.",
+    epilog="Example: ipv6console token create crawler --scope scrape --output crawler.token",
+)
+def token() -> None:
+    """Make, list and revoke bearer tokens. Over the Unix socket nobody needs one (docs/access.md)."""
+
+
+@token.command(epilog="Example: ipv6console token create crawler --scope scrape --output crawler.token")
+@click.argument("name", metavar="NAME")
+@click.option("--scope", type=click.Choice(_SCOPES), required=True, help="What it allows; each includes those before.")
+@click.option("-o", "--output", metavar="FILE", help="Write it to this new file, readable by you alone.")
+@engine_options
+def create(engine: Engine, name: str, scope: str, output: str | None) -> None:
+    """Make a token and print it; the engine keeps only its hash, so it is never shown again.
+
+    Commands show the token in the file that --token-file or IPV6CONSOLE_TOKEN_FILE names.
+    """
+    file = None if output is None else _new_file(Path(output))
+    try:
+        with engine.client() as client:
+            created = client.create_token(name, scope)
+        if file is not None:
+            os.write(file, f"{created.token}\n".encode())
+    except BaseException:
+        if output is not None:
+            Path(output).unlink()
+        raise
+    finally:
+        if file is not None:
+            os.close(file)
+    if engine.as_json:
+        print_json(created)
+    elif output is None:
+        click.echo(created.token)
+    click.echo(f"token {created.name} ({created.scope}) is made{f' and in {output}' if output else ''}", err=True)
+
+
+@token.command(name="list", epilog="Example: ipv6console token list")
+@engine_options
+def list_(engine: Engine) -> None:
+    """List tokens: who made each, what it allows and when it was last used."""
+    with engine.client() as client:
+        page = client.tokens()
+    if engine.as_json:
+        print_json(page)
+        return
+    if page.tokens:
+        print_rows(
+            [
+                ("NAME", "SCOPE", "MADE", "BY", "LAST USED"),
+                *(
+                    (row.name, row.scope, moment(row.created_at), row.created_by, moment(row.last_used_at))
+                    for row in page.tokens
+                ),
+            ]
+        )
+    click.echo(f"{len(page.tokens)} tokens", err=True)
+
+
+@token.command(epilog="Example: ipv6console token revoke crawler")
+@click.argument("name", metavar="NAME")
+@engine_options
+def revoke(engine: Engine, name: str) -> None:
+    """Make a token worthless, at once and for good."""
+    with engine.client() as client:
+        row = client.revoke_token(name)
+    if engine.as_json:
+        print_json(row)
+    else:
+        click.echo(f"token {row.name} ({row.scope}) is revoked")
+
+
+def _new_file(path: Path) -> int:
+    try:
+        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except OSError as error:
+        raise Failure(
+            f"{path} cannot be made: {error.strerror}; no token was made",
+            next="name a new file in a folder of yours",
+            code=ExitCode.USAGE,
+        ) from error
