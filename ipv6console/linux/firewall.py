@@ -124,14 +124,14 @@ class Firewall:
     async def put(self, wanted: Guard) -> bool:
         """Make the table guard exactly `wanted`; returns whether that changed anything. Raises FirewallError.
 
-        The table is replaced in one transaction (nft -f), so there is no moment without it.
+        The table is replaced in one transaction (one call of nft), so there is no moment without it.
         """
         table = await self._ours()
         if not wanted.prefixes:
             return await self.remove()
         if table.whole and table.guard == wanted:
             return False
-        code, _, said = await self._nft("-f", "-", told=ruleset(wanted))
+        code, _, said = await self._nft(ruleset(wanted))
         if code != 0:
             raise _explained("adding the nftables table", said)
         return True
@@ -156,7 +156,7 @@ class Firewall:
             raise FirewallError(text, None)
         return table
 
-    async def _nft(self, *arguments: str, told: str = "") -> tuple[int, str, str]:
+    async def _nft(self, *arguments: str) -> tuple[int, str, str]:
         if shutil.which(self._program) is None:
             raise FirewallError(
                 f"{self._program} is not installed, so services of this host answer new connections on all pool addresses",
