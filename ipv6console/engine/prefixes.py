@@ -35,6 +35,7 @@ class PrefixKeeper:
         self._announced: dict[Key, HostPrefix] = {}
         self._refused: dict[Key, str] = {}
         self._silent: set[Key] = set()
+        self._blind: str | None = None
         self._lock = asyncio.Lock()
 
     async def follow(self) -> None:
@@ -69,7 +70,14 @@ class PrefixKeeper:
     async def look(self) -> None:
         """Inspect every announced prefix now."""
         before = {key: self._summary(found) for key, found in self.reachability.items()}
-        found = {(r.network, r.length): r for r in await self._reach.inspect()}
+        try:
+            found = {(r.network, r.length): r for r in await self._reach.inspect()}
+        except OSError as error:
+            if self._blind != str(error):
+                self._core.journal.fail("reach.unknown", f"routes and NDP cannot be looked at: {error}")
+            self._blind = str(error)
+            return
+        self._blind = None
         self.reachability = found
         for key, reachability in found.items():
             now = self._summary(reachability)
@@ -124,6 +132,8 @@ class PrefixKeeper:
             for key in self._silent
         )
         seen = self.view.findings if self.view is not None else ()
+        if self._blind is not None:
+            seen += (Finding(subject="reach", level=Level.FAIL, text=f"routes and NDP are unknown: {self._blind}"),)
         return refused + silent + seen + tuple(f for r in self.reachability.values() for f in r.findings)
 
     def host_prefix(self, network: int, length: int) -> HostPrefix | None:

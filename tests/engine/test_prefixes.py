@@ -121,3 +121,15 @@ async def test_an_address_that_turns_out_to_be_the_hosts_own_leaves_the_pool(fil
     await filled.until(lambda: filled.engine.state().mirrors[0].using == 0)
     await filled.filled()
     assert picked.addr not in (await filled.engine.picks("task1", 6, filled.caller)).addrs
+
+
+async def test_a_host_that_cannot_be_looked_at_is_a_finding_until_it_can(
+    filled: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> tuple[object, ...]:
+        raise OSError("reading the kernel's IPv6 tables: No buffer space available")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(filled.reach, "inspect", fail)
+        await filled.until(lambda: any("No buffer space" in f.text for f in filled.engine.health().findings))
+    await filled.until(lambda: filled.engine.health().level is Level.OK)
