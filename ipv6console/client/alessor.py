@@ -41,7 +41,9 @@ class AsyncLessor:
         for pause in self.terms.pauses():
             asked_at = self._clock()
             with anyio.CancelScope(shield=True):
-                reply = await self._engine.pick(self.terms.dbname, ttl=self.terms.ttl, holder=self.terms.holder)
+                reply = await self._engine.pick(
+                    self.terms.dbname, ttl=self.terms.ttl, holder=self.terms.holder, wait=pause
+                )
             tries += 1
             hold = hold_from(reply, asked_at, self._clock)
             if hold is not None:
@@ -49,8 +51,9 @@ class AsyncLessor:
                 taken(hold)
                 return
             detail = reply.detail
-            if pause is not None:
-                await self._sleep(pause)
+            rest = (pause or 0.0) - (self._clock() - asked_at)
+            if rest > 0:  # the engine has a reason not to let it wait
+                await self._sleep(rest)
         raise PoolEmpty(self.terms.dbname, tries, detail)
 
     async def renew(self, hold: Hold, ttl: float | None = None) -> float:

@@ -53,7 +53,7 @@ class Terms:
             raise ValueError("adapt_retry_interval and adapt_max_retries cannot be negative")
 
     def pauses(self) -> Iterator[float | None]:
-        """Yield, for each try, the seconds to wait after it found nothing; None after the last one."""
+        """Yield, for each try, the seconds to wait in line before the next one; None for the last."""
         yield from repeat(self.interval) if self.retries is None else repeat(self.interval, self.retries)
         yield None
 

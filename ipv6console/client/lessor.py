@@ -34,15 +34,16 @@ class Lessor:
         tries = 0
         for pause in self.terms.pauses():
             asked_at = self._clock()
-            reply = self._engine.pick(self.terms.dbname, ttl=self.terms.ttl, holder=self.terms.holder)
+            reply = self._engine.pick(self.terms.dbname, ttl=self.terms.ttl, holder=self.terms.holder, wait=pause)
             tries += 1
             hold = hold_from(reply, asked_at, self._clock)
             if hold is not None:
                 self._renewer.keep(hold)
                 return hold
             detail = reply.detail
-            if pause is not None:
-                self._sleep(pause)
+            rest = (pause or 0.0) - (self._clock() - asked_at)
+            if rest > 0:  # the engine has a reason not to let it wait
+                self._sleep(rest)
         raise PoolEmpty(self.terms.dbname, tries, detail)
 
     def renew(self, hold: Hold, ttl: float | None = None) -> float:

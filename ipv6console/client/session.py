@@ -37,8 +37,8 @@ class IPv6Session(httpx.Client):
     """An httpx.Client on a lease of mirror `dbname`; may be shared by threads.
 
     `with` takes the lease (without `with` the first request does) and gives it back at the end. `ttl` is the lease's
-    life in seconds; the session renews it by itself. When the mirror is empty it waits `adapt_retry_interval` seconds up
-    to `adapt_max_retries` times (None: for ever). `url` or `socket` names the engine, `token` or `token_file` the bearer
+    life in seconds; the session renews it by itself. When the mirror is empty it waits in line, `adapt_retry_interval`
+    seconds up to `adapt_max_retries` times (None: for ever). `url` or `socket` names the engine, `token` or `token_file` the bearer
     token, as in IPv6Client. `options` are httpx.Client's, except proxy, mounts, transport and trust_env, which raise
     TypeError. `clock` and `sleep` are for tests.
 
