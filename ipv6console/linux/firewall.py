@@ -162,10 +162,9 @@ class Firewall:
                 f"{self._program} is not installed, so services of this host answer new connections on all pool addresses",
                 INSTALL,
             )
-        # A program that reads nothing may have ended before it is written to, and uvloop makes that an error.
-        fed = PIPE if told else DEVNULL
-        child = await asyncio.create_subprocess_exec(self._program, *arguments, stdin=fed, stdout=PIPE, stderr=PIPE)
-        out, said = await child.communicate(told.encode() if told else None)
+        # Nothing goes through its input: on uvloop a write to a child that has ended already raises.
+        child = await asyncio.create_subprocess_exec(self._program, *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
+        out, said = await child.communicate()
         return child.returncode or 0, out.decode(), said.decode(errors="replace")
 
 
