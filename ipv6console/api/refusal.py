@@ -28,6 +28,13 @@ _HINTS = {
     "since": "Give the id of the last event you have, 0 for all.",
     "status": "Use idle, using or bad.",
     "ttl": "Give the lease's length in seconds, above 0.",
+    "wait": "Give the seconds to wait at most, 0 to 300.",
+    "at": "Give a moment as unix seconds.",
+    "state": "Use idle, using or bad, and name the mirror with dbname.",
+    "scope": "Use read, scrape or operate.",
+    "name": "Name the token after who uses it, with 1 to 64 of A-Z a-z 0-9 . _ -",
+    "addr": "Give one global IPv6 address, as /pick returned it.",
+    "addrs": "Give global IPv6 addresses, as /pick returned them.",
     "action": "Use flush-mirror, flush-pool, revoke-addresses or revoke-prefix.",
 }
 
