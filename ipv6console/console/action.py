@@ -92,7 +92,7 @@ ACTIONS: tuple[Action, ...] = (
         title="Why?",
         key="w",
         footer=6,
-        help="Run the doctor: interface, prefix, route, bind, NDP, echo, each with evidence and the fix.",
+        help="Run the doctor: interface, prefix, route, bind, inbound, NDP, echo, each with evidence and the fix.",
     ),
     Action(
         id="troubles", title="Troubles", key="f", footer=7, help="List everything that is not well and what mends it."

@@ -26,7 +26,7 @@ def troubles(state: State) -> tuple[Trouble, ...]:
     """Return what is not well in `state`, gravest first; what the engine says of itself comes before its parts."""
     found = [
         Trouble(item.level, item.subject, item.text, item.fix, "w", "Why?")
-        for item in state.engine.findings
+        for item in dict.fromkeys(state.engine.findings)
         if item.level in _GRAVE
     ]
     said = {(item.subject, item.text) for item in found} | {("", item.text) for item in found}

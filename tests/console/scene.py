@@ -83,6 +83,22 @@ def ndp_row(**changes: object) -> NdpRow:
     return replace(row, **changes)  # type: ignore[arg-type] # the tests name fields of the row
 
 
+def responder_row(**changes: object) -> NdpRow:
+    row = ndp_row(
+        strategy="responder", text="answers for 1,024 addresses", config=None, pid=844, cpu=0.1, solicited=20_480,
+        answered=20_311,
+    )  # fmt: skip
+    return replace(row, **changes)  # type: ignore[arg-type] # the tests name fields of the row
+
+
+INBOUND = Finding(
+    subject="firewall",
+    level=Level.WARN,
+    text="nft is not installed; services of this host answer new connections on all pool addresses",
+    fix="apt-get install -y nftables",
+)
+
+
 def mirror_row(name: str, using: int = 0, bad: int = 0, total: int = 1_024, **changes: object) -> MirrorRow:
     row = MirrorRow(
         stamp=stamp(),
@@ -382,6 +398,10 @@ class ScriptedSource:
                 DoctorStep(
                     name="route", level=Level.FAIL, text="no local route for the prefix",
                     evidence=("ip -6 route show table local: no entry",), fix=f"ip -6 route replace local {PREFIX} dev lo",
+                ),
+                DoctorStep(
+                    name="inbound", level=Level.WARN, text="services of this host answer on every address of the prefix",
+                    evidence=("nftables table `ipv6console`: missing",), fix="nft -f /run/ipv6console/guard.nft",
                 ),
                 DoctorStep(name="echo", level=Level.UNKNOWN, text="not tried: the route is missing"),
             ),

@@ -348,6 +348,63 @@ async def test_w_runs_the_doctor_and_shows_evidence_and_fix() -> None:
         await stage.until_home()
 
 
+async def test_the_doctor_shows_every_step_and_y_copies_the_fixes_gravest_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with staged() as stage:
+        copied: list[str] = []
+        monkeypatch.setattr(stage.app, "copy_to_clipboard", copied.append)
+        await stage.press("w")
+        await stage.until_shows("nftables table")
+        for text in (
+            "interface",
+            "prefix",
+            "route",
+            "inbound",
+            "echo",
+            "nft -f /run/ipv6console/guard.nft",
+            "y copies the 2 fixes",
+        ):
+            assert text in stage.text()
+        await stage.press("y", "y", "y", "Y")
+        assert copied[0] == f"ip -6 route replace local {scene.PREFIX} dev lo"
+        assert copied[1] == "nft -f /run/ipv6console/guard.nft"
+        assert copied[2].startswith(f"ipv6console doctor --prefix {scene.PREFIX}")
+        assert copied[3].startswith("curl")
+
+
+async def test_the_ndp_pane_counts_what_the_responder_was_asked_and_answered() -> None:
+    async with staged(scene.state(ndp=(scene.responder_row(),))) as stage:
+        text = stage.text("#ndp")
+        assert "asked      20,480   answered 20,311" in text
+        assert "pid 844" in text
+
+
+@pytest.mark.parametrize("strategy", ["routed", "address", "proxy"])
+async def test_the_ndp_pane_names_no_process_where_there_is_none(strategy: str) -> None:
+    row = scene.ndp_row(strategy=strategy, pid=None, started_at=None, cpu=None)
+    async with staged(scene.state(ndp=(row,))) as stage:
+        for word in ("process", "cpu", "restarts", "asked"):
+            assert word not in stage.text("#ndp")
+
+
+async def test_the_ndp_pane_shows_the_inbound_finding_with_its_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = scene.state()
+    # The engine repeats what is general for every prefix.
+    told = replace(full, engine=replace(full.engine, findings=(scene.INBOUND, scene.INBOUND)))
+    async with staged(told, size=(200, 60)) as stage:
+        copied: list[str] = []
+        monkeypatch.setattr(stage.app, "copy_to_clipboard", copied.append)
+        assert stage.text("#ndp").count("inbound    ▲ warn") == 1
+        assert "apt-get install -y nftables" in stage.text("#ndp")
+        await _focus(stage, "ndp")
+        await stage.press("y")
+        assert copied == ["apt-get install -y nftables"]
+        await stage.press("f")
+        await stage.until_screen(Reader)
+        assert stage.text(".box").count("▲ warn     firewall") == 1
+
+
 async def test_a_question_mark_explains_the_focused_pane_and_lists_every_key() -> None:
     async with staged(size=(120, 60)) as stage:
         await _focus(stage, "ndp")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,11 +89,17 @@ async def denied(stage: Stage) -> None:
     await stage.settle()
 
 
+def answering() -> State:
+    full = scene.state()
+    return replace(full, ndp=(scene.responder_row(),), engine=replace(full.engine, findings=(scene.INBOUND,)))
+
+
 STATES: dict[str, tuple[Prepare, State]] = {
     "loading": (loading, scene.state()),
     "live": (live, scene.state()),
     "calm": (live, scene.calm()),
     "broken": (live, scene.broken()),
+    "answering": (live, answering()),
     "stale": (stale, scene.state()),
     "silent": (silent, scene.state()),
     "empty": (without_events, scene.empty()),

@@ -1,4 +1,4 @@
-"""The doctor's chain as a dialog: interface, prefix, route, bind, NDP, echo."""
+"""The doctor's chain as a dialog: every step from interface to echo."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ _NAME, _TEXT = 11, 22
 
 
 class DoctorDialog(Reader):
-    """Walks the chain when opened; `y` copies the first fix, else the command."""
+    """Walks the chain when opened; `y` copies the gravest fix, then the next one, last the command of the walk."""
 
     def __init__(self, source: Source, prefix: str | None, door: call.Door) -> None:
         super().__init__("Why? The chain from interface to echo", self._told, wide=True)
         self._source, self._prefix, self._door = source, prefix, door
         self._report: DoctorReport | None = None
         self._refusal: Refused | None = None
-        self._copied = call.doctor(door, prefix).cli
+        self._fixes: tuple[str, ...] = ()
+        self._turn = 0
 
     def inside(self) -> ComposeResult:
         """The steps, the calls, how to leave."""
         with VerticalScroll(classes="body", can_focus=True):
             yield Static(id="text")
-            yield Static(self.calls_shown(), classes="calls")
+            yield Static(classes="calls")
 
     def calls(self) -> call.Call | None:
         """The same outside the console."""
@@ -48,8 +49,29 @@ class DoctorDialog(Reader):
         except Refused as refusal:
             self._refusal = refusal
         else:
-            self._copied = next((step.fix for step in self._report.steps if step.fix), self._copied)
+            self._fixes = fixes(self._report)
         self.write()
+
+    def write(self) -> None:
+        """Write the report, and what the keys copy."""
+        super().write()
+        number = len(self._fixes)
+        told = (
+            "the fix, again the command" if number == 1 else f"the {number} fixes one after another, then the command"
+        )
+        walk = call.doctor(self._door, self._prefix)
+        self.query_one(".calls", Static).update(content(
+            ("as CLI   ", Tone.KEY), walk.cli, "\n", ("as curl  ", Tone.KEY), walk.curl, "\n", ("y", Tone.KEY),
+            (f" copies {told if number else 'the command'}, ", Tone.DIM), ("Y", Tone.KEY), (" the curl line", Tone.DIM),
+        ))  # fmt: skip
+
+    def action_copy_text(self) -> None:
+        """Copy the next fix, or the command after the last one."""
+        texts = (*self._fixes, call.doctor(self._door, self._prefix).cli)
+        place, self._turn = self._turn % len(texts), self._turn + 1
+        which = f"fix {place + 1} of {len(self._fixes)}" if place < len(self._fixes) else "the command of this walk"
+        self.app.copy_to_clipboard(texts[place])
+        self.notify(f"Sent to the terminal's clipboard: {texts[place]}", title=f"Copied {which}", markup=False)
 
     def _told(self, width: int) -> Content:
         if self._refusal is not None:
@@ -57,8 +79,15 @@ class DoctorDialog(Reader):
                 (f"✖ {self._refusal.title}: ", Tone.FAIL), self._refusal.detail, "\n", (self._refusal.next, Tone.STRONG)
             )
         if self._report is None:
-            return content(("⟳ looking", Tone.BUSY), " at interface, prefix, route, bind, NDP and echo")
+            return content(("⟳ looking", Tone.BUSY), " at every step from interface to echo")
         return told(self._report, width)
+
+
+def fixes(report: DoctorReport) -> tuple[str, ...]:
+    """Return the fixes of what is not well, the gravest first."""
+    ill = [(step.level, step.fix) for step in report.steps if step.fix and step.level is not Level.OK]
+    grave = [fix for level, fix in ill if level is Level.FAIL]
+    return tuple(dict.fromkeys(grave + [fix for _, fix in ill]))
 
 
 def told(report: DoctorReport, width: int) -> Content:

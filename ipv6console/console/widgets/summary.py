@@ -107,8 +107,9 @@ class SummaryPane(Pane):
         if row is None:
             return self._row("NDP", verdict(Level.OFF, stale=stale), (("nothing to answer for", Tone.DIM),), None, view)
         daemon = f" pid {row.pid}" if row.pid else ""
-        restarts = f" {row.restarts} restarts" if row.restarts else ""
-        value = ((f"{row.strategy}{daemon}{restarts} ", Tone.PLAIN), (row.text, Tone.DIM))
+        restarts = f" {figure.many(row.restarts, 'restart', 'restarts')}" if row.restarts else ""
+        asked = "" if row.solicited is None else f" asked {figure.short(row.solicited)}"
+        value = ((f"{row.strategy}{daemon}{restarts}{asked} ", Tone.PLAIN), (row.text, Tone.DIM))
         return self._row("NDP", verdict(row.level, stale=stale), value, row.stamp, view)
 
     def _pool(self, state: State, view: View, *, stale: bool) -> GridRow:
