@@ -10,6 +10,7 @@ from ipv6console.client.errors import (
     NoIPv6Address,
     PoolEmpty,
 )
+from ipv6console.client.lease import Lease
 from ipv6console.client.place import Place, find_place
 from ipv6console.client.request import Verdict
 from ipv6console.client.session import IPv6Session
@@ -27,6 +28,7 @@ __all__ = [
     "IPv6Client",
     "IPv6ConsoleError",
     "IPv6Session",
+    "Lease",
     "LeaseLost",
     "LeasedTransport",
     "NoIPv6Address",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import anyio
 
 from ipv6console.client.arenewer import AsyncRenewer
-from ipv6console.client.engine import AsyncIPv6Client
 from ipv6console.client.errors import EngineRefused, EngineUnreachable, PoolEmpty
 from ipv6console.client.hold import Clock, Ending, Hold, Terms, hold_from
 from ipv6console.wire.reply import Reply
+
+if TYPE_CHECKING:
+    from ipv6console.client.engine import AsyncIPv6Client
 
 logger = logging.getLogger("ipv6console.client")
 
@@ -80,6 +83,7 @@ class AsyncLessor:
 
     async def end(self, hold: Hold, ending: Ending) -> Reply:
         """Give a lease back whose traffic has stopped; raises EngineUnreachable and EngineRefused, and keeps it then."""
+        hold.lose("it was given back")
         reply = await self.report(hold, ending.status, ending.target, ending.reason)
         self._renewer.drop(hold)
         if not reply.success:

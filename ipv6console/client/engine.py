@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import cache, wraps
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
@@ -13,6 +14,8 @@ import httpx
 
 from ipv6console.client import request as requests
 from ipv6console.client.errors import EngineRefused, EngineUnreachable
+from ipv6console.client.hold import Ending, Hold, Terms, boottime
+from ipv6console.client.lease import Lease
 from ipv6console.client.place import Place, find_place
 from ipv6console.client.request import EngineRequest
 from ipv6console.client.stream import EventNews, Follower, Frame, StateNews, events_path, open_stream
@@ -24,6 +27,9 @@ from ipv6console.wire.problem import Problem
 
 P = ParamSpec("P")
 T = TypeVar("T")
+LONGEST_WAIT = 300.0
+"""Seconds the engine lets a pick wait at most."""
+
 SLOW_TIMEOUT = 120.0
 """Seconds a request that makes the engine do network checks may take."""
 
@@ -133,6 +139,32 @@ class IPv6Client(_Endpoints):
         """Close the connections to the engine."""
         self._http.close()
 
+    @contextmanager
+    def lease(
+        self,
+        dbname: str = requests.DEFAULT_DBNAME,
+        *,
+        ttl: float = 3_600.0,
+        holder: str | None = None,
+        wait: float = 75.0,
+    ) -> Iterator[Lease]:
+        """Lease an address for the length of a `with`, renewed by itself, waiting up to `wait` seconds (at most 300).
+
+        Raises PoolEmpty, EngineUnreachable and EngineRefused.
+        """
+        from ipv6console.client.lessor import Lessor  # noqa: PLC0415 - only those who lease need it
+
+        lessor = Lessor(self, _terms(dbname, ttl, holder, wait), boottime, time.sleep)
+        try:
+            hold = lessor.take()
+            lease = Lease(hold)
+            try:
+                yield lease
+            finally:
+                lessor.end_quietly(hold, lease.ending)
+        finally:
+            lessor.stop()
+
     def send(self, request: EngineRequest[T]) -> T:
         """Send a described request and return its reply."""
         try:
@@ -176,6 +208,33 @@ class AsyncIPv6Client(_Endpoints):
         """Close the connections to the engine."""
         await self._http.aclose()
 
+    @asynccontextmanager
+    async def lease(
+        self,
+        dbname: str = requests.DEFAULT_DBNAME,
+        *,
+        ttl: float = 3_600.0,
+        holder: str | None = None,
+        wait: float = 75.0,
+    ) -> AsyncIterator[Lease]:
+        """Lease an address for the length of an `async with`, as IPv6Client.lease does."""
+        import anyio  # noqa: PLC0415 - httpx also loads it late
+
+        from ipv6console.client.alessor import AsyncLessor  # noqa: PLC0415 - needs anyio
+
+        lessor = AsyncLessor(self, _terms(dbname, ttl, holder, wait), boottime, None)
+        holds: list[Hold] = []
+        leases: list[Lease] = []
+        try:
+            await lessor.take(holds.append)
+            leases.append(Lease(holds[0]))
+            yield leases[0]
+        finally:
+            with anyio.CancelScope(shield=True):
+                await lessor.stop()
+                for hold in holds:
+                    await lessor.end_quietly(hold, leases[0].ending if leases else Ending())
+
     async def send(self, request: EngineRequest[T]) -> T:
         """Send a described request and return its reply."""
         try:
@@ -205,6 +264,10 @@ class AsyncIPv6Client(_Endpoints):
     ) -> AsyncGenerator[EventNews, None]:
         """Follow the events after id `since` (or from now on) over lost connections, otherwise as `follow_state`."""
         return Follower(self.place, self.timeout, attempts=attempts, interval=interval, token=self._token).events(since)
+
+
+def _terms(dbname: str, ttl: float, holder: str | None, wait: float) -> Terms:
+    return Terms(dbname=dbname, ttl=ttl, holder=holder, interval=min(wait, LONGEST_WAIT), retries=1 if wait else 0)
 
 
 @cache

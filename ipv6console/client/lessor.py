@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from ipv6console.client.engine import IPv6Client
 from ipv6console.client.errors import EngineRefused, EngineUnreachable, PoolEmpty
 from ipv6console.client.hold import Clock, Ending, Hold, Terms, hold_from
 from ipv6console.client.renewer import Renewer
 from ipv6console.wire.reply import Reply
+
+if TYPE_CHECKING:
+    from ipv6console.client.engine import IPv6Client
 
 logger = logging.getLogger("ipv6console.client")
 
@@ -68,6 +71,7 @@ class Lessor:
 
     def end(self, hold: Hold, ending: Ending) -> Reply:
         """Give a lease back whose traffic has stopped; raises EngineUnreachable and EngineRefused, and keeps it then."""
+        hold.lose("it was given back")
         reply = self.report(hold, ending.status, ending.target, ending.reason)
         self._renewer.drop(hold)
         if not reply.success:

@@ -31,6 +31,50 @@ def always() -> None:
     """The guard of connections that need no lease."""
 
 
+def connected(
+    host: str,
+    port: int,
+    ends_at: float | None,
+    *,
+    source: str,
+    guard: Guard,
+    options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+) -> socket.socket:
+    """Return a socket bound to `source` and connected to the first address of `host` that answers.
+
+    `ends_at` is a time of time.monotonic. Raises NoIPv6Address, what `guard` raises, and OSError.
+    """
+    failure = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    for destination in _resolved(host, port):
+        guard()
+        sock = _prepared(source, options)
+        try:
+            sock.settimeout(None if ends_at is None else max(ends_at - time.monotonic(), 0.001))
+            sock.connect(destination)
+        except TimeoutError:
+            sock.close()
+            raise
+        except OSError as error:
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise failure
+
+
+def _resolved(host: str, port: int) -> list[Destination]:
+    refuse_ipv4_literal(host)
+    try:
+        found = socket.getaddrinfo(host, port, socket.AF_INET6, socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        refuse_ipv4_only(host, _ipv4_of(host), error)
+        raise
+    return allowed(host, found)
+
+
 class LeasedBackend(httpcore.NetworkBackend):
     """Connects from `source`; `guard` raises when that is not allowed any more."""
 
@@ -50,39 +94,8 @@ class LeasedBackend(httpcore.NetworkBackend):
         del local_address
         ends_at = None if timeout is None else time.monotonic() + timeout
         with _as(httpcore.ConnectTimeout, httpcore.ConnectError):
-            return LeasedStream(self._connected(host, port, ends_at, socket_options), self._guard)
-
-    def _connected(
-        self, host: str, port: int, ends_at: float | None, options: Iterable[httpcore.SOCKET_OPTION] | None
-    ) -> socket.socket:
-        failure = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-        for destination in self._resolved(host, port):
-            self._guard()
-            sock = _prepared(self._source, options)
-            try:
-                sock.settimeout(None if ends_at is None else max(ends_at - time.monotonic(), 0.001))
-                sock.connect(destination)
-            except TimeoutError:
-                sock.close()
-                raise
-            except OSError as error:
-                sock.close()
-                failure = error
-            except BaseException:
-                sock.close()
-                raise
-            else:
-                return sock
-        raise failure
-
-    def _resolved(self, host: str, port: int) -> list[Destination]:
-        refuse_ipv4_literal(host)
-        try:
-            found = socket.getaddrinfo(host, port, socket.AF_INET6, socket.SOCK_STREAM)
-        except socket.gaierror as error:
-            refuse_ipv4_only(host, _ipv4_of(host), error)
-            raise
-        return allowed(host, found)
+            sock = connected(host, port, ends_at, source=self._source, guard=self._guard, options=socket_options)
+            return LeasedStream(sock, self._guard)
 
 
 class AsyncLeasedBackend(httpcore.AsyncNetworkBackend):

@@ -31,6 +31,7 @@ def test_the_package_exports_this() -> None:
         "IPv6Client",
         "IPv6ConsoleError",
         "IPv6Session",
+        "Lease",
         "LeaseLost",
         "LeasedTransport",
         "NoIPv6Address",
