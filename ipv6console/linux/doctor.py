@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shlex
-import shutil
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -12,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ipv6console.config import NetworkSettings
-from ipv6console.engine.protocol import HostPrefix, Reach
+from ipv6console.engine.protocol import HostPrefix
 from ipv6console.freebind import bound_socket
-from ipv6console.linux import process, sysctl
-from ipv6console.linux.dump import ROUTE_LOCAL, TABLE_LOCAL, Address, Dump, Link
+from ipv6console.linux import sysctl
+from ipv6console.linux.dump import ROUTE_LOCAL, TABLE_LOCAL, Address, Dump, Link, Neighbour
 from ipv6console.linux.firewall import TABLE, Firewall, FirewallError, Table, command, guard
-from ipv6console.linux.ndp.config import render
-from ipv6console.linux.ndp.strategy import NDPPD, choose, probe
+from ipv6console.linux.ndp import examination
+from ipv6console.linux.ndp.examination import Surroundings
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.prefixes import Selection, contains, prefix_text, select
+from ipv6console.linux.reach import HostReach
 from ipv6console.linux.routes import bystanders, exception_command, route_command, state
 from ipv6console.linux.sysctl import NONLOCAL_BIND
 from ipv6console.pool.address import format_address
@@ -43,6 +42,7 @@ class _Scene:
     dump: Dump
     selection: Selection
     prefix: HostPrefix | None
+    proxies: tuple[Neighbour, ...]
     interface: str | None
     source: int
 
@@ -51,7 +51,7 @@ class HostDoctor:
     """Examines this host (a Doctor); `reach` is the one that keeps NDP up here, None when no engine runs."""
 
     def __init__(
-        self, settings: NetworkSettings, state_dir: Path, netlink: Netlink, reach: Reach | None, echo: Echo
+        self, settings: NetworkSettings, state_dir: Path, netlink: Netlink, reach: HostReach | None, echo: Echo
     ) -> None:
         self._settings = settings
         self._state_dir = state_dir
@@ -65,6 +65,13 @@ class HostDoctor:
         Steps after the first failure are not taken: what they would show says nothing.
         """
         scene = await self._scene(prefix)
+        if self._reach is None or scene.prefix is None:
+            return await self._walk(scene)
+        # Strategies that answer for live addresses alone have to be told of the one that is tried.
+        async with self._reach.trial(scene.source):
+            return await self._walk(scene)
+
+    async def _walk(self, scene: _Scene) -> DoctorReport:
         looks = (self._interface, self._prefix, self._route, self._bind, self._inbound, self._ndp, self._echoed)
         steps: list[DoctorStep] = []
         failed: str | None = None
@@ -96,7 +103,13 @@ class HostDoctor:
             likely = [dump.by_index[r.index] for r in dump.default_routes() if r.index in dump.by_index]
             likely += [link for link in dump.links if not link.loopback]
             named = likely[0].name if likely else None
-        return _Scene(dump, selection, found, named, _sample(found, dump) if found else 0)
+        proxies = await self._netlink.proxies()
+        source = None
+        if found is not None and self._reach is None:
+            source = examination.answered_already(found, dump, proxies)
+        if found is not None and source is None:
+            source = _sample(found, dump)
+        return _Scene(dump, selection, found, proxies, named, source or 0)
 
     async def _interface(self, scene: _Scene) -> DoctorStep:
         name = scene.interface
@@ -148,6 +161,9 @@ class HostDoctor:
         shown = prefix_text(prefix.network, prefix.length)
         table = [route for route in dump.routes if route.table == TABLE_LOCAL]
         standing = state(table, prefix.network, prefix.length)
+        if not standing.present and any(row.address == scene.source for row in dump.pooled):
+            text = f"{format_address(scene.source)} is local by itself; the rest of {shown} is not"
+            return DoctorStep(name="route", level=Level.OK, text=text, evidence=tuple(_route_words(dump)))
         evidence = [f"local route of {shown}: {'by ' + standing.owner if standing.present else 'missing'}"]
         if not standing.present:
             text = f"the kernel does not know that all of {shown} is this host"
@@ -228,18 +244,8 @@ class HostDoctor:
             )
             level = Level.WARN if row.level in (Level.UNKNOWN, Level.OFF) else row.level
             return DoctorStep(name="ndp", level=level, text=row.text, evidence=told, fix=row.fix)
-        strategy, why = choose(self._settings.ndp, prefix, probe(self._settings))
-        if strategy != NDPPD:
-            return DoctorStep(name="ndp", level=Level.OK, text="nothing to answer", evidence=(f"{strategy}: {why}",))
-        found = process.holders(socket.if_nametoindex(prefix.interface))
-        evidence = [why, *(f"{name} ({pid}) has an IPv6 packet socket there" for pid, name in found.items())]
-        if "ndppd" in found.values():
-            return DoctorStep(name="ndp", level=Level.OK, text="an ndppd answers there", evidence=tuple(evidence))
-        if shutil.which(self._settings.ndppd) is None:
-            return _failed(
-                "ndp", "nobody answers neighbours, and ndppd is not installed", evidence, "apt-get install -y ndppd"
-            )
-        return _failed("ndp", f"nobody answers neighbours on {prefix.interface}", evidence, self._start(prefix))
+        around = Surroundings(prefix=prefix, source=scene.source, dump=scene.dump, proxies=scene.proxies)
+        return examination.examine(around, self._settings, self._state_dir)
 
     async def _echoed(self, scene: _Scene) -> DoctorStep:
         source = format_address(scene.source)
@@ -259,14 +265,6 @@ class HostDoctor:
             return None
         key = (prefix.network, prefix.length)
         return next((row.ndp for row in await self._reach.inspect() if (row.network, row.length) == key), None)
-
-    def _start(self, prefix: HostPrefix) -> str:
-        """Return the command that starts an ndppd by hand, with a configuration of its own."""
-        file = self._state_dir / f"ndppd-{prefix.interface}-by-hand.conf"
-        text = render(prefix.interface, ((prefix.network, prefix.length),))
-        folder, path, pid = (shlex.quote(str(p)) for p in (self._state_dir, file, file.with_suffix(".pid")))
-        daemon = shlex.quote(self._settings.ndppd)
-        return f"mkdir -p {folder} && printf %s {shlex.quote(text)} > {path} && {daemon} -d -c {path} -p {pid}"
 
 
 def _given(prefix: HostPrefix | None) -> HostPrefix:

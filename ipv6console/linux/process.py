@@ -91,16 +91,21 @@ def name(pid: int) -> str:
         return "?"
 
 
+def arguments(pid: int) -> list[str]:
+    """Return the command line of `pid`, empty when it has ended."""
+    return [argument.decode(errors="replace") for argument in _arguments(Path(f"/proc/{pid}"))]
+
+
 def with_argument(argument: str) -> tuple[int, ...]:
     """Return the processes that have `argument` on their command line."""
     wanted = argument.encode()
-    return _with(lambda arguments: wanted in arguments)
+    return _with(lambda given: wanted in given)
 
 
 def with_argument_below(folder: str) -> tuple[int, ...]:
     """Return the processes that have an argument which begins with `folder` and a slash."""
     wanted = f"{folder}/".encode()
-    return _with(lambda arguments: any(argument.startswith(wanted) for argument in arguments))
+    return _with(lambda given: any(argument.startswith(wanted) for argument in given))
 
 
 def _with(fits: Callable[[list[bytes]], bool]) -> tuple[int, ...]:
