@@ -40,7 +40,7 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "dbname", ["../x", "..", ".hidden", "", "a" * 65, "a/b", "a b", "a\x00b", "ä", "task1\n", "a%2e"]
 )
-@pytest.mark.parametrize("path", ["/pick", "/picks", "/stats", "/leases"])
+@pytest.mark.parametrize("path", ["/pick", "/picks", "/stats", "/leases", "/history", "/targets", "/addresses"])
 async def test_a_careless_mirror_name_is_refused_and_no_mirror_is_made(
     service: Service, path: str, dbname: str
 ) -> None:
@@ -93,6 +93,30 @@ async def test_what_is_no_ipv6_address_is_refused_everywhere(service: Service, p
     async with service.over_ipv4() as client:
         before = (await client.get("/stats?dbname=default")).json()
         problem(await client.post(path, json=body), 422)
+        assert (await client.get("/stats?dbname=default")).json() == before
+
+
+@pytest.mark.parametrize(
+    ("addr", "kind"),
+    [
+        ("fe80::1", "link-local"),
+        ("ff02::1", "multicast"),
+        ("ff05::2", "multicast"),
+        ("::1", "loopback"),
+        ("::", "unspecified"),
+        ("fe80::1%eth0", "link-local"),
+        ("2001:db8:0:1::1%eth0", "zone id"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/check", "/checks", "/report", "/reports", "/reset", "/resets"])
+async def test_an_address_no_scraper_could_lease_is_called_what_it_is(
+    service: Service, path: str, addr: str, kind: str
+) -> None:
+    info = {"addr": addr, "status": "bad"}
+    body = {"addr": addr, "addrs": [addr], "report_info": info, "report_infos": [info]}
+    async with service.over_ipv4() as client:
+        before = (await client.get("/stats?dbname=default")).json()
+        assert kind in problem(await client.post(path, json=body), 422)["detail"]
         assert (await client.get("/stats?dbname=default")).json() == before
 
 
