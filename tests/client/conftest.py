@@ -41,10 +41,10 @@ def network() -> Iterator[None]:
     try:
         _check(_LIBC.unshare(_CLONE_NEWNET))
         try:
-            _ip("link", "set", "lo", "up")
+            run_ip("link", "set", "lo", "up")
             # A route is there when the command returns; an address gets its own a moment later.
-            _ip("route", "add", "local", f"{SITE}/128", "dev", "lo")
-            _ip("route", "add", "local", POOL, "dev", "lo")
+            run_ip("route", "add", "local", f"{SITE}/128", "dev", "lo")
+            run_ip("route", "add", "local", POOL, "dev", "lo")
             assert Path("/proc/sys/net/ipv6/ip_nonlocal_bind").read_text() == "0\n"
             yield
         finally:
@@ -59,7 +59,7 @@ def _check(result: int) -> None:
         raise OSError(code, f"{os.strerror(code)}: these tests need root or `unshare -Urn`")
 
 
-def _ip(*arguments: str) -> None:
+def run_ip(*arguments: str) -> None:
     subprocess.run(["ip", "-6", *arguments], check=True, timeout=10)
 
 
@@ -118,7 +118,7 @@ class Server:
         self._thread.start()
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
     def answer(self, ask: Ask) -> Answer | None:
         """Return the answer; None closes the connection without one."""
@@ -127,21 +127,20 @@ class Server:
     def listen(self, **options: Any) -> None:
         async def start() -> None:
             opener = asyncio.start_unix_server if "path" in options else asyncio.start_server
-            self._server = await opener(self._accepted, **options)
+            self._servers.append(await opener(self._accepted, **options))
 
         asyncio.run_coroutine_threadsafe(start(), self._loop).result(10)
 
     @property
     def port(self) -> int:
-        assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
+        port: int = self._servers[-1].sockets[0].getsockname()[1]
         return port
 
     def stop(self) -> None:
         async def finish() -> None:
             await _settle()  # before the close: asyncio leaves a socket open that it accepted but has no server for
-            if self._server is not None:
-                self._server.close()
+            for server in self._servers:
+                server.close()
             tasks = asyncio.all_tasks() - {asyncio.current_task()}  # those that accept, and those that answer
             for task in tasks:
                 task.cancel()
@@ -268,6 +267,7 @@ class Site(Server):
         super().__init__()
         self.banned: set[str] = set()
         self.listen(host="::", port=0, ssl=tls)
+        self.listen(host="0.0.0.0", port=self.port, ssl=tls)  # so that it sees who comes over IPv4, too
         self.url = f"{'https' if tls else 'http'}://[{SITE}]:{self.port}"
 
     def answer(self, ask: Ask) -> Answer | None:
