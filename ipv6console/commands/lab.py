@@ -15,6 +15,7 @@ from ipv6console.commands.failure import ExitCode, Failure
 from ipv6console.commands.option import USABLE_NUM
 from ipv6console.commands.sheet import print_json
 from ipv6console.lab.error import LabError
+from ipv6console.lab.fault import FAULTS, listing
 from ipv6console.lab.plan import DEFAULT_PREFIX, LabPlan, Mode, parse_name, parse_prefix, parse_strategy
 
 P = ParamSpec("P")
@@ -51,6 +52,7 @@ def plan_options(scrapers: int) -> Callable[[Callable[Concatenate[LabPlan, P], T
             help="Whether neighbours resolve each address, or all of the prefix is routed here.",
         )
         @click.option("--ndp", metavar="STRATEGY", help="The engine's network.ndp.  [default: ndppd; auto when routed]")
+        @click.option("--gateway-inside", is_flag=True, help="The gateway is an address inside the prefix.")
         @click.option("-n", "--usable-num", type=USABLE_NUM, help="Idle addresses the engine keeps.")
         @click.option(
             "--scrapers", type=click.IntRange(0, 64), default=scrapers, show_default=True, help="Scrapers at work."
@@ -58,7 +60,8 @@ def plan_options(scrapers: int) -> Callable[[Callable[Concatenate[LabPlan, P], T
         @click.option("--name", help="A name for this lab, to run several.")
         @wraps(act)
         def with_plan(*args: P.args, **kwargs: P.kwargs) -> T:
-            given = {name: kwargs.pop(name) for name in ("prefix", "mode", "ndp", "usable_num", "scrapers", "name")}
+            names = ("prefix", "mode", "ndp", "gateway_inside", "usable_num", "scrapers", "name")
+            given = {name: kwargs.pop(name) for name in names}
             with _failures():
                 return act(_plan(**given), *args, **kwargs)  # type: ignore[arg-type]
 
@@ -68,7 +71,14 @@ def plan_options(scrapers: int) -> Callable[[Callable[Concatenate[LabPlan, P], T
 
 
 def _plan(
-    *, prefix: str | None, mode: str, ndp: str | None, usable_num: int | None, scrapers: int, name: str | None
+    *,
+    prefix: str | None,
+    mode: str,
+    ndp: str | None,
+    gateway_inside: bool,
+    usable_num: int | None,
+    scrapers: int,
+    name: str | None,
 ) -> LabPlan:
     return LabPlan(
         prefix=parse_prefix(prefix) if prefix else DEFAULT_PREFIX,
@@ -76,6 +86,7 @@ def _plan(
         ndp=None if ndp is None else parse_strategy(ndp),
         usable_num=LabPlan().usable_num if usable_num is None else usable_num,
         scrapers=scrapers,
+        gateway_inside=gateway_inside,
         name=None if name is None else parse_name(name),
     )
 
@@ -140,17 +151,31 @@ def execute(directory: Path | None, node: str, words: tuple[str, ...]) -> int:
         return command.execute(words, lab=directory, node=node)
 
 
-@lab.command(epilog="Example: ipv6console lab fault renumber")
-@click.argument("name", metavar="NAME")
+_FAULT_HELP = f"""Make a fault happen in a running lab. The engine has to notice by itself.
+
+\b
+{listing()}
+"""
+
+
+@lab.command(help=_FAULT_HELP, epilog="Example: ipv6console lab fault renumber --grace 10")
+@click.argument("name", metavar="NAME", shell_complete=lambda *_: list(FAULTS))
 @lab_option
-@click.option("--grace", metavar="SECONDS", type=float, help="Between a prefix's deprecation and its end.")
+@click.option(
+    "--grace", metavar="SECONDS", type=float, help="Between a prefix's deprecation and its end.  [default: 3]"
+)
+@click.option("--silent", is_flag=True, default=None, help="Renumber without telling this host.")
+@click.option("--share", metavar="0..1", type=float, help="How many of the callers to ban.  [default: 0.5]")
+@click.option("--by", type=click.Choice(["address", "64"]), help="What to ban.  [default: address]")
+@click.option("--address", metavar="ADDR", help="The address to claim.")
+@click.option("--urls", metavar="1..3", type=int, help="How many check URLs to take down.  [default: 3]")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
-def fault(name: str, directory: Path | None, grace: float | None, as_json: bool) -> int:
-    """Make a fault happen in a running lab: renumber or ndp-kill. The engine has to notice by itself."""
-    from ipv6console.lab import command  # noqa: PLC0415 - netlink is not for --help
+def fault(name: str, directory: Path | None, as_json: bool, **options: float | str | bool | None) -> int:
+    """Make a fault happen."""
+    from ipv6console.lab import command  # noqa: PLC0415 - its parts are not for --help
 
     with _failures():
-        done = command.fault(name, lab=directory, grace=grace)
+        done = command.fault(name, lab=directory, **options)
     if as_json:
         print_json(done)
     else:

@@ -57,9 +57,9 @@ def run(plan: LabPlan, command: Sequence[str]) -> int:
     return inhabit(plan, part)
 
 
-def fault(name: str, *, lab: Path | None = None, grace: float | None = None) -> list[str]:
+def fault(name: str, *, lab: Path | None = None, **options: float | str | bool | None) -> list[str]:
     """Make the fault called `name` happen in a running lab; return what was done, a sentence each."""
-    return find_lab(lab).fault(name, grace=grace)
+    return find_lab(lab).fault(name, **options)
 
 
 def execute(command: Sequence[str], *, lab: Path | None = None, node: str = "egress") -> int:

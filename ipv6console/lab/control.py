@@ -1,6 +1,6 @@
 """The lab's control socket: one JSON object a line; a request, then its replies.
 
-{"do": "info"} · {"do": "fault", "name": …, "grace": …} · {"do": "start", "node", "command", "environment", "folder"}
+{"do": "info"} · {"do": "fault", "name": …, "options": {…}} · {"do": "start", "node", "command", "environment", "folder"}
 with three descriptors (SCM_RIGHTS) for its stdin, stdout and stderr. Each is answered by one object; `start` by
 {"pid": N} at once and {"exit": CODE} at its end, and by {"error", "fix"} when it was not done. What was started is
 killed when the connection that asked for it closes.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
 from ipv6console.lab.plan import LabPlan
 from ipv6console.lab.topology import Topology
+from ipv6console.lab.unixhttp import UnixConnection
 
 URL = "http://127.0.0.1:16000"
 SOCKET = "engine.sock"
@@ -19,14 +19,17 @@ CONFIG = "config.toml"
 _PACE = 200
 _MAX_TOTAL = 500
 
+# Nothing in the lab is further away than a millisecond.
+_TIMEOUT = 1.5
+
 
 def write_config(directory: Path, plan: LabPlan, topology: Topology) -> Path:
     """Write the engine's configuration into `directory` and return its path."""
-    urls = [f"http://[{topology.site_address(number)}]/ip" for number in range(3)]
-    sections: dict[str, dict[str, str | int | list[str]]] = {
+    urls = [f"http://[{address}]/ip" for address in topology.echo_addresses]
+    sections: dict[str, dict[str, str | float | list[str]]] = {
         "engine": {"socket": str(directory / SOCKET), "state_dir": str(directory / "state")},
         "pool": {"usable_num": plan.usable_num, "max_total": max(_MAX_TOTAL, 2 * plan.usable_num)},
-        "check": {"urls": urls, "pace": max(_PACE, plan.usable_num)},
+        "check": {"urls": urls, "timeout": _TIMEOUT, "pace": max(_PACE, plan.usable_num)},
         "network": {"ndp": plan.strategy},
     }
     lines = []
@@ -57,9 +60,8 @@ def require_ready(directory: Path, usable_num: int) -> None:
 
 
 def _get(directory: Path, path: str) -> dict[str, Any]:
-    connection = _UnixConnection("localhost", timeout=2.0)
+    connection = UnixConnection(directory / SOCKET, timeout=2.0)
     try:
-        connection.connect_to(directory / SOCKET)
         connection.request("GET", path)
         response = connection.getresponse()
         body = response.read()
@@ -73,10 +75,3 @@ def _get(directory: Path, path: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise EngineNotReady(f"{path} answers no JSON object")
     return document
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def connect_to(self, path: Path) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(path))

@@ -2,119 +2,123 @@
 
 from __future__ import annotations
 
-import math
-import os
-import signal
-from collections.abc import Callable
+import ipaddress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
+from ipv6console.lab import ban, ndp, uplink
 from ipv6console.lab.error import LabError
-from ipv6console.lab.node import Node
-from ipv6console.lab.plan import Mode
-from ipv6console.lab.topology import Topology
-
-DEFAULT_GRACE = 3.0
-"""Seconds between the end of a prefix's use for anything new and its removal."""
-
-
-class Scene(Protocol):
-    """Where a fault happens."""
-
-    topology: Topology
-
-    def later(self, seconds: float, action: Callable[[], None]) -> None:
-        """Call `action` once, `seconds` from now."""
-        ...
-
-    def note(self, text: str) -> None:
-        """Write `text` into the lab's log."""
-        ...
+from ipv6console.lab.scene import Scene, Wish
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: what people call it, what it does, and how; `cause` gets the grace and returns what was done."""
+    """One fault: what people call it, what it does, how, and the fields of a Wish it heeds.
+
+    `cause` returns what was done, a sentence each.
+    """
 
     name: str
     help: str
-    cause: Callable[[Scene, float], list[str]]
-
-
-def cause_fault(scene: Scene, name: str, grace: float | None) -> list[str]:
-    """Make the fault called `name` happen; return what was done, a sentence each. Raises LabError."""
-    fault = FAULTS.get(name)
-    if fault is None:
-        known = "\n".join(f"  {fault.name:<10} {fault.help}" for fault in FAULTS.values())
-        raise LabError(f"the lab has no fault {name!r}", f"It has:\n{known}")
-    if grace is not None and not 0 <= grace <= 3_600:
-        raise LabError(f"a grace of {grace} s is out of bounds", "Give 0 to 3600 seconds.")
-    done = fault.cause(scene, DEFAULT_GRACE if grace is None else grace)
-    for line in done:
-        scene.note(f"{name}: {line}")
-    return done
-
-
-def _renumber(scene: Scene, grace: float) -> list[str]:
-    topology = scene.topology
-    old = topology.current
-    new = topology.serve(topology.successor(old.prefix))
-    where = f"egress {topology.interface}"
-    done = [
-        f"isp routes {new.prefix} to egress",
-        f"{where} has {new.host}, tentative until the kernel has probed for it",
-    ]
-
-    def withdraw() -> None:
-        topology.withdraw(old)
-        scene.note(f"renumber: {where} has lost {old.host}; isp has no route to {old.prefix}")
-
-    if grace > 0:
-        topology.deprecate(old, math.ceil(grace) + 1)
-        scene.later(grace, withdraw)
-        done += [
-            f"{where}: {old.host} is deprecated (preferred lifetime 0)",
-            f"in {grace:g} s egress loses {old.host} and isp its route to {old.prefix}",
-        ]
-    else:
-        withdraw()
-        done.append(f"{where} has lost {old.host} and isp its route to {old.prefix}")
-    return done
-
-
-def _kill_ndppd(scene: Scene, _grace: float) -> list[str]:
-    found = processes_named("ndppd", scene.topology.egress)
-    if not found:
-        fix = "Is the engine up? See engine.log in the lab's directory."
-        if scene.topology.mode is Mode.ROUTED:
-            fix = "A routed prefix needs none; start the lab with --mode onlink."
-        raise LabError("no ndppd runs on egress", fix)
-    for pid in found:
-        os.kill(pid, signal.SIGKILL)
-    return [f"ndppd (process {pid} of the lab) is killed by SIGKILL" for pid in found]
+    cause: Callable[[Scene, Wish], list[str]]
+    takes: tuple[str, ...] = ()
 
 
 FAULTS = {
     fault.name: fault
     for fault in (
-        Fault("renumber", "the ISP gives another prefix of the same length, the old one ends after a grace", _renumber),
-        Fault("ndp-kill", "SIGKILL to ndppd", _kill_ndppd),
+        Fault(
+            "renumber",
+            "the ISP gives another prefix; --silent: without a word",
+            uplink.renumber,
+            ("grace", "silent"),
+        ),
+        Fault("ra-deprecate", "the ISP deprecates the prefix (preferred lifetime 0)", uplink.deprecate),
+        Fault("link-down", "the cable to the ISP is cut", uplink.cut),
+        Fault("link-up", "the cable is mended", uplink.mend),
+        Fault("ndp-kill", "SIGKILL to the NDP daemon", ndp.kill),
+        Fault("ndp-stop", "SIGSTOP to the NDP daemon: it runs and answers nobody", ndp.stop),
+        Fault("ndp-spin", "the uplink goes down and up, and ndppd burns a core", ndp.spin),
+        Fault(
+            "dup-address",
+            "another host on the link claims an address of the pool",
+            ndp.claim,
+            ("address",),
+        ),
+        Fault(
+            "ban",
+            "the site answers 403 to those who called most",
+            ban.ban,
+            ("share", "by"),
+        ),
+        Fault("pardon", "the site forgets every ban", ban.pardon),
+        Fault("check-url-down", "packets to the check URLs are dropped", uplink.hide_echo, ("urls",)),
+        Fault("check-url-up", "packets to the check URLs arrive again", uplink.show_echo),
     )
 }
 """Every fault by its name."""
 
 
-def processes_named(name: str, node: Node) -> list[int]:
-    """Return the processes called `name` in the network namespace of `node`, found in /proc."""
-    inode = node.inode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal():
-            continue
-        try:
-            if (entry / "comm").read_text().strip() == name and (entry / "ns/net").stat().st_ino == inode:
-                found.append(int(entry.name))
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended meanwhile
-    return sorted(found)
+def listing() -> str:
+    """Return every fault with what it does, a line each."""
+    width = max(map(len, FAULTS))
+    return "\n".join(f"  {fault.name:<{width}}  {fault.help}" for fault in FAULTS.values())
+
+
+def cause_fault(scene: Scene, name: str, options: Mapping[str, object]) -> list[str]:
+    """Make the fault called `name` happen; return what was done, a sentence each. Raises LabError."""
+    fault = FAULTS.get(name)
+    if fault is None:
+        raise LabError(f"the lab has no fault {name!r}", f"It has:\n{listing()}")
+    done = fault.cause(scene, _wish(fault, options))
+    for line in done:
+        scene.note(f"{name}: {line}")
+    return done
+
+
+def _wish(fault: Fault, options: Mapping[str, object]) -> Wish:
+    for option in options:
+        if option not in fault.takes:
+            known = ", ".join(f"--{name}" for name in fault.takes)
+            raise LabError(f"{fault.name} takes no --{option}", f"It takes {known or 'no options'}.")
+    return Wish(**{option: _BOUNDS[option](value) for option, value in options.items()})  # type: ignore[arg-type] # each reader returns its field's type
+
+
+def _number(name: str, low: float, high: float, unit: str) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            raise LabError(f"a {name} of {value} is out of bounds", f"Give {low:g} to {high:g}{unit}.")
+        return value
+
+    return read
+
+
+def _flag(value: object) -> bool:
+    return value is True
+
+
+def _by(value: object) -> str:
+    if value not in ("address", "64"):
+        raise LabError(f"a site does not ban by {value!r}", "Give address or 64.")
+    return str(value)
+
+
+def _address(value: object) -> str:
+    try:
+        return str(ipaddress.IPv6Address(str(value)))
+    except ValueError as error:
+        raise LabError(f"{value!r} is no IPv6 address: {error}", "Give one of the pool.") from error
+
+
+def _count(value: object) -> int:
+    return int(_number("number of URLs", 1, 3, "")(value))
+
+
+_BOUNDS: dict[str, Callable[[object], object]] = {
+    "grace": _number("grace", 0, 3_600, " seconds"),
+    "silent": _flag,
+    "share": _number("share", 0, 1, ""),
+    "by": _by,
+    "address": _address,
+    "urls": _count,
+}

@@ -88,9 +88,13 @@ class LabHandle:
         """Return what is where: prefix, mode, url, site, process ids, whether it is ready."""
         return self._ask({"do": "info"})
 
-    def fault(self, name: str, *, grace: float | None = None) -> list[str]:
-        """Make the fault called `name` happen; return what was done, a sentence each."""
-        return [str(line) for line in self._ask({"do": "fault", "name": name, "grace": grace})["done"]]
+    def fault(self, name: str, **options: float | str | bool | None) -> list[str]:
+        """Make the fault called `name` happen; return what was done, a sentence each.
+
+        `options` are those of the fault (fields of scene.Wish); None is left out.
+        """
+        given = {option: value for option, value in options.items() if value is not None}
+        return [str(line) for line in self._ask({"do": "fault", "name": name, "options": given})["done"]]
 
     def start(
         self,

@@ -71,6 +71,23 @@ class Node:
         self.up(interface)
         peer.up(peer_interface)
 
+    def add_switch(self, name: str) -> None:
+        """Make a bridge called `name` that forwards at once and floods multicast."""
+        self._kernel.link("add", ifname=name, kind="bridge", br_forward_delay=0, br_mcast_snooping=0)
+        self.up(name)
+
+    def plug_into(self, switch: str, interface: str) -> None:
+        """Make `interface` a port of the bridge `switch`."""
+        self._kernel.link("set", index=self._index(interface), master=self._index(switch))
+
+    def hardware_address(self, interface: str) -> str:
+        """Return the link-layer address of `interface`, in colon form."""
+        return str(self._kernel.get_links(self._index(interface))[0].get("address"))
+
+    def down(self, interface: str) -> None:
+        """Bring `interface` down."""
+        self._kernel.link("set", index=self._index(interface), state="down")
+
     def up(self, interface: str) -> None:
         """Bring `interface` up."""
         self._kernel.link("set", index=self._index(interface), state="up")
@@ -89,9 +106,14 @@ class Node:
         """
         self._put(interface, address, lifetimes, flags=0 if detect_duplicates else _IFA_F_NODAD)
 
-    def set_lifetimes(self, interface: str, address: IPv6Interface, lifetimes: tuple[int, int]) -> None:
-        """Change how long an assigned `address` is preferred and valid (seconds)."""
-        self._put(interface, address, lifetimes, flags=0)
+    def set_lifetimes(
+        self, interface: str, address: IPv6Interface, lifetimes: tuple[int, int], *, detect_duplicates: bool = True
+    ) -> None:
+        """Change how long an assigned `address` is preferred and valid (seconds).
+
+        Without `detect_duplicates` it is not probed for when its interface comes up.
+        """
+        self._put(interface, address, lifetimes, flags=0 if detect_duplicates else _IFA_F_NODAD)
 
     def remove_address(self, interface: str, address: IPv6Interface) -> None:
         """Take `address` away; one that has expired meanwhile is as good."""
@@ -115,6 +137,25 @@ class Node:
             if neighbour and IPv6Address(neighbour) in destination:
                 with _absent_is_fine():
                     self._kernel.neigh("del", dst=neighbour, ifindex=index, family=10)
+
+    def drop(self, destination: IPv6Address) -> None:
+        """Drop what is to be forwarded to `destination`, without a word to the sender."""
+        self._kernel.route("replace", dst=f"{destination}/128", type="blackhole", family=10)
+
+    def pass_on(self, destination: IPv6Address) -> bool:
+        """Forward to `destination` again; return whether it had been dropped."""
+        try:
+            self._kernel.route("del", dst=f"{destination}/128", type="blackhole", family=10)
+        except NetlinkError as error:
+            if error.code not in _ABSENT:
+                raise
+            return False
+        return True
+
+    def neighbours(self, interface: str) -> list[IPv6Address]:
+        """Return the neighbours on `interface` whose link-layer address is known."""
+        entries = self._kernel.get_neighbours(family=10, ifindex=self._index(interface))
+        return sorted(IPv6Address(entry.get("dst")) for entry in entries if entry.get("lladdr"))
 
     def _put(self, interface: str, address: IPv6Interface, lifetimes: tuple[int, int], flags: int) -> None:
         preferred, valid = lifetimes

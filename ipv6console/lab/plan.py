@@ -27,7 +27,8 @@ class Mode(StrEnum):
 class LabPlan:
     """One lab: its prefix and how the ISP gives it, idle addresses the engine keeps, scrapers at work, its name.
 
-    `ndp` is the engine's network.ndp, None for the one that fits the mode.
+    `ndp` is the engine's network.ndp, None for the one that fits the mode. With `gateway_inside` the ISP's router is
+    reached at an address inside the prefix.
     """
 
     prefix: IPv6Network = DEFAULT_PREFIX
@@ -35,7 +36,13 @@ class LabPlan:
     ndp: str | None = None
     usable_num: int = 40
     scrapers: int = 0
+    gateway_inside: bool = False
     name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise LabError for what does not go together."""
+        if self.gateway_inside and self.mode is Mode.ROUTED:
+            raise LabError("a routed prefix holds no gateway of this host", "Choose --mode onlink.")
 
     @property
     def strategy(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import random
 import signal
 import sys
 import time
@@ -25,45 +24,46 @@ _REST = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a scraper does: its mirror, pages a second, pages from one address, and how often that ends in a ban."""
+    """What a scraper does: its mirror, pages a second, pages from one address."""
 
     mirror: str
     rate: float
     pages: int
-    bans: float
 
 
 JOBS = (
-    Job("prices", rate=5.0, pages=10, bans=0.03),
-    Job("news", rate=2.0, pages=5, bans=0.0),
-    Job("maps", rate=1.0, pages=20, bans=0.01),
-    Job("reviews", rate=0.5, pages=3, bans=0.05),
+    Job("prices", rate=5.0, pages=10),
+    Job("news", rate=2.0, pages=5),
+    Job("maps", rate=1.0, pages=20),
+    Job("reviews", rate=0.5, pages=3),
 )
 """Scraper N has job N modulo their number."""
 
 
-def work(number: int, url: str, chance: random.Random) -> NoReturn:
-    """Do the job of scraper `number` on the site at `url` for ever; trouble is logged and survived."""
+def work(number: int, url: str) -> NoReturn:
+    """Do the job of scraper `number` on the site at `url` for ever; a ban is reported, trouble is logged and survived."""
     job = JOBS[number % len(JOBS)]
     while True:
         try:
             with IPv6Session(
                 job.mirror, holder=f"lab scraper {number}", adapt_retry_interval=_REST, timeout=_TIMEOUT
             ) as session:
-                _visit(session, job, url, chance)
+                _visit(session, job, url)
         except (IPv6ConsoleError, httpx.TransportError) as error:
             logger.warning("%s", error)
             time.sleep(_REST)
 
 
-def _visit(session: IPv6Session, job: Job, url: str, chance: random.Random) -> NoReturn:
+def _visit(session: IPv6Session, job: Job, url: str) -> NoReturn:
     target = urlsplit(url).hostname
     while True:
         for page in range(job.pages):
-            session.get(f"{url}/{job.mirror}/{page}").raise_for_status()
+            answer = session.get(f"{url}/{job.mirror}/{page}")
             time.sleep(1 / job.rate)
-        if chance.random() < job.bans:
-            session.adapt("bad", target=target, reason="banned by the site")
+            if answer.status_code == httpx.codes.FORBIDDEN:
+                session.adapt("bad", target=target, reason="403 from the site")
+                break
+            answer.raise_for_status()
         else:
             session.adapt()
 
@@ -75,7 +75,7 @@ def main() -> None:
     number = parser.parse_args().number
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
-    work(number, os.environ["IPV6CONSOLE_SITE"], random.Random(number))  # noqa: S311 - which page is banned is no secret
+    work(number, os.environ["IPV6CONSOLE_SITE"])
 
 
 if __name__ == "__main__":

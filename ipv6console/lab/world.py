@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ipv6console.lab.ban import SOCKET as SITE_SOCKET
 from ipv6console.lab.control import SOCKET, Caller, ControlSocket
 from ipv6console.lab.engine import SOCKET as ENGINE_SOCKET
 from ipv6console.lab.engine import URL, EngineNotReady, require_ready, write_config
@@ -41,8 +42,8 @@ class World:
         self.plan = plan
         self.directory = directory
         self.supervisor = Supervisor()
-        self.topology = Topology(plan.prefix, plan.mode)
-        self.site = f"http://[{self.topology.site_address()}]"
+        self.topology = Topology(plan.prefix, plan.mode, gateway_inside=plan.gateway_inside)
+        self.site = f"http://[{self.topology.site_address}]"
         self.ready = False
         self._config = write_config(directory, plan, self.topology)
         self._engine: int | None = None
@@ -145,16 +146,15 @@ class World:
         self.topology.close()
 
     def _start_site(self) -> int:
-        addresses = [str(self.topology.site_address(number)) for number in range(3)]
+        addresses = map(str, (self.topology.site_address, *self.topology.echo_addresses))
+        command = [*_PYTHON, "ipv6console.lab.site", "--control", str(self.directory / SITE_SOCKET), *addresses]
         reader, writer = os.pipe()
 
         def ended(code: int) -> None:
             raise LabError(f"the site has ended with code {code}", (self.directory / "site.log").read_text())
 
         try:
-            pid = self._start(
-                self.topology.site, "site", [*_PYTHON, "ipv6console.lab.site", *addresses], ended, stdout=writer
-            )
+            pid = self._start(self.topology.site, "site", command, ended, stdout=writer)
             os.close(writer)
             if not select.select([reader], [], [], _READY_PATIENCE)[0] or not os.read(reader, 16):
                 raise LabError("the site did not start", (self.directory / "site.log").read_text())
@@ -195,6 +195,8 @@ class World:
         lease = self.topology.current
         return {
             "prefix": str(lease.prefix),
+            "routed": str(self.topology.routed),
+            "gateway": str(lease.gateway) if lease.gateway else None,
             "host": str(lease.host.ip),
             "mode": self.plan.mode.value,
             "interface": self.topology.interface,
@@ -205,10 +207,10 @@ class World:
         }
 
     def _answer_fault(self, _caller: Caller, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        grace = request.get("grace")
-        if grace is not None and not isinstance(grace, int | float):
-            raise LabError(f"a grace of {grace!r} is no number of seconds", "Give 0 to 3600 seconds.")
-        return {"done": cause_fault(self, str(request.get("name")), grace)}
+        options = request.get("options", {})
+        if not isinstance(options, dict):
+            raise LabError("the options of a fault are an object", 'Send them as {"grace": 0}.')
+        return {"done": cause_fault(self, str(request.get("name")), options)}
 
     def _answer_start(self, caller: Caller, request: Mapping[str, Any]) -> Mapping[str, Any]:
         command, environment = request.get("command"), request.get("environment")

@@ -16,5 +16,7 @@ def hold_bare(world: World) -> int:
 
 
 if __name__ == "__main__":
-    name, prefix, mode = sys.argv[1:]
-    raise SystemExit(inhabit(LabPlan(prefix=parse_prefix(prefix), mode=Mode(mode), name=name), hold_bare))
+    name, prefix, mode, *options = sys.argv[1:]
+    inside = options == ["--gateway-inside"]
+    plan = LabPlan(prefix=parse_prefix(prefix), mode=Mode(mode), gateway_inside=inside, name=name)
+    raise SystemExit(inhabit(plan, hold_bare))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -59,7 +60,11 @@ def lab(start_module_lab: StartLab) -> Lab:
 
 
 def _addresses(lab: Lab, interface: str) -> dict[str, dict[str, Any]]:
-    links = json.loads(lab.output("ip", "-6", "-j", "address", "show", "dev", interface, "scope", "global"))
+    return _addresses_of(lab, "egress", interface)
+
+
+def _addresses_of(lab: Lab, node: str, interface: str) -> dict[str, dict[str, Any]]:
+    links = json.loads(lab.output("ip", "-6", "-j", "address", "show", "dev", interface, "scope", "global", node=node))
     return {item["local"]: item for link in links for item in link.get("addr_info", []) if item}
 
 
@@ -107,16 +112,103 @@ def test_an_unknown_fault_is_answered_with_the_known_ones(lab: Lab) -> None:
         lab.handle.fault("earthquake")
 
 
-def test_a_grace_out_of_bounds_changes_nothing(lab: Lab) -> None:
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("renumber", {"grace": -1}, "a grace of -1 is out of bounds"),
+        ("renumber", {"grace": "soon"}, "a grace of soon is out of bounds"),
+        ("link-down", {"grace": 1}, "link-down takes no --grace"),
+        ("ban", {"share": 1.5}, "a share of 1.5 is out of bounds"),
+        ("ban", {"by": "48"}, "a site does not ban by '48'"),
+        ("dup-address", {"address": "here"}, "'here' is no IPv6 address"),
+        ("dup-address", {"address": "2001:db8:9::1"}, "is no address of egress's pool"),
+        ("dup-address", {"address": "2001:db8:0:1::2"}, "is no address of egress's pool"),
+        ("check-url-down", {"urls": 4}, "a number of URLs of 4 is out of bounds"),
+        ("check-url-up", {}, "arrive already"),
+        ("ndp-kill", {}, "no ndppd and no responder runs on egress"),
+        ("ndp-stop", {}, "no ndppd and no responder runs on egress"),
+        ("ndp-spin", {}, "no ndppd runs on egress"),
+    ],
+)
+def test_a_fault_that_makes_no_sense_changes_nothing(lab: Lab, name: str, options: dict[str, Any], said: str) -> None:
+    def standing() -> list[str]:
+        return [
+            lab.output("ip", "-6", *what, node=node) for node in ("isp", "egress") for what in (("route",), ("addr",))
+        ]
+
+    def without_time(shown: list[str]) -> list[str]:
+        return [re.sub(r"\d+sec", "", text) for text in shown]
+
+    before = standing()
+    with pytest.raises(LabError, match=said):
+        lab.handle.fault(name, **options)
+    assert without_time(standing()) == without_time(before)
+
+
+def test_a_cut_cable_takes_the_carrier_away_and_nothing_else(lab: Lab) -> None:
+    def carrier() -> bool:
+        return "LOWER_UP" in lab.output("ip", "link", "show", "up0")
+
     before = _addresses(lab, "up0").keys()
-    with pytest.raises(LabError, match="out of bounds"):
-        lab.handle.fault("renumber", grace=-1)
+    lab.handle.fault("link-down")
+    elapsed_until(lambda: not carrier(), 2, "egress has lost its carrier")
     assert _addresses(lab, "up0").keys() == before
+    assert not _site_answers(lab, "2001:db8:ffff::80")
+    lab.handle.fault("link-up")
+    elapsed_until(carrier, 2, "egress has its carrier again")
+    elapsed_until(lambda: _site_answers(lab, "2001:db8:ffff::80"), 5, "the site answers again")
 
 
-def test_killing_ndppd_where_none_runs_says_so(lab: Lab) -> None:
-    with pytest.raises(LabError, match="no ndppd runs on egress"):
-        lab.handle.fault("ndp-kill")
+def test_check_urls_are_silenced_and_the_web_site_is_not(lab: Lab) -> None:
+    lab.handle.fault("check-url-down", urls=1)
+    answering = {last: _site_answers(lab, f"2001:db8:ffff::{last}") for last in (80, 81, 82, 83)}
+    assert answering == {80: True, 81: False, 82: True, 83: True}
+    assert lab.handle.fault("check-url-up") == ["isp passes packets to 2001:db8:ffff::81"]
+    assert _site_answers(lab, "2001:db8:ffff::81")
+
+
+@pytest.mark.parametrize(("by", "banned"), [("address", "2001:db8:0:1::2/128"), ("64", "2001:db8:0:1::/64")])
+def test_the_site_bans_who_called_most_and_still_tells_them_their_address(lab: Lab, by: str, banned: str) -> None:
+    def status(path: str) -> str:
+        url = f"http://[2001:db8:ffff::80]{path}"
+        return lab.output("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", url)
+
+    assert status("/page") == "200"
+    assert lab.handle.fault("ban", share=1, by=by) == [f"the site answers 403 to {banned}"]
+    assert (status("/page"), status("/ip")) == ("403", "200")
+    lab.handle.fault("pardon")
+    assert status("/page") == "200"
+
+
+def test_another_host_takes_an_address_over_at_once(lab: Lab) -> None:
+    taken = "2001:db8:0:1::77"
+
+    def owner() -> str:
+        (entry,) = json.loads(lab.output("ip", "-6", "-j", "neigh", "show", taken, "dev", "dn0", node="isp"))
+        return str(entry["lladdr"])
+
+    def hardware(node: str, interface: str) -> str:
+        (link,) = json.loads(lab.output("ip", "-j", "link", "show", interface, node=node))
+        return str(link["address"])
+
+    lab.output("ip", "-6", "addr", "add", f"{taken}/128", "dev", "up0", "nodad")
+    lab.output("ping", "-c", "1", "-W", "2", taken, node="isp")
+    assert owner() == hardware("egress", "up0")
+    lab.handle.fault("dup-address", address=taken)
+    assert owner() == hardware("neighbour", "eth0")
+    assert hardware("neighbour", "eth0") in lab.output("ip", "-6", "neigh", "show", taken, "dev", "up0")
+    lab.output("ip", "-6", "addr", "del", f"{taken}/128", "dev", "up0")
+
+
+def test_a_deprecated_prefix_keeps_its_address_and_is_not_renewed(lab: Lab) -> None:
+    lab.handle.fault("ra-deprecate")
+    (held,) = _addresses(lab, "up0").values()
+    assert (held["local"], held["deprecated"], held["preferred_life_time"]) == ("2001:db8:0:1::2", True, 0)
+    assert _site_answers(lab, "2001:db8:ffff::80")
+
+
+def _site_answers(lab: Lab, address: str) -> bool:
+    return lab.run("curl", "-sS", "-o", "/dev/null", "-m", "1", f"http://[{address}]/ip").code == 0
 
 
 @pytest.mark.parametrize(
@@ -160,6 +252,39 @@ def test_renumbering_deprecates_the_old_prefix_and_removes_it_after_the_grace(st
         lambda: "tentative" not in _addresses(lab, interface)[new], 4, "the kernel has probed for the new address"
     )
     assert lab.output("curl", "-sS", "http://[2001:db8:ffff::80]/ip").strip() == new
+
+
+@pytest.mark.parametrize("mode", ["onlink", "routed"])
+def test_a_silent_renumbering_moves_the_prefix_upstream_and_leaves_the_host_as_it_was(
+    start_lab: StartLab, mode: str
+) -> None:
+    lab = start_lab("2001:db8:0:1::/64", mode, bare=True)
+    interface = lab.info()["interface"]
+    site = "2001:db8:ffff::80"
+
+    def routes() -> set[str]:
+        shown = {route["dst"] for route in json.loads(lab.output("ip", "-6", "-j", "route", node="isp"))}
+        return {route for route in shown if route.startswith("2001:db8:0:")}
+
+    before = _addresses(lab, interface).keys()
+    lab.handle.fault("renumber", silent=True)
+    assert routes() == {"2001:db8:0:2::/64"}
+    assert _addresses(lab, interface).keys() == before
+    assert not _site_answers(lab, site)
+    lab.handle.fault("renumber", grace=0)
+    assert routes() == {"2001:db8:0:3::/64"}
+    elapsed_until(lambda: _site_answers(lab, site), 5, "the site answers to the new prefix")
+
+
+def test_the_gateway_may_be_inside_the_prefix_and_moves_with_it(start_lab: StartLab) -> None:
+    lab = start_lab("2001:db8:0:1::/64", "onlink", "--gateway-inside", bare=True)
+    assert lab.info()["gateway"] == "2001:db8:0:1::1"
+    assert "default via 2001:db8:0:1::1 dev up0" in lab.output("ip", "-6", "route")
+    assert _site_answers(lab, "2001:db8:ffff::80")
+    lab.handle.fault("renumber", grace=0)
+    assert "default via 2001:db8:0:2::1 dev up0" in lab.output("ip", "-6", "route")
+    assert set(_addresses_of(lab, "isp", "dn0")) == {"2001:db8:0:2::1"}
+    elapsed_until(lambda: _site_answers(lab, "2001:db8:ffff::80"), 5, "the site answers through the new gateway")
 
 
 def test_nothing_is_left_after_the_end(start_lab: StartLab) -> None:
