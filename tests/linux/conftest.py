@@ -98,7 +98,11 @@ class Peer:
 
     def serve(self) -> None:
         """Answer every TCP connection to PORT with the caller's address."""
-        arguments = ["nsenter", f"--net=/proc/{self.pid}/ns/net", sys.executable, "-S", "-c", _SERVER]
+        self.run(_SERVER)
+
+    def run(self, program: str) -> None:
+        """Run Python source `program` in the peer until the test ends; returns once it has said "ready"."""
+        arguments = ["nsenter", f"--net=/proc/{self.pid}/ns/net", sys.executable, "-S", "-c", program]
         server = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
         self._children.append(server)
         assert server.stdout is not None

@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.privileged]
 
 ENGINE = """
 import asyncio, sys
+from ipaddress import IPv6Address
 from pathlib import Path
 from ipv6console.config import NetworkSettings
 from ipv6console.linux.netlink import Netlink
@@ -27,8 +28,9 @@ from ipv6console.linux.reach import HostReach
 from ipv6console.linux.watch import KernelWatch
 
 async def main():
-    netlink, settings = Netlink(), NetworkSettings()
+    netlink, settings = Netlink(), NetworkSettings(ndp=sys.argv[2])
     reach = HostReach(settings, Path(sys.argv[1]), netlink)
+    await reach.answer_only([int(IPv6Address("2001:db8:4f8:10::cafe"))])
     for prefix in (await KernelWatch(settings, netlink).view()).prefixes:
         await reach.announce(prefix)
     (row,) = await reach.inspect()
@@ -38,6 +40,30 @@ async def main():
 asyncio.run(main())
 """
 
+
+SUICIDE = """
+import os, signal
+from ipv6console.linux import sysctl
+from ipv6console.linux.firewall import Firewall
+from ipv6console.linux.netlink import Netlink
+
+left = {write}
+
+def deadly(holder, name):
+    real = getattr(holder, name)
+    def act(*arguments):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments)
+    setattr(holder, name, act)
+
+deadly(sysctl, "write")
+deadly(Netlink, "add")
+deadly(Netlink, "put_proxies")
+deadly(Firewall, "put")
+"""
 
 UNPRIVILEGED = """
 import asyncio, sys
@@ -94,7 +120,10 @@ def plan(host: Host, netlink: Netlink, state_dir: Path) -> HostPlan:
 def network_state(host: Host) -> str:
     # Neighbour discovery by itself refreshes timers, so only what people configure is compared.
     return host.shell(
-        "ip -6 route show table local; ip -6 route; ip -6 rule; sysctl net.ipv6.ip_nonlocal_bind; nft list ruleset"
+        "ip -6 route show table local; ip -6 route; ip -6 rule; sysctl net.ipv6.ip_nonlocal_bind; nft list ruleset;"
+        "ip -6 neigh show proxy; ip -6 -o addr show dev up0 | cut -d' ' -f1-7;"
+        "sysctl net.ipv6.conf.up0.forwarding net.ipv6.conf.up0.proxy_ndp net.ipv6.conf.up0.accept_ra"
+        " net.ipv6.neigh.up0.proxy_delay"
     )
 
 
@@ -141,7 +170,7 @@ async def test_teardown_after_a_killed_engine_removes_what_it_added_and_nothing_
     host.shell(f"ip -6 route add 2001:db8:8::/64 via fe80::1 dev up0 proto {PROTOCOL}")
     before = network_state(host)
     engine = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", ENGINE, str(state_dir)), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", ENGINE, str(state_dir), "ndppd"), stdout=asyncio.subprocess.PIPE
     )
     assert engine.stdout is not None
     pid, level = (await engine.stdout.readline()).split()
@@ -158,6 +187,64 @@ async def test_teardown_after_a_killed_engine_removes_what_it_added_and_nothing_
     assert [change.command.split()[0] for change in undone] == ["ip", "nft", "sysctl"]
     assert host.shell(f"ls {state_dir}") == ""
     assert await plan.teardown() == ()
+
+
+@pytest.mark.parametrize("strategy", ["responder", "address", "proxy"])
+async def test_teardown_after_a_killed_engine_undoes_what_was_there_for_live_addresses(
+    strategy: str, host: Host, upstream: Peer, plan: HostPlan, state_dir: Path
+) -> None:
+    before = network_state(host)
+    engine = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", ENGINE, str(state_dir), strategy), stdout=asyncio.subprocess.PIPE
+    )
+    assert engine.stdout is not None
+    assert (await engine.stdout.readline()).split()[1] == b"ok"
+    assert network_state(host) != before
+
+    engine.send_signal(signal.SIGKILL)
+    await engine.wait()
+    await plan.teardown()
+
+    assert network_state(host) == before
+    await until(lambda: not process.with_argument_below(f"--owner={state_dir}"))
+    assert host.shell(f"ls {state_dir}") == ""
+    assert await plan.teardown() == ()
+
+
+@pytest.mark.parametrize("write", range(1, 9))
+async def test_an_engine_killed_between_any_two_steps_leaves_nothing_that_teardown_does_not_undo(
+    write: int, host: Host, upstream: Peer, plan: HostPlan, state_dir: Path
+) -> None:
+    """The engine kills itself before its n-th privileged call, whichever that is."""
+    before = network_state(host)
+    suicide = SUICIDE.format(write=write)
+    engine = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", suicide + ENGINE, str(state_dir), "proxy"), stdout=asyncio.subprocess.DEVNULL
+    )
+    assert await engine.wait() == -signal.SIGKILL
+
+    await plan.teardown()
+
+    assert network_state(host) == before
+    assert host.shell(f"ls {state_dir}") == ""
+
+
+@pytest.mark.parametrize(
+    ("strategy", "programs"),
+    [
+        ("responder", ["python"]),
+        ("address", ["ip"]),
+        ("proxy", ["sysctl", "sysctl", "sysctl", "sysctl", "ip"]),
+        ("routed", []),
+    ],
+)
+async def test_the_plan_lists_what_the_strategy_needs(
+    strategy: str, programs: list[str], upstream: Peer, netlink: Netlink, state_dir: Path
+) -> None:
+    changes = await HostPlan(NetworkSettings(ndp=strategy), state_dir, netlink).changes()
+
+    assert [change.command.split()[0] for change in changes if change.engine] == programs
+    assert not any(change.in_place for change in changes)
 
 
 async def test_teardown_ends_an_ndppd_that_outlived_its_engine(

@@ -98,7 +98,7 @@ class ResponderChild(Child):
 
     async def _send(self, lines: list[str]) -> None:
         child = self._process
-        if child is None or child.stdin is None or child.returncode is not None or not lines:
+        if child is None or child.stdin is None or child.stdin.is_closing() or not lines:
             return
         self._unacknowledged += len(lines)
         self._acknowledged.clear()
@@ -107,8 +107,8 @@ class ResponderChild(Child):
             async with asyncio.timeout(_ACKNOWLEDGED_WITHIN):
                 await child.stdin.drain()
                 await self._acknowledged.wait()
-        except (TimeoutError, ConnectionError):
-            # It died or hangs: supervision replaces it, and the next one is told everything.
+        except (TimeoutError, ConnectionError, RuntimeError):
+            # It died (uvloop raises RuntimeError then) or hangs: supervision replaces it, the next is told everything.
             return
 
     def _prefixes(self) -> list[str]:
