@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from ipv6console.console import call, figure
-from ipv6console.console.action import key_name
+from ipv6console.console.action import action, key_name, obstacle
 from ipv6console.console.detail import facts
 from ipv6console.console.layout import hang, sheet
 from ipv6console.console.model import Condition
 from ipv6console.console.screens import help as help_page
 from ipv6console.console.screens.dialog import Choice, Reader
 from ipv6console.console.screens.doctor import DoctorDialog
+from ipv6console.console.screens.mirror import MirrorDialog
 from ipv6console.console.screens.plan import PlanDialog
 from ipv6console.console.screens.revoke import RevokeDialog
 from ipv6console.console.screens.spawn import SpawnDialog
+from ipv6console.console.screens.who import WhoDialog
 from ipv6console.console.source import Refused
 from ipv6console.console.tone import Tone, content, verdict
 from ipv6console.console.trouble import Trouble, troubles
@@ -47,6 +49,7 @@ class Acts:
             "drain": lambda: self._work(self.drain),
             "filter": self.filter,
             "why": self.why,
+            "who": self.who,
             "troubles": self.troubles,
             "open": self.open,
             "zoom": self.zoom,
@@ -169,6 +172,22 @@ class Acts:
     def _mirror(self) -> MirrorRow | None:
         return self._app.overview.query_one(MirrorsPane).chosen(self._app.view)
 
+    def drain_named(self, name: str) -> None:
+        """Drain a mirror that need not be under the cursor, or take it up again; or say why not."""
+        app, row = self._app, self._app.model.mirror(name)
+        reason = obstacle(action("drain"), app.standing)
+        if reason is None and row is None:
+            reason = f"There is no mirror {name} any more."
+        if reason is not None or row is None:
+            app.say("Drain: not now", Content(reason or ""), severity="warning")
+            return
+        self._work(partial(self._drain_mirror, row))
+
+    def who(self, addr: str = "") -> None:
+        """Ask who held an address."""
+        app = self._app
+        app.push_screen(WhoDialog(app.source, app.door, app.moment, lambda: app.model.now, addr))
+
     def filter(self) -> None:
         """Open the filter of the table in focus."""
         pane = self._app.overview.filter_pane()
@@ -209,6 +228,11 @@ class Acts:
         subject = pane.subject(self._app.view) if pane is not None else None
         if pane is None or subject is None:
             self._app.say("Detail", content("There is nothing under the cursor to open."), severity="warning")
+            return
+        mirror = pane.chosen(self._app.view) if isinstance(pane, MirrorsPane) else None
+        if mirror is not None:
+            app = self._app
+            app.push_screen(MirrorDialog(mirror, app.source, app.model, app.door, self.drain_named))
             return
         heading, lines = subject
         self._app.push_screen(Reader(heading, partial(sheet, lines), copied=pane.copied(self._app.view)))

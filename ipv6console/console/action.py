@@ -98,6 +98,12 @@ ACTIONS: tuple[Action, ...] = (
         id="troubles", title="Troubles", key="f", footer=7, help="List everything that is not well and what mends it."
     ),
     Action(
+        id="who",
+        title="Who held",
+        key="a",
+        help="Tell who held an address and when, from the history of leases; the palette takes an address as well.",
+    ),
+    Action(
         id="open",
         title="Detail",
         key="enter",

@@ -81,6 +81,10 @@ class ConsoleApp(App[str]):
         moment = datetime.fromtimestamp(at, UTC)
         return moment.astimezone(self._zone).strftime("%H:%M:%S")
 
+    def moment(self, at: float) -> str:
+        """Return a time in unix seconds as date and time of day."""
+        return datetime.fromtimestamp(at, UTC).astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
     def on_mount(self) -> None:
         """Start reading, drawing, and minding signals."""
         if self._wanted_theme in self.available_themes:

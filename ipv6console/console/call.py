@@ -79,6 +79,16 @@ def planned(door: Door, request: PlanRequest, plan: Plan | None, reason: str) ->
     return Call(door.cli(*words), door.curl("POST", "/apply", body))
 
 
+def mirror(door: Door, dbname: str) -> Call:
+    """Showing a mirror."""
+    return Call(door.cli("mirror", "show", dbname), door.curl("GET", f"/mirrors/{quote(dbname)}/settings"))
+
+
+def who(door: Door, addr: str) -> Call:
+    """Asking who held an address."""
+    return Call(door.cli("who", addr), door.curl("GET", f"/history?addr={addr}"))
+
+
 def doctor(door: Door, prefix: str | None) -> Call:
     """Walking the chain."""
     words = ("doctor",) if prefix is None else ("doctor", "--prefix", prefix)

@@ -15,9 +15,13 @@ from ipv6console.console.source import Frame, Joined, LossKind, Lost, Refused
 from ipv6console.wire.codec import WireError
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.frame import EventsFrame
+from ipv6console.wire.history import HistoryPage
+from ipv6console.wire.lease import LeasePage
+from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
 from ipv6console.wire.reply import SpawnsReply
 from ipv6console.wire.state import MirrorRow, PrefixRow, State
+from ipv6console.wire.target import TargetPage
 
 T = TypeVar("T")
 _RETRY = 3.0
@@ -132,6 +136,22 @@ class Link:
     async def doctor(self, prefix: str | None) -> DoctorReport:
         """Walk the chain."""
         return await self._asked(self._client.doctor(prefix))
+
+    async def mirror_settings(self, dbname: str) -> MirrorSettings:
+        """Ask for a mirror's own settings."""
+        return await self._asked(self._client.mirror_settings(dbname))
+
+    async def targets(self, dbname: str, limit: int) -> TargetPage:
+        """Ask who bans a mirror."""
+        return await self._asked(self._client.targets(dbname, limit=limit))
+
+    async def leases(self, dbname: str, limit: int) -> LeasePage:
+        """Ask for live leases."""
+        return await self._asked(self._client.leases(dbname, limit=limit))
+
+    async def history(self, addr: str, limit: int) -> HistoryPage:
+        """Ask who held an address."""
+        return await self._asked(self._client.history(addr, limit=limit))
 
     async def close(self) -> None:
         """Close the connections."""

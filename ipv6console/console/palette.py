@@ -1,4 +1,4 @@
-"""The palette: every action of the registry by name."""
+"""The palette: every action of the registry by name, and who held an address."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from ipv6console.console.action import ACTIONS, Action, key_name, obstacle
+from ipv6console.console.screens.who import address_in
 
 if TYPE_CHECKING:
     from ipv6console.console.app import ConsoleApp
@@ -30,6 +31,12 @@ class ActionProvider(Provider):
 
     async def search(self, query: str) -> Hits:
         """Offer those that match."""
+        addr = address_in(query)
+        if addr is not None:
+            console = cast("ConsoleApp", self.app)
+            yield Hit(
+                1.0, f"Who held {addr}", partial(console.acts.who, addr), help="Looks it up in the history of leases."
+            )
         matcher = self.matcher(query)
         for item in ACTIONS:
             title, told = self._told(item)

@@ -12,9 +12,13 @@ from typing import Protocol
 
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.frame import DeltaFrame, EventsFrame, MissedFrame, StateFrame
+from ipv6console.wire.history import HistoryPage
+from ipv6console.wire.lease import LeasePage
+from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
 from ipv6console.wire.reply import SpawnsReply
 from ipv6console.wire.state import MirrorRow, PrefixRow, State
+from ipv6console.wire.target import TargetPage
 
 
 class LossKind(StrEnum):
@@ -85,6 +89,18 @@ class Source(Protocol):
 
     async def doctor(self, prefix: str | None) -> DoctorReport:
         """Walk the chain from interface to echo."""
+
+    async def mirror_settings(self, dbname: str) -> MirrorSettings:
+        """Ask what a mirror does differently from the pool."""
+
+    async def targets(self, dbname: str, limit: int) -> TargetPage:
+        """Ask who bans a mirror's addresses."""
+
+    async def leases(self, dbname: str, limit: int) -> LeasePage:
+        """Ask for a mirror's live leases."""
+
+    async def history(self, addr: str, limit: int) -> HistoryPage:
+        """Ask who held an address."""
 
     async def close(self) -> None:
         """Let the connection go."""

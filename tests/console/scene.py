@@ -12,6 +12,9 @@ from ipv6console.wire.delta import difference
 from ipv6console.wire.doctor import DoctorReport, DoctorStep
 from ipv6console.wire.event import Event, EventLevel
 from ipv6console.wire.frame import DeltaFrame, EventsFrame, StateFrame
+from ipv6console.wire.history import HistoryPage, HistoryRow
+from ipv6console.wire.lease import LeasePage, LeaseRow
+from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanAction, PlanRequest
 from ipv6console.wire.reply import SpawnsReply
 from ipv6console.wire.state import (
@@ -26,6 +29,7 @@ from ipv6console.wire.state import (
     StoreState,
 )
 from ipv6console.wire.status import Finding, Level, Stamp
+from ipv6console.wire.target import TargetPage, TargetRow
 
 NOW = 1_790_000_000.0
 PREFIX = "2001:db8:0:1::/64"
@@ -406,6 +410,48 @@ class ScriptedSource:
                 DoctorStep(name="echo", level=Level.UNKNOWN, text="not tried: the route is missing"),
             ),
         )  # fmt: skip
+
+    async def mirror_settings(self, dbname: str) -> MirrorSettings:
+        await self._answer("mirror_settings", dbname)
+        return MirrorSettings(usable_num=300, lease_ttl=900.0, max_leases_per_64=0)
+
+    async def targets(self, dbname: str, limit: int) -> TargetPage:
+        await self._answer("targets", dbname)
+        return TargetPage(targets=(
+            TargetRow(
+                dbname=dbname, target="shop.example", bans=654, addresses=612, last_at=NOW - 4, last_reason="HTTP 403",
+            ),
+            TargetRow(dbname=dbname, target="cdn.example", bans=1, addresses=1, last_at=NOW - 7_000, last_reason=None),
+        ))  # fmt: skip
+
+    async def leases(self, dbname: str, limit: int) -> LeasePage:
+        await self._answer("leases", dbname)
+        holders = ("unix pid 4711 uid 1000 (python3 scraper.py)", "nightly", "tcp 127.0.0.1")
+        rows = tuple(
+            LeaseRow(
+                addr=f"2001:db8:0:1:5:{index:x}:1:9", dbname=dbname, holder=holder, leased_at=NOW - 12 * (index + 1),
+                expires_at=NOW + 3_000 + index,
+            )
+            for index, holder in enumerate(holders)
+        )  # fmt: skip
+        return LeasePage(leases=rows, total=23, next="3")
+
+    async def history(self, addr: str, limit: int) -> HistoryPage:
+        await self._answer("history", addr)
+        if addr.endswith("::dead"):
+            return HistoryPage(entries=())
+        rows = (
+            (NOW - 12, None, None, None, None),
+            (NOW - 9_000, NOW - 8_000, "bad", "shop.example", "HTTP 403"),
+            (NOW - 90_000, NOW - 86_400, "expired", None, None),
+        )
+        return HistoryPage(entries=tuple(
+            HistoryRow(
+                addr=addr, dbname="shop-de", holder="unix pid 4711 uid 1000 (python3 scraper.py)", since=since,
+                until=until, verdict=verdict, target=target, reason=reason,
+            )
+            for since, until, verdict, target, reason in rows
+        ))  # fmt: skip
 
     async def close(self) -> None:
         self.closed = True

@@ -208,6 +208,18 @@ async def help_page(stage: Stage) -> None:
 
 async def detail(stage: Stage) -> None:
     await reading(stage, "enter")
+    await stage.until_asked("leases")
+
+
+async def detail_end(stage: Stage) -> None:
+    await detail(stage)
+    await stage.press("G")
+
+
+async def who(stage: Stage) -> None:
+    await live(stage)
+    await stage.press("a", *"2001:db8:0:1::7", "enter")
+    await stage.until_shows("newest first")
 
 
 async def trouble_list(stage: Stage) -> None:
@@ -241,6 +253,8 @@ DIALOGS: dict[str, Prepare] = {
     "drain-asks": drain_asks,
     "help": help_page,
     "detail": detail,
+    "detail-end": detail_end,
+    "who": who,
     "troubles": trouble_list,
     "doctor": doctor,
     "quit-asks": quit_asks,

@@ -1,0 +1,120 @@
+"""Who held an address, and when."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widgets import Input, Label, Static
+
+from ipv6console.console import call, figure
+from ipv6console.console.layout import hang
+from ipv6console.console.screens.dialog import Dialog
+from ipv6console.console.source import Refused, Source
+from ipv6console.console.tone import Span, Tone, content
+from ipv6console.wire.history import HistoryPage, HistoryRow
+
+MOST = 100
+_HINT = content(("Enter looks it up in the engine's history of leases, Esc goes back.", Tone.DIM))
+
+
+def address_in(text: str) -> str | None:
+    """Return the address that is the last word of `text`, spelled as the engine does; None when it is none."""
+    words = text.split()
+    try:
+        return str(ipaddress.IPv6Address(words[-1])) if words else None
+    except ValueError:
+        return None
+
+
+class WhoDialog(Dialog[None]):
+    """Asks for an address unless one is given, and lists its holders, newest first. `moment` writes a time as text."""
+
+    AUTO_FOCUS = "#addr"
+
+    def __init__(
+        self, source: Source, door: call.Door, moment: Callable[[float], str], now: Callable[[], float], addr: str = ""
+    ) -> None:
+        super().__init__("Who held an address?")
+        self._source, self._door, self._moment, self._now, self._addr = source, door, moment, now, addr
+        self._page: HistoryPage | None = None
+        self.set_class(True, "-wide")
+
+    def inside(self) -> ComposeResult:
+        """The line, what was found, the calls."""
+        with Horizontal(classes="field"):
+            yield Label("address")
+            yield Input(self._addr, id="addr", compact=True, placeholder="2001:db8::1")
+        with VerticalScroll(classes="body", can_focus=True):
+            yield Static(_HINT, id="text")
+        yield Static(classes="calls")
+
+    def calls(self) -> call.Call | None:
+        """The same outside the console."""
+        return call.who(self._door, self._addr) if self._page is not None else None
+
+    def on_mount(self) -> None:
+        """Look up what was given."""
+        if self._addr:
+            self._look(self._addr)
+
+    def on_resize(self) -> None:
+        """Write the text anew."""
+        self.call_after_refresh(self._write)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Look it up."""
+        event.stop()
+        self._look(event.value)
+
+    def _look(self, text: str) -> None:
+        addr = address_in(text)
+        self._page = None
+        self.query_one(".calls", Static).update("")
+        if addr is None:
+            self._say(content((f"✖ {text.strip() or 'nothing'} is no IPv6 address", Tone.FAIL)))
+            return
+        self._addr = addr
+        self._say(content(("⟳ looking", Tone.BUSY)))
+        self.run_worker(self._ask(addr), exclusive=True, group="ask")
+
+    async def _ask(self, addr: str) -> None:
+        try:
+            self._page = await self._source.history(addr, MOST)
+        except Refused as refusal:
+            self._say(content((f"✖ {refusal.title}: ", Tone.FAIL), refusal.detail, "\n", (refusal.next, Tone.STRONG)))
+            return
+        self.query_one(".calls", Static).update(self.calls_shown())
+        self._write()
+        self.query_one(".body").focus()
+
+    def _write(self) -> None:
+        if self._page is not None:
+            self._say(held(self._addr, self._page, self._moment, self._now(), self.room))
+
+    def _say(self, text: Content) -> None:
+        self.query_one("#text", Static).update(text)
+
+
+def held(addr: str, page: HistoryPage, moment: Callable[[float], str], now: float, width: int) -> Content:
+    """Return the leases of `addr` as text in `width` cells; `now` is the engine's time in unix seconds."""
+    if not page.entries:
+        return content(("○ nobody is known to have held ", Tone.DIM), addr)
+    lines = [content((f"{addr}, newest first", Tone.STRONG))]
+    for row in page.entries:
+        lines.append(
+            content(moment(row.since), (f"  for {figure.span((row.until or now) - row.since)}  ", Tone.DIM), _end(row))
+        )
+        said = f", said {row.target}" if row.target else ""
+        why = f": {row.reason}" if row.reason else ""
+        lines.append(hang(Content(""), content((row.dbname, Tone.STRONG), f"  {row.holder}{said}{why}"), 2, width))
+    return Content("\n").join(lines)
+
+
+def _end(row: HistoryRow) -> Span:
+    if row.until is None:
+        return "● held now", Tone.OK
+    return row.verdict or "ended", Tone.FAIL if row.verdict in {"bad", "lost", "revoked"} else Tone.PLAIN
