@@ -31,11 +31,11 @@ class Gate:
             return
         if scope["client"] is not None:
             scope["client"] = (unmapped(scope["client"][0]), scope["client"][1])
-        bound = self._limits.bound(scope["path"])
+        bound, method = self._limits.bound(scope["path"]), scope.get("method", "GET")
         try:
             caller: Caller = self._access.admit(scope)
             if bound > self._limits.body:
-                self._access.require(caller, Right.OPERATE, f"{scope.get('method', 'GET')} {scope['path']}")
+                self._access.require(caller, Right.OPERATE, f"{method} {scope['path']}")
         except Refusal as refusal:
             headers = {"www-authenticate": refusal.challenge} if isinstance(refusal, Unauthenticated) else None
             await answer(problem_of(refusal), headers)(scope, receive, send)
@@ -43,7 +43,7 @@ class Gate:
         scope["state"]["caller"] = caller
         if _declared_length(scope) > bound:
             # The framework bounds bodies that declare no length; for the others it has an answer of its own.
-            await answer(body_too_large(scope["method"], scope["path"], bound))(scope, receive, send)
+            await answer(body_too_large(method, scope["path"], bound))(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

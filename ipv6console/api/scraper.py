@@ -10,7 +10,7 @@ from ipv6console.api import example
 from ipv6console.api.answers import answers, asked
 from ipv6console.api.attendance import attend
 from ipv6console.api.body import CheckBody, ChecksBody, ReportBody, ReportsBody, ResetBody, ResetsBody
-from ipv6console.api.caller import EngineHere, Operator, Reader, Scraper
+from ipv6console.api.caller import EngineHere, Operator, Reader, Scraper, shown_holder
 from ipv6console.api.document import Document
 from ipv6console.api.parameter import DEFAULT_MIRROR, Dbname, Holder, Num, SomeDbname, Ttl, Wait
 from ipv6console.engine.caller import Scope
@@ -79,13 +79,13 @@ async def pick(
     With `wait` the caller queues when there is none; who hangs up leaves the queue.
     """
     if not wait:
-        return Document(await engine.pick(dbname, caller, ttl=ttl, holder=holder))
+        return Document(await engine.pick(dbname, caller, ttl=ttl, holder=shown_holder(holder, caller)))
 
     async def give_back(reply: PickReply) -> None:
         if reply.lease is not None:
             await engine.release(reply.lease)
 
-    picking = engine.pick(dbname, caller, ttl=ttl, holder=holder, wait=wait)
+    picking = engine.pick(dbname, caller, ttl=ttl, holder=shown_holder(holder, caller), wait=wait)
     found = await attend(request, picking, give_back, request.app.state.stop)
     return Response(status_code=_NOBODY_THERE) if found is None else Document(found)
 
@@ -101,7 +101,7 @@ async def picks(
     holder: Holder = None,
 ) -> Document:
     """Lease several addresses; there may be fewer than asked for."""
-    return Document(await engine.picks(dbname, num, caller, ttl=ttl, holder=holder))
+    return Document(await engine.picks(dbname, num, caller, ttl=ttl, holder=shown_holder(holder, caller)))
 
 
 @router.post("/check", response_model=CheckReply, responses=answers(example.CHECKED, problems=(413,)))

@@ -48,13 +48,17 @@ def test_a_program_is_shown_with_its_script_and_none_of_its_arguments(arguments:
 
 
 @pytest.mark.anyio
-async def test_who_leases_over_the_unix_socket_is_shown_with_its_program(service: Service, tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", [False, True])
+async def test_who_leases_over_the_unix_socket_is_shown_with_its_program(
+    service: Service, tmp_path: Path, *, named: bool
+) -> None:
     script = tmp_path / "shop_scraper.py"
-    script.write_text(SCRAPER)
+    script.write_text(SCRAPER.replace("peers", "peers&holder=shop") if named else SCRAPER)
     done = await anyio.run_process([sys.executable, str(script), str(service.path)], stderr=subprocess.PIPE)
     pid, status = done.stdout.decode().split()
     assert status == "200"
-    holder = f"unix pid {pid} uid {os.getuid()} {Path(sys.executable).name} shop_scraper.py"
+    process = f"unix pid {pid} uid {os.getuid()} {Path(sys.executable).name} shop_scraper.py"
+    holder = f"shop ({process})" if named else process
     async with service.over_ipv4() as client:
         assert [row["holder"] for row in (await client.get("/leases?dbname=peers")).json()["leases"]] == [holder]
         assert [row["holder"] for row in (await client.get("/history?dbname=peers")).json()["entries"]] == [holder]
