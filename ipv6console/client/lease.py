@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import socket as sockets
+from typing import Any
 
+from ipv6console.client.destination import allowed
+from ipv6console.client.errors import NoIPv6Address
 from ipv6console.client.hold import Ending, Hold
 from ipv6console.freebind import bound_socket
 
@@ -42,3 +45,14 @@ class Lease:
         Raises LeaseLost, and OSError when the kernel refuses the bind.
         """
         return bound_socket(self.addr, kind)
+
+    def socket_for(self, found: tuple[Any, ...]) -> sockets.socket:
+        """Return a socket for one entry of getaddrinfo's answer, as aiohttp's `socket_factory` wants it.
+
+        Raises NoIPv6Address for one that is or means IPv4, and what `socket` raises.
+        """
+        family, kind, *_, address = found
+        if family != sockets.AF_INET6:
+            raise NoIPv6Address(str(address[0]), "it is an IPv4 address")
+        allowed(str(address[0]), [found])
+        return self.socket(kind)

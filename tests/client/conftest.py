@@ -340,7 +340,7 @@ class StubEngine(Server):
         pool.picked += 1
         addr, lease = pool.idle.pop(0), f"token-{pool.picked}"
         pool.leases[lease] = addr
-        ttl = float(ask.query["ttl"])
+        ttl = float(ask.query.get("ttl", 21_600))
         return _document(
             {"success": True, "addr": addr, "dbname": dbname, "lease": lease, "expires_at": 1e9 + ttl, "ttl": ttl}
         )
@@ -348,6 +348,8 @@ class StubEngine(Server):
     def _report(self, ask: Ask) -> Answer:
         document = ask.json()
         verdict, dbname = document["report_info"], document["dbname"]
+        by_addr = {addr: lease for lease, addr in self.pool.leases.items()}
+        verdict.setdefault("lease", by_addr.get(verdict["addr"]))
         if self.pool.leases.get(verdict["lease"]) != verdict["addr"]:
             return _document({"success": False, "dbname": dbname, "detail": "the lease has ended"})
         self.pool.verdicts.append(verdict)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 
 import anyio
 import pytest
 
-from ipv6console.client import AsyncIPv6Client, IPv6Client, LeaseLost, PoolEmpty
+from ipv6console.client import AsyncIPv6Client, IPv6Client, LeaseLost, NoIPv6Address, PoolEmpty
 from tests.client.conftest import ADDRS, SITE, Site, StubEngine
 
 pytestmark = pytest.mark.privileged
@@ -49,6 +50,17 @@ def test_its_sockets_leave_from_the_address_without_ip_nonlocal_bind(engine: Stu
         assert sock.getsockname()[0] == FIRST
         sock.sendall(b"GET /ip HTTP/1.1\r\nHost: site\r\nConnection: close\r\n\r\n")
         assert FIRST.encode() in b"".join(iter(lambda: sock.recv(4_096), b""))
+
+
+def test_it_makes_no_socket_towards_ipv4(engine: StubEngine, site: Site) -> None:
+    with IPv6Client(socket=engine.path) as client, client.lease() as lease:
+        for host, family in (("127.0.0.1", socket.AF_INET), ("::ffff:127.0.0.1", socket.AF_INET6)):
+            found = socket.getaddrinfo(host, site.port, family, socket.SOCK_STREAM)[0]
+            with pytest.raises(NoIPv6Address):
+                lease.socket_for(found)
+        found = socket.getaddrinfo(SITE, site.port, socket.AF_INET6, socket.SOCK_STREAM)[0]
+        with lease.socket_for(found) as sock:
+            assert sock.getsockname()[0] == FIRST
 
 
 def test_a_lease_is_renewed_and_tells_when_it_is_lost(engine: StubEngine) -> None:

@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import httpx
@@ -392,12 +393,24 @@ def test_sessions_at_once_hold_different_addresses(engine: StubEngine, site: Sit
     assert sorted(site.peers) == sorted(ADDRS)
 
 
-def test_a_session_after_the_first_is_made_in_two_milliseconds(engine: StubEngine) -> None:
-    def seconds(make: Callable[[], IPv6Session]) -> float:
+@pytest.mark.parametrize("options", [{}, {"http2": True}, {"rotate": "request"}], ids=["http1", "http2", "rotating"])
+def test_a_session_after_the_first_is_made_in_two_milliseconds(engine: StubEngine, options: dict[str, Any]) -> None:
+    def milliseconds() -> float:
         before = time.perf_counter()
-        session = make()
+        session = IPv6Session(socket=engine.path, **options)
         took = time.perf_counter() - before
         session.close()
-        return took
+        return took * 1_000
 
-    assert min(seconds(lambda: IPv6Session(socket=engine.path)) for _ in range(20)) < 0.002
+    milliseconds()
+    assert median(milliseconds() for _ in range(50)) < 2
+
+
+def test_leasing_adds_little_more_than_the_engines_answer(engine: StubEngine) -> None:
+    def milliseconds() -> float:
+        before = time.perf_counter()
+        with IPv6Session(socket=engine.path):
+            return (time.perf_counter() - before) * 1_000
+
+    # The engine of this test shares the interpreter with the session, so only the best of many tells about the session.
+    assert min(milliseconds() for _ in range(50)) < 5
