@@ -160,7 +160,7 @@ class Reader(Dialog[None]):
     def __init__(self, heading: str, writer: Writer, *, copied: str | None = None, wide: bool = False) -> None:
         super().__init__(heading)
         self._writer, self._copied = writer, copied
-        self.set_class(wide, "-wide")
+        self.set_class(wide, "-broad")
 
     def inside(self) -> ComposeResult:
         """The text and how to leave."""

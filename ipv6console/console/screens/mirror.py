@@ -168,7 +168,8 @@ def _told(answer: T | Refused | None, write: Callable[[T], Content], width: int)
 
 def _counters(row: MirrorRow, model: Model, width: int) -> Content:
     stale = model.condition is Condition.STALE
-    told: list[tuple[str, Content | str]] = [("state", content(state_of(row, stale=stale), f"  {row.text}"))]
+    note = row.text if row.text != row.level else ""
+    told: list[tuple[str, Content | str]] = [("state", content(state_of(row, stale=stale), f"  {note}"))]
     told += [(label, value) for label, value in facts(row, model.now) if label not in _ABOVE]
     return sheet(told, width, indent=_COLUMN)
 

@@ -41,7 +41,7 @@ class WhoDialog(Dialog[None]):
         super().__init__("Who held an address?")
         self._source, self._door, self._moment, self._now, self._addr = source, door, moment, now, addr
         self._page: HistoryPage | None = None
-        self.set_class(True, "-wide")
+        self.add_class("-broad")
 
     def inside(self) -> ComposeResult:
         """The line, what was found, the calls."""
