@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from itertools import islice
 from math import isfinite
@@ -208,7 +209,13 @@ class Leasing:
         leased = await self.room.wait(dbname, seconds, take)
         if leased is None:
             return []
-        await core.commit(leased[1])
+        try:
+            await core.commit(leased[1])
+        except asyncio.CancelledError:
+            # The caller went away while its lease was being written: nobody knows the token to end it with.
+            await core.commit(*core.working().end(leased[0], Status.IDLE, core.clock.now()))
+            core.changed.set()
+            raise
         return [leased[0]]
 
     def _held(self, mirror: Mirror | None, dbname: str, address: int, token: str | None) -> Lease:

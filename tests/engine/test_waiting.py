@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ipv6console.engine.errors import InvalidRequest
+from ipv6console.engine.protocol import Durability
 from ipv6console.engine.report import ReportItem
+from ipv6console.pool.change import Change, UsageRecorded
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.reply import PickReply
 
@@ -84,6 +87,32 @@ async def test_a_caller_who_goes_away_leaves_the_queue_and_holds_nothing(drained
     await _free(drained, drained.engine.leases("task1", None, 1).leases[0].addr)
     assert (await waiter).success
     assert drained.engine.leases("task1", None, 1).total == 5
+
+
+async def test_a_caller_who_goes_away_while_its_lease_is_written_holds_nothing(
+    drained: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [waiter] = await _waiting(drained, 1)
+    store = drained.engine._core.store
+    commit, begun = store.commit, asyncio.Event()
+
+    async def slow(changes: Sequence[Change], durability: Durability) -> None:
+        if (
+            any(isinstance(change, UsageRecorded) and change.token is not None for change in changes)
+            and not begun.is_set()
+        ):
+            begun.set()
+            await commit(changes, durability)
+            await asyncio.Event().wait()
+        await commit(changes, durability)
+
+    monkeypatch.setattr(store, "commit", slow)
+    await _free(drained, drained.engine.leases("task1", None, 1).leases[0].addr)
+    await begun.wait()
+    waiter.cancel()
+    await asyncio.gather(waiter, return_exceptions=True)
+    assert drained.engine.leases("task1", None, 1).total == 4
+    assert (await drained.engine.pick("task1", drained.caller)).success
 
 
 async def test_a_fresh_address_serves_who_waits(drained: World) -> None:
