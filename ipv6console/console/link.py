@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import TypeVar
 
 from ipv6console.client.engine import AsyncIPv6Client
@@ -64,11 +64,12 @@ class Link:
         failures = 0
         while True:
             try:
-                async for news in self._client.follow_state(attempts=0, interval=0.0):
-                    if isinstance(news, Connected):
-                        failures = 0
-                    if not isinstance(news, Disconnected):
-                        await queue.put(Joined() if isinstance(news, Connected) else news)
+                async with aclosing(self._client.follow_state(attempts=0, interval=0.0)) as stream:
+                    async for news in stream:
+                        if isinstance(news, Connected):
+                            failures = 0
+                        if not isinstance(news, Disconnected):
+                            await queue.put(Joined() if isinstance(news, Connected) else news)
             except (EngineUnreachable, EngineRefused, WireError) as error:
                 failures += 1
                 await queue.put(self._loss(error, failures))
@@ -81,10 +82,11 @@ class Link:
                 if last is None:
                     newest = (await self._client.state()).engine.last_event
                     last = max(0, newest - _EVENTS_BACK)
-                async for news in self._client.follow_events(last, attempts=0, interval=0.0):
-                    if isinstance(news, EventsFrame):
-                        last = news.events[-1].id
-                        await queue.put(news)
+                async with aclosing(self._client.follow_events(last, attempts=0, interval=0.0)) as stream:
+                    async for news in stream:
+                        if isinstance(news, EventsFrame):
+                            last = news.events[-1].id
+                            await queue.put(news)
             await asyncio.sleep(_RETRY if last is not None else _FIRST_RETRY * 5)
 
     def _loss(self, error: EngineUnreachable | EngineRefused | WireError, attempt: int) -> Lost:

@@ -110,6 +110,8 @@ async def test_an_engine_that_goes_is_lost_with_a_reason_and_comes_back(tmp_path
     assert isinstance(first, Lost)
     assert first.kind is LossKind.UNREACHABLE
     assert "ipv6console serve" in first.next
+    await frames.aclose()
+    await link.close()
     async with serving(settings_in(tmp_path), tmp_path, LIMITS) as service:
         link = Link(str(service.path))
         frames = link.frames()
