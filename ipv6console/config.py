@@ -69,6 +69,9 @@ class NetworkSettings:
     addresses: tuple[str, ...] = ()
     ndp: str = "auto"
     ndppd: str = "ndppd"
+    ndppd_service: bool = False
+    ndppd_conf: str = "/etc/ndppd.conf"
+    ndppd_restart: str = "systemctl restart ndppd"
     solicited_nodes: bool = False
     nonlocal_bind: bool = True
     firewall: bool = True

@@ -13,7 +13,9 @@ from ipv6console.linux import process, sysctl
 from ipv6console.linux.dump import POOLED_METRIC, PROTOCOL, TABLE_LOCAL, Dump
 from ipv6console.linux.firewall import REMOVAL, TABLE, Firewall, FirewallError, Guard, command, guard
 from ipv6console.linux.ndp.answering import owner
+from ipv6console.linux.ndp.block import difference, has_block, without_block
 from ipv6console.linux.ndp.entries import proxy_needs
+from ipv6console.linux.ndp.service import ServiceFile, answering
 from ipv6console.linux.ndp.strategy import ADDRESS, NDPPD, PROXY, RESPONDER, choose, probe
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.prefixes import prefix_text, select
@@ -108,7 +110,7 @@ class HostPlan:
         Ours are routes and proxy entries with our protocol number, addresses with our metric, the sysctls on record,
         and an ndppd or responder that runs for this state directory.
         """
-        undone = self._end_daemons()
+        undone = [*self._end_daemons(), *await self._remove_block()]
         dump = await self._netlink.dump()
         names = {link.index: link.name for link in dump.links}
         undone += await self._remove_entries(dump, names)
@@ -127,6 +129,34 @@ class HostPlan:
             what = f"set {key} back to {before}"
             undone.append(PrivilegedChange(what=what, command=sysctl.command(key, before), in_place=False))
         return tuple(undone)
+
+    def _service(self, prefix: HostPrefix, why: str) -> PrivilegedChange:
+        file, restart = ServiceFile(self._settings), self._settings.ndppd_restart
+        what = (
+            f"the system's ndppd answers for {prefix_text(prefix.network, prefix.length)} on {prefix.interface} ({why})"
+        )
+        try:
+            before, text = file.read(), file.planned({prefix.interface: ((prefix.network, prefix.length),)})
+        except (OSError, ValueError) as error:
+            return _kept(f"{what}: not possible, {error}", restart, in_place=False)
+        if text == before:
+            return _kept(what, restart, in_place=bool(answering(prefix.interface)))
+        command = f"printf %s {shlex.quote(text)} > {shlex.quote(str(file.path))} && {restart}"
+        return _kept(f"{what}:\n{difference(file.path, before, text)}", command, in_place=False)
+
+    async def _remove_block(self) -> list[PrivilegedChange]:
+        file = ServiceFile(self._settings)
+        try:
+            before = file.read()
+            if not has_block(before):
+                file.tidy()
+                return []
+        except ValueError as error:
+            raise OSError(f"{file.path}: {error}") from error
+        await file.put(without_block(before), ())
+        what = f"took our block out of {file.path}, and restarted ndppd:\n"
+        what += difference(file.path, before, without_block(before))
+        return [PrivilegedChange(what=what, command=self._settings.ndppd_restart, in_place=False)]
 
     async def _inbound(self, prefixes: list[HostPrefix], dump: Dump) -> PrivilegedChange:
         wanted = _guard(prefixes, dump)
@@ -192,6 +222,8 @@ class HostPlan:
     def _ndp(self, prefix: HostPrefix, dump: Dump) -> list[PrivilegedChange]:
         text, interface = prefix_text(prefix.network, prefix.length), prefix.interface
         strategy, why = choose(self._settings.ndp, prefix, probe(self._settings))
+        if strategy == NDPPD and self._settings.ndppd_service:
+            return [self._service(prefix, why)]
         if strategy == NDPPD:
             file = self._state_dir / f"ndppd-{interface}.conf"
             what = f"ndppd answers for {text} on {interface} ({why})"

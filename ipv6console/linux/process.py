@@ -49,6 +49,15 @@ def cpu_use(pid: int) -> CpuUse | None:
     return CpuUse(time.monotonic(), int(ran) / 1e9, int(waited) / 1e9)
 
 
+def started(pid: int) -> float | None:
+    """Return when `pid` was started, in unix seconds to some hundredths, None when it has ended."""
+    fields = _stat(pid)
+    if fields is None:
+        return None
+    up = float(Path("/proc/uptime").read_text().split()[0])
+    return time.time() - up + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
 def stopped(pid: int) -> bool:
     """Return whether `pid` is stopped by a signal."""
     fields = _stat(pid)

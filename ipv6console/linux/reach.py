@@ -18,6 +18,7 @@ from ipv6console.linux.ndp.answering import ResponderStrategy
 from ipv6console.linux.ndp.entries import AddressStrategy, ProxyStrategy
 from ipv6console.linux.ndp.ndppd import NdppdStrategy
 from ipv6console.linux.ndp.routed import RoutedStrategy
+from ipv6console.linux.ndp.service import ServiceStrategy
 from ipv6console.linux.ndp.strategy import (
     ADDRESS,
     BY_ADDRESS,
@@ -60,7 +61,11 @@ class HostReach:
         self._sysctls = Sysctls(self._record)
         self._strategies: dict[str, Strategy] = {
             ROUTED: RoutedStrategy(),
-            NDPPD: NdppdStrategy(settings.ndppd, state_dir, self._ring),
+            NDPPD: (
+                ServiceStrategy(settings)
+                if settings.ndppd_service
+                else NdppdStrategy(settings.ndppd, state_dir, self._ring)
+            ),
             RESPONDER: ResponderStrategy(state_dir, self._ring, join=settings.solicited_nodes),
             ADDRESS: AddressStrategy(netlink),
             PROXY: ProxyStrategy(netlink, self._sysctls),

@@ -141,7 +141,8 @@ async def test_no_solicitation_for_two_thousand_live_addresses_stays_unanswered(
 
 async def echoed(sources: list[int]) -> set[int]:
     """Send one datagram from each source and return those that got it back."""
-    loop, back = asyncio.get_running_loop(), set()
+    loop = asyncio.get_running_loop()
+    back: set[int] = set()
     sockets = {source: bound_socket(format_address(source), socket.SOCK_DGRAM) for source in sources}
     for source, sock in sockets.items():
         sock.setblocking(False)

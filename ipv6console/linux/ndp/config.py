@@ -12,8 +12,13 @@ Rule = tuple[int, int]
 
 def render(interface: str, rules: tuple[Rule, ...]) -> str:
     """Return the file that makes ndppd answer on `interface` for every address of `rules`, as a host."""
+    return f"route-ttl 30000\n{proxy(interface, rules)}"
+
+
+def proxy(interface: str, rules: tuple[Rule, ...]) -> str:
+    """Return the proxy block alone."""
     blocks = "".join(f"   rule {prefix_text(*rule)} {{\n      static\n   }}\n" for rule in rules)
-    return f"route-ttl 30000\nproxy {interface} {{\n   router no\n   timeout 500\n   ttl 30000\n{blocks}}}\n"
+    return f"proxy {interface} {{\n   router no\n   timeout 500\n   ttl 30000\n{blocks}}}\n"
 
 
 def write(path: Path, interface: str, rules: tuple[Rule, ...]) -> None:
