@@ -61,6 +61,7 @@ def layers(modules: set[str]) -> set[str]:
         ("ipv6console.config", set(), set()),
         ("ipv6console.configfile", set(), set()),
         ("ipv6console.paths", set(), set()),
+        ("ipv6console.olderfiles", set(), set()),
         ("ipv6console.listen", set(), set()),
         ("ipv6console.pool.pool", set(), {"pool"}),
         ("ipv6console.engine.engine", {"httptools"}, {"engine", "pool"}),
@@ -103,6 +104,9 @@ def test_the_pool_and_the_documents_load_neither_the_network_nor_an_event_loop()
         (["pick", "--help"], {"click"}),
         (["lab", "--help"], {"click"}),
         (["net", "plan", "--help"], {"click"}),
+        (["info", "--help"], {"click"}),
+        (["import-json", "--help"], {"click"}),
+        (["token", "create", "--help"], {"click"}),
     ],
 )
 def test_a_command_loads_only_what_it_needs(words: list[str], loaded: set[str]) -> None:
