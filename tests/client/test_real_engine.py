@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 
 from ipv6console.api.limits import LIMITS
 from ipv6console.client import AsyncIPv6Client, AsyncIPv6Session, Connected, EngineRefused, IPv6Session, LeaseLost
 from ipv6console.wire.event import EventLevel
 from ipv6console.wire.frame import DeltaFrame, EventsFrame, StateFrame
+from ipv6console.wire.importing import ImportedAddress, ImportRequest
+from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
 from ipv6console.wire.state import State
 from tests.api.service import Service, serving, settings_in
@@ -72,6 +75,53 @@ async def test_every_endpoint_answers_with_its_document(client: AsyncIPv6Client)
     plan = await client.plan(PlanRequest(action=PlanAction.FLUSH_MIRROR, dbname="a"))
     assert (await client.apply(ApplyRequest(plan=plan.id))).action is PlanAction.FLUSH_MIRROR
     assert (await client.flush("a")).dbname == "a"
+
+
+async def test_records_settings_and_tokens_answer_with_their_documents(client: AsyncIPv6Client) -> None:
+    picked = await client.pick("a", ttl=60.0, holder="test")
+    assert picked.addr is not None
+    assert picked.lease is not None
+    await client.report(picked.addr, "bad", "a", lease=picked.lease, target="shop.example", reason="HTTP 403")
+    entries = (await client.history(picked.addr, dbname="a")).entries
+    assert [(row.holder.split()[0], row.verdict, row.target) for row in entries] == [("test", "bad", "shop.example")]
+    assert [(row.target, row.bans) for row in (await client.targets("a")).targets] == [("shop.example", 1)]
+    assert [row.addr for row in (await client.addresses(dbname="a", state="bad")).addresses] == [picked.addr]
+    settings = MirrorSettings(usable_num=3, lease_ttl=120.0)
+    assert await client.set_mirror("a", settings) == settings == await client.mirror_settings("a")
+    created = await client.create_token("ci", "scrape")
+    assert [(row.name, row.scope) for row in (await client.tokens()).tokens] == [("ci", "scrape")]
+    assert created.token
+    assert (await client.revoke_token("ci")).name == "ci"
+    report = await client.import_pool(
+        ImportRequest(addresses=(ImportedAddress(addr="2001:db8:99::1", created_at=1.0),))
+    )
+    assert list(report.skipped) == ["2001:db8:99::1"]
+
+
+async def test_a_token_opens_what_it_is_for_and_nothing_more(service: Service, client: AsyncIPv6Client) -> None:
+    created = await client.create_token("reader", "read")
+    async with AsyncIPv6Client(f"http://127.0.0.1:{service.ports[0]}", token=created.token) as reader:
+        assert (await reader.stats()).prefix
+        async with reader.stream() as frames:
+            assert isinstance(await anext(frames), StateFrame)
+        with pytest.raises(EngineRefused) as caught:
+            await reader.pick("a")
+        assert caught.value.status == 403
+    async with AsyncIPv6Client(f"http://127.0.0.1:{service.ports[0]}", token="none-of-ours") as stranger:
+        with pytest.raises(EngineRefused) as caught:
+            await stranger.stats()
+        assert caught.value.status == 401
+
+
+async def test_a_session_that_rotates_reports_and_gives_back(service: Service, client: AsyncIPv6Client) -> None:
+    async with AsyncIPv6Session(
+        "task1", socket=service.path, rotate_on=(httpx.ConnectError, httpx.ConnectTimeout), timeout=1.0
+    ) as session:
+        first = session.addr
+        with pytest.raises(httpx.TransportError):
+            await session.get("http://[::1]:9/")
+    rows = (await client.history(first, dbname="task1")).entries
+    assert [(row.verdict, row.target) for row in rows] == [("bad", "::1")]
 
 
 async def test_bad_input_is_refused_with_what_to_do(client: AsyncIPv6Client) -> None:
