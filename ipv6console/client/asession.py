@@ -38,7 +38,8 @@ class AsyncIPv6Session(httpx.AsyncClient):
     """An httpx.AsyncClient on a lease of mirror `dbname`, for asyncio and trio; options and errors as in IPv6Session.
 
     `async with` takes the lease (without it the first request does) and gives it back at the end. One that is forgotten
-    without `aclose` is renewed no more and runs until its TTL.
+    without `aclose` is renewed no more and runs until its TTL. A task that is cancelled while it waits in line ends when the
+    engine has answered, within `adapt_retry_interval` seconds, lest a lease be forgotten.
     """
 
     def __init__(

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import cache, wraps
+from math import ceil
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 import httpx
@@ -29,6 +30,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 LONGEST_WAIT = 300.0
 """Seconds the engine lets a pick wait at most."""
+
+SHORT_WAIT = 5.0
+"""Seconds an async pick waits at most: a cancelled one is waited for, lest the lease it brings be forgotten."""
 
 SLOW_TIMEOUT = 120.0
 """Seconds a request that makes the engine do network checks may take."""
@@ -148,13 +152,13 @@ class IPv6Client(_Endpoints):
         holder: str | None = None,
         wait: float = 75.0,
     ) -> Iterator[Lease]:
-        """Lease an address for the length of a `with`, renewed by itself, waiting up to `wait` seconds (at most 300).
+        """Lease an address for the length of a `with`, renewed by itself, waiting in line up to `wait` seconds.
 
         Raises PoolEmpty, EngineUnreachable and EngineRefused.
         """
         from ipv6console.client.lessor import Lessor  # noqa: PLC0415 - only those who lease need it
 
-        lessor = Lessor(self, _terms(dbname, ttl, holder, wait), boottime, time.sleep)
+        lessor = Lessor(self, _terms(dbname, ttl, holder, wait, LONGEST_WAIT), boottime, time.sleep)
         try:
             hold = lessor.take()
             lease = Lease(hold)
@@ -217,12 +221,15 @@ class AsyncIPv6Client(_Endpoints):
         holder: str | None = None,
         wait: float = 75.0,
     ) -> AsyncIterator[Lease]:
-        """Lease an address for the length of an `async with`, as IPv6Client.lease does."""
+        """Lease an address for the length of an `async with`, as IPv6Client.lease does.
+
+        Cancelled while it waits, it ends within 5 seconds.
+        """
         import anyio  # noqa: PLC0415 - httpx also loads it late
 
         from ipv6console.client.alessor import AsyncLessor  # noqa: PLC0415 - needs anyio
 
-        lessor = AsyncLessor(self, _terms(dbname, ttl, holder, wait), boottime, None)
+        lessor = AsyncLessor(self, _terms(dbname, ttl, holder, wait, SHORT_WAIT), boottime, None)
         holds: list[Hold] = []
         leases: list[Lease] = []
         try:
@@ -266,8 +273,10 @@ class AsyncIPv6Client(_Endpoints):
         return Follower(self.place, self.timeout, attempts=attempts, interval=interval, token=self._token).events(since)
 
 
-def _terms(dbname: str, ttl: float, holder: str | None, wait: float) -> Terms:
-    return Terms(dbname=dbname, ttl=ttl, holder=holder, interval=min(wait, LONGEST_WAIT), retries=1 if wait else 0)
+def _terms(dbname: str, ttl: float, holder: str | None, wait: float, at_once: float) -> Terms:
+    """Return the terms for waiting `wait` seconds, no more than `at_once` of them in one request."""
+    retries = ceil(wait / at_once)
+    return Terms(dbname=dbname, ttl=ttl, holder=holder, interval=wait / max(retries, 1), retries=retries)
 
 
 @cache

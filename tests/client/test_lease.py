@@ -90,6 +90,12 @@ async def test_an_async_lease_is_held_renewed_and_given_back(engine: StubEngine)
 
 
 @pytest.mark.anyio
+async def test_an_async_lease_waits_in_line_a_few_seconds_at_a_time(engine: StubEngine) -> None:
+    async with AsyncIPv6Client(socket=engine.path) as client, client.lease(wait=12):
+        assert engine.asks[0].query["wait"] == "4.0"
+
+
+@pytest.mark.anyio
 async def test_an_async_lease_is_given_back_when_its_task_is_cancelled(engine: StubEngine) -> None:
     async with AsyncIPv6Client(socket=engine.path) as client:
         with anyio.CancelScope() as scope:
