@@ -238,12 +238,13 @@ class HostDoctor:
         prefix = _given(scene.prefix)
         row = await self._row(prefix)
         if row is not None:
-            told = (
-                f"strategy {row.strategy}: {row.why}",
-                f"pid {row.pid}, {row.restarts} restarts, cpu {_share(row.cpu)}",
-            )
+            told = [f"strategy {row.strategy}: {row.why}"]
+            if row.pid is not None:
+                told.append(f"pid {row.pid}, {row.restarts} restarts, cpu {_share(row.cpu)}")
+            if row.solicited is not None:
+                told.append(f"{row.solicited} solicitations seen, {row.answered} answered")
             level = Level.WARN if row.level in (Level.UNKNOWN, Level.OFF) else row.level
-            return DoctorStep(name="ndp", level=level, text=row.text, evidence=told, fix=row.fix)
+            return DoctorStep(name="ndp", level=level, text=row.text, evidence=tuple(told), fix=row.fix)
         around = Surroundings(prefix=prefix, source=scene.source, dump=scene.dump, proxies=scene.proxies)
         return examination.examine(around, self._settings, self._state_dir)
 

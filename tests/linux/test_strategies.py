@@ -173,6 +173,22 @@ async def test_a_removed_entry_is_put_back_and_said(
     assert answers(upstream, LIVE[0])
 
 
+@pytest.mark.parametrize("strategy", REMOVALS)
+async def test_entries_of_an_engine_that_died_go_when_another_strategy_is_chosen(
+    strategy: str, host: Host, on_link: HostPrefix, makes: Makes
+) -> None:
+    before, died, after = network_state(host), makes(strategy), makes("responder")
+    await died.announce(on_link)
+    await died.answer_for(numbers(LIVE))
+
+    await after.announce(on_link)
+    await after.inspect()
+
+    assert LIVE[0] not in host.shell("ip -6 neigh show proxy; ip -6 addr show dev up0")
+    await after.withdraw_all()
+    assert network_state(host) == before
+
+
 async def test_addresses_of_the_pool_are_not_taken_for_the_hosts_own(
     host: Host, upstream: Peer, on_link: HostPrefix, makes: Makes, netlink: Netlink
 ) -> None:
