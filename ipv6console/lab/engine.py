@@ -22,6 +22,9 @@ _MAX_TOTAL = 500
 # Nothing in the lab is further away than a millisecond.
 _TIMEOUT = 1.5
 
+# A training ground shows within seconds what a real host finds out within a minute.
+_PROBE = 1.0
+
 
 def write_config(directory: Path, plan: LabPlan, topology: Topology) -> Path:
     """Write the engine's configuration into `directory` and return its path."""
@@ -29,7 +32,7 @@ def write_config(directory: Path, plan: LabPlan, topology: Topology) -> Path:
     sections: dict[str, dict[str, str | float | list[str]]] = {
         "engine": {"socket": str(directory / SOCKET), "state_dir": str(directory / "state")},
         "pool": {"usable_num": plan.usable_num, "max_total": max(_MAX_TOTAL, 2 * plan.usable_num)},
-        "check": {"urls": urls, "timeout": _TIMEOUT, "pace": max(_PACE, plan.usable_num)},
+        "check": {"urls": urls, "timeout": _TIMEOUT, "probe": _PROBE, "pace": max(_PACE, plan.usable_num)},
         "network": {"ndp": plan.strategy},
     }
     lines = []

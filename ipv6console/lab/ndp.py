@@ -35,7 +35,7 @@ def stop(scene: Scene, _wish: Wish) -> list[str]:
 
 
 def spin(scene: Scene, _wish: Wish) -> list[str]:
-    """Leave ndppd with a packet socket in error, which it polls for ever."""
+    """Leave ndppd with a packet socket in error, which it polls at full speed until a neighbour asks."""
     found = [pid for pid, name in daemons(scene.topology.egress) if name == "ndppd"]
     if not found:
         raise LabError("no ndppd runs on egress", _fix(scene))
@@ -43,7 +43,7 @@ def spin(scene: Scene, _wish: Wish) -> list[str]:
     return [
         "up0 of egress went down and came up, and has kept its addresses",
         *(
-            f"the packet socket of ndppd (process {pid} of the lab) is in error, which it polls for ever"
+            f"the packet socket of ndppd (process {pid} of the lab) is in error, which it polls until a neighbour asks"
             for pid in found
         ),
     ]
