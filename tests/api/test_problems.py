@@ -178,12 +178,12 @@ async def test_another_method_is_refused_with_the_right_one(service: Service) ->
 
 
 @pytest.mark.parametrize("declared", [True, False])
-async def test_a_body_over_the_bound_is_refused(service: Service, *, declared: bool) -> None:
+async def test_a_body_over_the_bound_is_refused(shared_service: Service, *, declared: bool) -> None:
     async def chunks() -> Any:
         for _ in range(2048):
             yield b" " * 1024
 
-    async with service.over_ipv4(content_type="application/json") as client:
+    async with shared_service.over_ipv4(content_type="application/json") as client:
         answer = await client.post("/check", content=b" " * (2 << 20) if declared else chunks())
         assert "1 MiB" in problem(answer, 413)["next"]
         assert (await client.get("/health")).status_code == 200
