@@ -122,6 +122,35 @@ def test_nothing_is_left_after_sigkill_of_a_lab_with_engine_ndppd_and_scrapers(s
     elapsed_until(lambda: not _left_behind(lab), 5, "everything is gone")
 
 
+def test_two_whole_labs_run_side_by_side_and_one_survives_sigkill_of_the_other(start_lab: StartLab) -> None:
+    prefixes = ("2001:db8:4f8:10::/64", "2001:db8:4f8:2000::/56")
+    one = start_lab("-n", "5", "--prefix", prefixes[0], "--scrapers", "1")
+    other = start_lab("-n", "5", "--prefix", prefixes[1], "--mode", "routed")
+    for lab, prefix in zip((one, other), prefixes, strict=True):
+        addr = lab.client.pick("side-by-side").addr
+        assert addr is not None
+        assert IPv6Address(addr) in IPv6Network(prefix)
+        assert lab.output("curl", "-sS", "--interface", addr, f"{lab.info()['site']}/ip/mine").strip() == addr
+        assert [request[0] for request in lab.seen(path="/ip/mine")["requests"]] == [addr]
+    one.kill()
+    elapsed_until(lambda: not _left_behind(one), 5, "everything of the killed lab is gone")
+    again = other.client.pick("side-by-side").addr
+    assert again is not None
+    assert other.output("curl", "-sS", "--interface", again, f"{other.info()['site']}/ip").strip() == again
+
+
+@pytest.mark.parametrize("strategy", ["ndppd", "responder"])
+def test_a_gateway_inside_the_prefix_stays_within_reach(start_lab: StartLab, strategy: str) -> None:
+    lab = start_lab("-n", "5", "--gateway-inside", "--ndp", strategy)
+    gateway = lab.info()["gateway"]
+    assert gateway == "2001:db8:0:1::1"
+    addr = lab.client.pick("through-it").addr
+    assert addr is not None
+    assert lab.output("curl", "-sS", "--interface", addr, f"{lab.info()['site']}/ip").strip() == addr
+    lab.output("ping", "-c", "1", "-W", "2", gateway)
+    lab.output("ping", "-c", "1", "-W", "2", "-I", addr, gateway)
+
+
 def test_an_ordinary_user_runs_the_whole_lab(as_nobody: tuple[str, ...]) -> None:
     script = (
         "import os; from ipv6console.client import IPv6Session\n"
