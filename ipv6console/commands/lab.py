@@ -116,7 +116,7 @@ def lab(context: click.Context, plan: LabPlan) -> int:
 @lab.command(epilog="Example: ipv6console lab serve --mode routed --prefix 2001:db8:7::/56")
 @plan_options(0)
 def serve(plan: LabPlan) -> int:
-    """Hold a lab up without a screen until Ctrl+C or SIGTERM."""
+    """Hold a lab up without a screen until Ctrl+C or SIGTERM; nobody is at work in it unless --scrapers says so."""
     from ipv6console.lab import command  # noqa: PLC0415 - netlink is not for --help
 
     return command.serve(plan)
