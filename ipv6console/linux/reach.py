@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from ipv6console.linux.prefixes import contains, prefix_text
 from ipv6console.linux.record import RecordFile
 from ipv6console.linux.routes import LocalRoutes, bystanders, ours, route_command, state
 from ipv6console.linux.sysctl import NONLOCAL_BIND, NonlocalBind, Sysctls
+from ipv6console.linux.tables import Tables
 from ipv6console.wire.status import Finding, Level, Stamp
 
 Key = tuple[int, int]
@@ -54,7 +55,7 @@ class HostReach:
     def __init__(self, settings: NetworkSettings, state_dir: Path, netlink: Netlink) -> None:
         known(settings.ndp)
         self._settings = settings
-        self._netlink = netlink
+        self._tables = Tables(netlink)
         self._routes = LocalRoutes(netlink)
         self._record = RecordFile(state_dir)
         self._bind = NonlocalBind(self._record)
@@ -90,11 +91,13 @@ class HostReach:
                 await self._strategies[before.strategy].drop(before.prefix)
             self._announced[key] = _Announced(prefix, strategy, why)
             self._enable_bind()
-            dump = await self._netlink.dump()
+            self._tables.forget()
+            dump = await self._tables.read()
             await self._guard(dump)
             try:
                 await self._put(prefix, dump)
             finally:
+                self._tables.forget()
                 await self._strategies[strategy].serve(prefix)
                 if strategy in BY_ADDRESS:
                     await self._strategies[strategy].answer(prefix, _inside(prefix, self._live), ())
@@ -103,7 +106,8 @@ class HostReach:
         """Remove what `announce` set up for that prefix; raises OSError."""
         async with self._turn:
             await self._withdraw((network, length))
-            await self._guard(await self._netlink.dump())
+            self._tables.forget()
+            await self._guard(await self._tables.read())
 
     async def withdraw_all(self) -> None:
         """Remove everything that was set up, last to first, and set the sysctl back; raises OSError after trying all."""
@@ -160,7 +164,7 @@ class HostReach:
         """Look at the kernel and the daemons now, mend what is broken, and say how each announced prefix stands."""
         async with self._turn:
             tidied = await self._tidy()
-            dump = await self._netlink.dump()
+            dump = await self._tables.read()
             general = (*capability.findings(), *tidied, *await self._guard(dump))
             for strategy in self._strategies.values():
                 with suppress(OSError):  # its row says what is wrong
@@ -186,9 +190,9 @@ class HostReach:
         return capability.may_change_routes()
 
     async def _listen(self, bell: asyncio.Event) -> None:
-        async with self._netlink.notices() as notices:
-            while True:
-                if any(self._concerns(notice) for notice in await notices.next()):
+        async with aclosing(self._tables.notices()) as tables:
+            async for news in tables:
+                if any(self._concerns(notice) for notice in news):
                     bell.set()
 
     def _concerns(self, notice: Notice) -> bool:
