@@ -45,8 +45,8 @@ class EngineChild:
 
     def stop(self) -> None:
         """Stop the engine gracefully and wait for it; one that does not end in 5 s is killed."""
-        self._leave()
-        os.close(self._tie)
+        if self._leave():
+            os.close(self._tie)
         try:
             self._process.wait(_GRACE)
         except subprocess.TimeoutExpired:
@@ -56,14 +56,17 @@ class EngineChild:
 
     def leave_running(self) -> None:
         """Let the engine live on after this process."""
-        self._leave()
-        os.write(self._tie, DETACH)
-        os.close(self._tie)
+        if self._leave():
+            os.write(self._tie, DETACH)
+            os.close(self._tie)
 
-    def _leave(self) -> None:
+    def _leave(self) -> bool:
+        """Keep the engine from being started again; return whether there is one to tell."""
         with self._lock:
+            tied = not self._leaving and self.failure is None
             self._leaving = True
         self._close()
+        return tied
 
     def _spawn(self) -> tuple[subprocess.Popen[bytes], int]:
         reading, writing = os.pipe()
