@@ -11,7 +11,7 @@ from ipv6console.engine.core import Core
 from ipv6console.engine.errors import InvalidRequest, NotFound, PlanChanged
 from ipv6console.pool.address import format_address
 from ipv6console.pool.mirror import Custom, Mirror
-from ipv6console.pool.pool import Withdrawal
+from ipv6console.pool.outcome import Withdrawal
 from ipv6console.pool.prefix import InvalidPrefix, Prefix, Standing, format_prefix, parse_prefix
 from ipv6console.pool.survey import Survey, survey_mirror, survey_networks, survey_pool
 from ipv6console.wire.event import EventLevel

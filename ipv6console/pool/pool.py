@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from ipv6console.pool.change import (
     AddressAdded,
@@ -23,6 +22,7 @@ from ipv6console.pool.exclusion import Exclusions
 from ipv6console.pool.lease import Lease, compose_token, history, locate_token
 from ipv6console.pool.limits import Limits, TooManyMirrors, check_name
 from ipv6console.pool.mirror import Custom, Mirror, Status
+from ipv6console.pool.outcome import Expiry, Withdrawal
 from ipv6console.pool.prefix import Prefix, Standing
 from ipv6console.pool.table import AddressTable
 
@@ -31,22 +31,6 @@ _ROW_BITS = 32
 
 class NotLeased(ValueError):
     """A report, renewal or release without a live lease it is entitled to; nothing has changed."""
-
-
-class Expiry(NamedTuple):
-    """What time did: leases that ended, and rows whose bad verdict has cooled down and wants a check."""
-
-    ended: tuple[Lease, ...]
-    cooled: tuple[tuple[str, int], ...]
-    changes: tuple[Change, ...]
-
-
-class Withdrawal(NamedTuple):
-    """Addresses that left the pool, and the leases that ended with them."""
-
-    removed: int
-    ended: tuple[Lease, ...]
-    changes: tuple[Change, ...]
 
 
 class Pool:
