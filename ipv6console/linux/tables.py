@@ -8,14 +8,14 @@ from collections.abc import AsyncGenerator
 from ipv6console.linux.dump import Dump, Notice
 from ipv6console.linux.netlink import Netlink
 
-_FRESH = 10.0
+_FRESH = 30.0
 
 
 class Tables:
     """Remembers the last dump for as long as somebody reads the kernel's notices through `notices`.
 
     A dump costs milliseconds, and an engine with nothing to do looks every second. Neighbours send no notices here, so
-    no dump is older than ten seconds.
+    no dump is older than half a minute.
     """
 
     def __init__(self, netlink: Netlink) -> None:
