@@ -80,6 +80,19 @@ class Checker:
                     break
             return verdict
 
+    async def lost(self, source: int) -> str | None:
+        """Return how it looks when no URL at all sees `source`, None when one does or none could be blamed on it.
+
+        Two URLs that fail at once are not both down: they are different hosts. A single one may be.
+        """
+        async with self._slots:
+            answers = await asyncio.gather(*(self._answer(record, source) for record in self._records))
+        if not answers or any(complaint is None for complaint in answers):
+            return None
+        if len(self._records) == 1 and not await self._well(self._records[0]):
+            return None
+        return "; ".join(f"{record.url}: {complaint}" for record, complaint in zip(self._records, answers, strict=True))
+
     def urls(self) -> tuple[CheckUrl, ...]:
         """Return how each URL stands."""
         return tuple(
@@ -108,6 +121,13 @@ class Checker:
         for record in records:
             if record.failing and now - record.asked_at >= _ASK_AGAIN:
                 self._start_probe(record)
+
+    async def _answer(self, record: _Record, source: int) -> str | None:
+        try:
+            seen = await self._echo.ask(record.url, source)
+        except EchoFailed as error:
+            return str(error)
+        return None if seen == source else f"saw {format_address(seen)} instead"
 
     async def _try(self, record: _Record, source: int) -> Verdict:
         try:

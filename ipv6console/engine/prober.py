@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ipv6console.engine.checker import Checker, Outcome, Verdict
+from ipv6console.engine.checker import Checker, Outcome
 from ipv6console.engine.core import Core
 from ipv6console.engine.errors import Refusal
 from ipv6console.engine.prefixes import PrefixKeeper
@@ -16,8 +16,8 @@ _WITNESSES = 5
 class Prober:
     """Proves every prefix again now and then with one of its addresses, and with more when that one fails.
 
-    A prefix is silent when several different addresses fail at once, while a check URL is well and so are route and
-    NDP: then somebody upstream no longer sends it here.
+    A prefix is silent when several different addresses fail at once on every check URL, while route and NDP are well:
+    then somebody upstream no longer sends it here. The host's own address proves nothing here, it may be one of them.
     """
 
     def __init__(self, core: Core, checker: Checker, keeper: PrefixKeeper) -> None:
@@ -56,17 +56,15 @@ class Prober:
         witnesses = self._witnesses(prefix, _WITNESSES)
         if not witnesses:
             return
-        first = await self._checker.check(witnesses[0])
-        if first.outcome is not Outcome.UNUSABLE:
+        if (await self._checker.check(witnesses[0])).outcome is Outcome.USABLE:
             return
-        rest = await asyncio.gather(*(self._checker.check(address) for address in witnesses[1:]))
-        verdicts: list[Verdict] = [first, *rest]
+        complaints = await asyncio.gather(*(self._checker.lost(address) for address in witnesses))
         standing = prefix.standing is Standing.ACTIVE and self._keeper.reachable(prefix)
-        if standing and all(verdict.outcome is Outcome.UNUSABLE for verdict in verdicts):
+        if standing and complaints[0] and all(complaints):
             await self._keeper.silence(
                 prefix,
-                f"{prefix}: {len(verdicts)} of its addresses fail at once while check URL, route and NDP are well; "
-                f"it drains until one works again ({first.text})",
+                f"{prefix}: {len(complaints)} of its addresses fail at once on every check URL while route and NDP are "
+                f"well; it drains until one works again ({complaints[0]})",
             )
 
     def _witnesses(self, prefix: Prefix, count: int) -> list[int]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.engine.conftest import World
 
 pytestmark = pytest.mark.anyio
-URL = "http://echo.test/ip"
+URL, OTHER_URL = "http://echo.test/ip", "http://other.test/ip"
 
 
 @pytest.fixture
@@ -66,3 +66,24 @@ async def test_a_dead_ndp_daemon_does_not_make_a_prefix_silent(filled: World) ->
     await filled.engine.spawn(3, filled.caller)
     await filled.until(lambda: len(filled.echo.asked) > before)
     assert _state(filled) is PrefixState.ACTIVE
+
+
+class TestSeveralUrls:
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return Settings(pool=PoolSettings(usable_num=5), check=CheckSettings(urls=(URL, OTHER_URL), probe=0.01))
+
+    async def test_one_url_that_is_down_does_not_make_a_prefix_silent(self, filled: World) -> None:
+        await filled.until(lambda: bool(filled.engine.state().ndp))
+        filled.echo.down = {URL}
+        before = len(filled.echo.asked)
+        await filled.until(lambda: len(filled.echo.asked) > before + 20)
+        assert _state(filled) is PrefixState.ACTIVE
+
+    async def test_a_prefix_is_silent_also_when_the_hosts_own_address_is_in_it(self, filled: World) -> None:
+        await filled.until(lambda: bool(filled.engine.state().ndp))
+        filled.clock.time += 60
+        filled.echo.down = {URL, OTHER_URL}
+        await filled.until(lambda: _state(filled) is PrefixState.DRAINING)
+        filled.echo.down = set()
+        await filled.until(lambda: _state(filled) is PrefixState.ACTIVE)
