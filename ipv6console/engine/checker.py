@@ -14,7 +14,7 @@ from ipv6console.wire.state import CheckUrl
 from ipv6console.wire.status import Level
 
 _TRUSTED_FOR = 10.0
-_ASK_AGAIN = 30.0
+_ASK_AGAIN = 10.0
 
 
 class Outcome(StrEnum):
@@ -52,6 +52,16 @@ class _Record:
     well_at: float | None = None
     asked_at: float = 0.0
 
+    def praise(self, now: float) -> None:
+        self.ok += 1
+        self.last_ok_at = self.well_at = now
+        self.failing = False
+
+    def blame(self, complaint: str) -> None:
+        self.failed += 1
+        self.last_error = complaint
+        self.failing = True
+
 
 class Checker:
     """Checks addresses against several URLs, the one that answered last first, and judges the URLs apart from them.
@@ -80,6 +90,12 @@ class Checker:
                     break
             return verdict
 
+    async def glimpse(self, source: int) -> bool:
+        """Return whether the URL that is best off sees `source`; False proves nothing."""
+        self._ask_again(self._records)
+        async with self._slots:
+            return any([await self._answer(record, source) is None for record in _by_health(self._records)[:1]])
+
     async def lost(self, source: int) -> str | None:
         """Return how it looks when no URL at all sees `source`, None when one does or none could be blamed on it.
 
@@ -87,7 +103,12 @@ class Checker:
         """
         async with self._slots:
             answers = await asyncio.gather(*(self._answer(record, source) for record in self._records))
-        if not answers or any(complaint is None for complaint in answers):
+        if not answers:
+            return None
+        if any(complaint is None for complaint in answers):
+            for record, complaint in zip(self._records, answers, strict=True):
+                if complaint is not None:
+                    record.blame(complaint)
             return None
         if len(self._records) == 1 and not await self._well(self._records[0]):
             return None
@@ -127,7 +148,10 @@ class Checker:
             seen = await self._echo.ask(record.url, source)
         except EchoFailed as error:
             return str(error)
-        return None if seen == source else f"saw {format_address(seen)} instead"
+        if seen != source:
+            return f"saw {format_address(seen)} instead"
+        record.praise(self._clock.now())
+        return None
 
     async def _try(self, record: _Record, source: int) -> Verdict:
         try:
@@ -135,15 +159,11 @@ class Checker:
         except EchoFailed as error:
             if not error.reached and await self._well(record):
                 return Verdict(Outcome.UNUSABLE, f"{record.url}: {error}")
-            record.failed += 1
-            record.last_error = str(error)
-            record.failing = True
+            record.blame(str(error))
             return Verdict(Outcome.UNDECIDED, f"{record.url} is down: {error}")
         if seen != source:
             return Verdict(Outcome.UNUSABLE, f"{record.url} saw {format_address(seen)} instead")
-        record.ok += 1
-        record.last_ok_at = record.well_at = self._clock.now()
-        record.failing = False
+        record.praise(self._clock.now())
         return Verdict(Outcome.USABLE, f"seen by {record.url}")
 
     async def _well(self, record: _Record) -> bool:

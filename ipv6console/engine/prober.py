@@ -56,7 +56,7 @@ class Prober:
         witnesses = self._witnesses(prefix, _WITNESSES)
         if not witnesses:
             return
-        if (await self._checker.check(witnesses[0])).outcome is Outcome.USABLE:
+        if await self._checker.glimpse(witnesses[0]):
             return
         complaints = await asyncio.gather(*(self._checker.lost(address) for address in witnesses))
         standing = prefix.standing is Standing.ACTIVE and self._keeper.reachable(prefix)

@@ -92,6 +92,10 @@ class Netlink:
         """Return all tables at this moment."""
         return await self._call("reading the kernel's IPv6 tables", self._dump)
 
+    async def neighbours(self) -> tuple[Neighbour, ...]:
+        """Return the neighbour table at this moment."""
+        return await self._call("reading the kernel's neighbours", _neighbours)
+
     async def routes(self, table: int) -> tuple[Route, ...]:
         """Return the IPv6 routes of `table`."""
 
@@ -254,13 +258,13 @@ class Netlink:
         links = [read_link(m) async for m in await socket.link("dump")]
         addresses = [read_address(m) async for m in await socket.addr("dump", family=_AF_INET6)]
         routes = [read_routes(m) async for m in await socket.route("dump", family=_AF_INET6)]
-        neighbours = [read_neighbour(m) async for m in await socket.neigh("dump", family=_AF_INET6)]
+        neighbours = await _neighbours(socket)
         return Dump(
             at=time.time(),
             links=tuple(links),
             addresses=tuple(row for row in addresses if row is not None and not row.pooled),
             routes=tuple(route for hops in routes for route in hops),
-            neighbours=tuple(row for row in neighbours if row is not None),
+            neighbours=neighbours,
             pooled=tuple(row for row in addresses if row is not None and row.pooled),
         )
 
@@ -321,7 +325,11 @@ def _open() -> Any:
 
 async def _bound(receive_buffer: int) -> Any:
     socket = import_module("pyroute2").AsyncIPRoute(rcvbuf=receive_buffer)
-    await socket.bind(groups=_GROUPS)
+    try:
+        await socket.bind(groups=_GROUPS)
+    except BaseException:  # whoever asked may have stopped waiting
+        socket.close()
+        raise
     return socket
 
 
@@ -361,3 +369,8 @@ def _specification(route: Route) -> dict[str, Any]:
     if route.metric:
         wanted["priority"] = route.metric
     return wanted
+
+
+async def _neighbours(socket: Any) -> tuple[Neighbour, ...]:
+    rows = [read_neighbour(m) async for m in await socket.neigh("dump", family=_AF_INET6)]
+    return tuple(row for row in rows if row is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 from ipv6console.linux.dump import Dump, Notice
 from ipv6console.linux.netlink import Netlink
@@ -14,8 +15,8 @@ _FRESH = 30.0
 class Tables:
     """Remembers the last dump for as long as somebody reads the kernel's notices through `notices`.
 
-    A dump costs milliseconds, and an engine with nothing to do looks every second. Neighbours send no notices here, so
-    no dump is older than half a minute.
+    A dump costs milliseconds, and an engine with nothing to do looks every second. Neighbours come and go too often for
+    notices, so they are read each time.
     """
 
     def __init__(self, netlink: Netlink) -> None:
@@ -27,7 +28,7 @@ class Tables:
     async def read(self) -> Dump:
         """Return all tables; raises OSError."""
         if self._kept is not None and self._followers and time.monotonic() - self._read_at < _FRESH:
-            return self._kept
+            return replace(self._kept, neighbours=await self._netlink.neighbours())
         self._read_at = time.monotonic()
         self._kept = await self._netlink.dump()
         return self._kept
