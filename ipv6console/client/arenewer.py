@@ -77,7 +77,10 @@ class AsyncRenewer:
     async def _attempt(self, hold: Hold) -> None:
         try:
             hold.require()
-            await self._renew(hold)
+            # Stopping waits for an answer under way: on asyncio, anyio's Unix streams do not bear being cancelled in the
+            # very turn in which data comes (InvalidStateError in the loop), and a renewal cut short helps nobody.
+            with anyio.CancelScope(shield=True):
+                await self._renew(hold)
         except LeaseLost as lost:
             self._give_up(hold, lost.cause)
         except (EngineUnreachable, EngineRefused) as error:
