@@ -64,6 +64,14 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, err
 
 
+def engine_pid(folder: Path) -> int | None:
+    try:
+        with IPv6Client(socket=folder / "e.sock", timeout=2.0) as client:
+            return client.state().engine.pid
+    except IPv6ConsoleError:
+        return None
+
+
 def test_an_engine_serves_until_told_to_stop_and_leaves_no_socket(
     start: Start, folder: Path, eventually: Eventually
 ) -> None:
@@ -101,7 +109,7 @@ def test_a_second_engine_is_refused_and_says_what_to_do(
     words: tuple[str, ...], said: str, start: Start, folder: Path, eventually: Eventually
 ) -> None:
     first = start("serve")
-    eventually(lambda: answers(folder / "e.sock"), "the socket answers", PATIENCE)
+    eventually(lambda: engine_pid(folder), "the engine has its state directory", PATIENCE)
     placed = [str(folder / word) if word.startswith("other") else word for word in words]
     code, err = ended(start("serve", *placed, beside=first))
     assert code == ExitCode.NO
@@ -172,14 +180,6 @@ def terminal(folder: Path) -> Iterator[Callable[..., Terminal]]:
     yield begin
     for one in opened:
         one.close()
-
-
-def engine_pid(folder: Path) -> int | None:
-    try:
-        with IPv6Client(socket=folder / "e.sock", timeout=2.0) as client:
-            return client.state().engine.pid
-    except IPv6ConsoleError:
-        return None
 
 
 def test_the_console_starts_an_engine_and_stops_it_on_leaving(
