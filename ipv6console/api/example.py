@@ -28,6 +28,8 @@ from ipv6console.wire.reply import (
     SpawnReply,
     SpawnsReply,
 )
+from ipv6console.wire.presence import AttachedRow, WatcherKind
+from ipv6console.wire.rewind import RewindSpan
 from ipv6console.wire.state import (
     CheckUrl,
     EngineState,
@@ -192,6 +194,7 @@ MIRROR_ROW = MirrorRow(
     level=Level.OK,
     text="20 idle",
 )
+REWIND = RewindSpan(oldest=NOW - 1_799.0, newest=NOW, kept=1_800)
 STATE = State(
     generation=412,
     at=NOW,
@@ -209,6 +212,16 @@ STATE = State(
         watchers=1,
         last_event=41,
         findings=(),
+        attached=(
+            AttachedRow(
+                id=3,
+                name="op@edge1",
+                kind=WatcherKind.CONSOLE,
+                transport="unix pid 4021 uid 1000 ipv6console",
+                since=NOW - 900.0,
+                read_only=False,
+            ),
+        ),
     ),
     prefixes=(PREFIX_ROW,),
     ndp=(

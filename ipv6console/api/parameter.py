@@ -9,10 +9,12 @@ from fastapi import Path, Query
 from pydantic import AfterValidator, Field
 
 from ipv6console.engine.leasing import LONGEST_WAIT
+from ipv6console.wire.event import EventLevel
 
 DEFAULT_MIRROR = "default"
 
 _MIRROR_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$"
+_ONE_LINE_OR_NONE = r"^[^\x00-\x1f\x7f]*$"
 _ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
 
 
@@ -74,7 +76,31 @@ Wait = Annotated[
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many, 1 to 1000.", examples=[100])]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.", examples=["task1:41"])]
 Since = Annotated[int, Query(ge=0, description="Events with an id above this.", examples=[40])]
+Before = Annotated[
+    int | None,
+    Query(ge=0, description="The newest events with an id below this, instead of the oldest above `since`."),
+]
+AtLeast = Annotated[
+    EventLevel | None, Query(description="Events at least so loud: info, warning, error.", examples=["warning"])
+]
+Kind = Annotated[str | None, Query(max_length=64, description="Events whose kind begins so.", examples=["prefix."])]
+Subject = Annotated[str | None, Query(max_length=200, description="Events about this very object.", examples=["task1"])]
+Actor = Annotated[
+    str | None, Query(max_length=200, description="Events of those whose name has this in it.", examples=["uid 1000"])
+]
+Words = Annotated[
+    str | None, Query(max_length=200, description="Events whose text has this in it.", examples=["renumber"])
+]
+From = Annotated[
+    float | None,
+    Query(alias="from", ge=0, allow_inf_nan=False, description="Events from this unix time on."),
+]
+Until = Annotated[float | None, Query(ge=0, allow_inf_nan=False, description="Events before this unix time.")]
 SomeSince = Annotated[int | None, Query(ge=0, description="Events with an id above this; only new ones without.")]
+WatcherName = Annotated[
+    str,
+    Query(max_length=64, pattern=_ONE_LINE_OR_NONE, description="Who watches, for people.", examples=["op@edge1"]),
+]
 SomePrefix = Annotated[
     str | None, Query(max_length=64, description="A prefix; the best one without.", examples=["2001:db8:0:1::/64"])
 ]
@@ -90,6 +116,10 @@ SomeAddress = Annotated[
 At = Annotated[
     float | None,
     Query(ge=0, allow_inf_nan=False, description="Leases that lived at this unix time.", examples=[1_767_225_600.0]),
+]
+Moment = Annotated[
+    float | None,
+    Query(ge=0, allow_inf_nan=False, description="Unix time; now without.", examples=[1_767_225_600.0]),
 ]
 InPrefix = Annotated[
     str | None, Query(max_length=64, description="Addresses inside this prefix.", examples=["2001:db8:0:1::/64"])

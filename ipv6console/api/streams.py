@@ -8,10 +8,12 @@ from fastapi import APIRouter, WebSocket
 
 from ipv6console.api.caller import EngineHere, Reader
 from ipv6console.api.limits import Limits
-from ipv6console.api.parameter import SomeSince
+from ipv6console.api.parameter import SomeSince, WatcherName
 from ipv6console.api.watcher import Watcher
+from ipv6console.engine.caller import Caller
 from ipv6console.engine.engine import Engine
 from ipv6console.wire.frame import DeltaFrame, EventsFrame, MissedFrame, StateFrame
+from ipv6console.wire.presence import Presence, WatcherKind
 
 _PAGE = 200
 
@@ -19,11 +21,24 @@ router = APIRouter()
 
 
 @router.websocket("/stream")
-async def stream(websocket: WebSocket, engine: EngineHere, caller: Reader) -> None:
-    """Send the state document, then its deltas; after a gap how many were missed and the document again."""
+async def stream(
+    *,
+    websocket: WebSocket,
+    engine: EngineHere,
+    caller: Reader,
+    name: WatcherName = "",
+    kind: WatcherKind = WatcherKind.CLIENT,
+    read_only: bool = False,
+) -> None:
+    """Send the state document, then its deltas; after a gap how many were missed and the document again.
+
+    `name`, `kind` and `read_only` are what the other watchers are shown of this one.
+    """
     limits: Limits = websocket.app.state.limits
     watcher = Watcher(websocket, caller, limits.send_seconds)
-    await watcher.serve(partial(_pump_states, engine, limits.queue), partial(_watching, engine))
+    presence = Presence(name=name, kind=kind, read_only=read_only)
+    pump = partial(_pump_states, engine, limits.queue, presence, caller)
+    await watcher.serve(pump, partial(_watching, engine))
 
 
 @router.websocket("/events")
@@ -38,8 +53,8 @@ def _watching(engine: Engine) -> int:
     return engine.states.watchers + engine.news.watchers
 
 
-async def _pump_states(engine: Engine, queue: int, watcher: Watcher) -> None:
-    with engine.states.subscribe(queue) as subscription:
+async def _pump_states(engine: Engine, queue: int, presence: Presence, caller: Caller, watcher: Watcher) -> None:
+    with engine.states.subscribe(queue) as subscription, engine.presence.listing(presence, caller):
         generation = await _send_state(engine, watcher)
         while True:
             deltas, missed = await subscription.next()

@@ -19,11 +19,12 @@ from ipv6console.client.hold import Ending, Hold, Terms, boottime
 from ipv6console.client.lease import Lease
 from ipv6console.client.place import Place, find_place
 from ipv6console.client.request import EngineRequest
-from ipv6console.client.stream import EventNews, Follower, Frame, StateNews, events_path, open_stream
+from ipv6console.client.stream import EventNews, Follower, Frame, StateNews, events_path, open_stream, state_path
 from ipv6console.client.tls import shared_context
 from ipv6console.client.token import authorization, find_token
 from ipv6console.client.transport import UnixTransport
 from ipv6console.wire.codec import decode
+from ipv6console.wire.presence import Presence
 from ipv6console.wire.problem import Problem
 
 P = ParamSpec("P")
@@ -83,6 +84,8 @@ class _Endpoints:
     save = _Call(requests.save)
     flush = _Call(requests.flush)
     state = _Call(requests.state)
+    state_at = _Call(requests.state_at)
+    rewind = _Call(requests.rewind)
     health = _Call(requests.health)
     events = _Call(requests.events)
     leases = _Call(requests.leases)
@@ -250,21 +253,26 @@ class AsyncIPv6Client(_Endpoints):
             raise EngineUnreachable(str(self.place), _cause(error, _patience(request, self.timeout))) from error
         return _reply(request, response)
 
-    def stream(self) -> AbstractAsyncContextManager[AsyncIterator[Frame]]:
-        """Open /stream once: the document, then its deltas. The frames end with the connection (EngineUnreachable)."""
-        return open_stream(self.place, "/stream", self.timeout, self._token)
+    def stream(self, presence: Presence | None = None) -> AbstractAsyncContextManager[AsyncIterator[Frame]]:
+        """Open /stream once: the document, then its deltas. The frames end with the connection (EngineUnreachable).
+
+        `presence` is what other watchers are shown of this one.
+        """
+        return open_stream(self.place, state_path(presence), self.timeout, self._token)
 
     def event_stream(self, since: int | None = None) -> AbstractAsyncContextManager[AsyncIterator[Frame]]:
         """Open /events once: kept events with an id above `since` if given, then new ones as they come."""
         return open_stream(self.place, events_path(since), self.timeout, self._token)
 
-    def follow_state(self, *, attempts: int | None = 10, interval: float = 3.0) -> AsyncGenerator[StateNews, None]:
+    def follow_state(
+        self, *, attempts: int | None = 10, interval: float = 3.0, presence: Presence | None = None
+    ) -> AsyncGenerator[StateNews, None]:
         """Follow /stream over lost connections; `attempts` None never gives up. Yields Connected and Disconnected too.
 
         Leave the loop through contextlib.aclosing, or the connection stays until the collector finds it. Raises
         EngineUnreachable after that many failures in a row, `interval` seconds (with jitter) apart.
         """
-        return Follower(self.place, self.timeout, attempts=attempts, interval=interval, token=self._token).state()
+        return Follower(self.place, self.timeout, attempts=attempts, interval=interval, token=self._token).state(presence)
 
     def follow_events(
         self, since: int | None = None, *, attempts: int | None = 10, interval: float = 3.0

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from ipv6console.wire.address import AddressPage
 from ipv6console.wire.codec import encode
 from ipv6console.wire.doctor import DoctorReport
-from ipv6console.wire.event import EventPage
+from ipv6console.wire.event import EventFilter, EventPage
 from ipv6console.wire.health import Health
 from ipv6console.wire.history import HistoryPage
 from ipv6console.wire.importing import ImportReport, ImportRequest
@@ -32,6 +32,7 @@ from ipv6console.wire.reply import (
     SpawnReply,
     SpawnsReply,
 )
+from ipv6console.wire.rewind import RewindSpan
 from ipv6console.wire.state import MirrorRow, PrefixRow, State
 from ipv6console.wire.target import TargetPage
 from ipv6console.wire.token import TokenCreated, TokenPage, TokenRow
@@ -162,14 +163,31 @@ def state() -> EngineRequest[State]:
     return EngineRequest(State, "GET", "/state")
 
 
+def state_at(moment: float) -> EngineRequest[State]:
+    """Ask for the state document as it was at `moment` (unix seconds)."""
+    return EngineRequest(State, "GET", "/state", {"at": moment})
+
+
+def rewind() -> EngineRequest[RewindSpan]:
+    """Ask how far back the state document is kept."""
+    return EngineRequest(RewindSpan, "GET", "/rewind")
+
+
 def health() -> EngineRequest[Health]:
     """Ask whether the engine can do its work."""
     return EngineRequest(Health, "GET", "/health")
 
 
-def events(since: int = 0, limit: int = 100) -> EngineRequest[EventPage]:
-    """Ask for up to `limit` events with an id above `since`."""
-    return EngineRequest(EventPage, "GET", "/events", {"since": since, "limit": limit})
+def events(
+    since: int = 0, limit: int = 100, wanted: EventFilter | None = None, *, before: int | None = None
+) -> EngineRequest[EventPage]:
+    """Ask for up to `limit` wanted events with an id above `since`; with `before` for the newest below that id."""
+    given = {} if wanted is None else encode(wanted)
+    if "start" in given:
+        given["from"] = given.pop("start")
+    return EngineRequest(
+        EventPage, "GET", "/events", {"since": since, "limit": limit, **_given(before=before, **given)}
+    )
 
 
 def leases(dbname: str | None = None, *, cursor: str | None = None, limit: int = 100) -> EngineRequest[LeasePage]:

@@ -9,12 +9,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from ipv6console.client.errors import EngineRefused, EngineUnreachable
 from ipv6console.client.place import Place
 from ipv6console.client.token import authorization
 from ipv6console.wire.codec import WireError, decode
 from ipv6console.wire.frame import DeltaFrame, EventsFrame, MissedFrame, StateFrame
+from ipv6console.wire.presence import Presence
 from ipv6console.wire.problem import Problem
 
 if TYPE_CHECKING:
@@ -68,6 +70,14 @@ def parse_frame(text: str | bytes) -> Frame | None:
 def events_path(since: int | None) -> str:
     """Return the path of the event stream that begins after id `since`, or now."""
     return "/events" if since is None else f"/events?since={since}"
+
+
+def state_path(presence: Presence | None) -> str:
+    """Return the path of the state stream, watched by somebody who introduces himself, or by nobody in particular."""
+    if presence is None:
+        return "/stream"
+    read_only = "true" if presence.read_only else "false"
+    return "/stream?" + urlencode({"name": presence.name, "kind": presence.kind.value, "read_only": read_only})
 
 
 @asynccontextmanager
@@ -170,10 +180,10 @@ class Follower:
         self._sleep = sleep or asyncio.sleep
         self._failures = 0
 
-    async def state(self) -> AsyncGenerator[StateNews, None]:
+    async def state(self, presence: Presence | None = None) -> AsyncGenerator[StateNews, None]:
         """Yield the frames of /stream, with Connected and Disconnected where they belong."""
         while True:
-            async with aclosing(self._connection("/stream")) as news:
+            async with aclosing(self._connection(state_path(presence))) as news:
                 async for item in news:
                     yield item
 

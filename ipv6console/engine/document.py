@@ -19,6 +19,7 @@ from ipv6console.engine.spawner import Spawner
 from ipv6console.pool.mirror import Mirror
 from ipv6console.pool.prefix import Prefix, Standing, format_prefix
 from ipv6console.wire.delta import Delta, difference
+from ipv6console.wire.presence import AttachedRow
 from ipv6console.wire.state import (
     EngineState,
     MirrorRow,
@@ -48,6 +49,7 @@ class Document:
         state_dir: str,
         lab: str | None,
         watchers: Callable[[], int],
+        attached: Callable[[], tuple[AttachedRow, ...]],
     ) -> None:
         self.feed: Feed[Delta] = Feed()
         self.listeners: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ class Document:
         self._state_dir = state_dir
         self._lab = lab
         self._watchers = watchers
+        self._attached = attached
         self._started_at = core.clock.now()
         self._host = socket.gethostname()
         self._rates = _Rates()
@@ -131,6 +134,7 @@ class Document:
             watchers=self._watchers(),
             last_event=self._core.journal.last,
             findings=self.findings(),
+            attached=self._attached(),
         )
 
     def _prefix(self, prefix: Prefix, stamp: Stamp) -> PrefixRow:

@@ -23,17 +23,19 @@ from ipv6console.engine.leasing import Leasing
 from ipv6console.engine.moving import Moving
 from ipv6console.engine.operating import Operating
 from ipv6console.engine.prefixes import PrefixKeeper
+from ipv6console.engine.presence import Attendance
 from ipv6console.engine.prober import Prober
 from ipv6console.engine.protocol import Doctor, PrefixWatch, Reach, Store
 from ipv6console.engine.records import Records
 from ipv6console.engine.report import ReportItem
+from ipv6console.engine.rewind import Rewind
 from ipv6console.engine.spawner import Spawner
 from ipv6console.engine.tokens import Tokens
 from ipv6console.pool.prefix import Standing, format_prefix
 from ipv6console.wire.address import AddressFilter, AddressPage
 from ipv6console.wire.delta import Delta
 from ipv6console.wire.doctor import DoctorReport
-from ipv6console.wire.event import EventPage
+from ipv6console.wire.event import EVERY_EVENT, EventFilter, EventPage
 from ipv6console.wire.health import Health
 from ipv6console.wire.history import HistoryPage
 from ipv6console.wire.importing import ImportReport, ImportRequest
@@ -103,7 +105,10 @@ class Engine:
             state_dir=state_dir,
             lab=lab,
             watchers=lambda: self._document.feed.watchers,
+            attached=lambda: self.presence.rows,
         )
+        self.presence = Attendance(core.journal, core.clock)
+        self.rewind = Rewind(self._document.now)
         self.news = core.journal.feed
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -130,6 +135,7 @@ class Engine:
             self._answering.run(),
             self._leasing.room.run(),
             self._document.run(),
+            self.rewind.run(),
         ):
             self._tasks.append(asyncio.create_task(self._watched(task)))
         # A task cancelled before its first step would leave a coroutine nobody ever awaited.
@@ -310,13 +316,24 @@ class Engine:
         """Return the state document as it is now."""
         return self._document.now()
 
+    def state_at(self, moment: float) -> State:
+        """Return the state document as it was at `moment` (unix seconds); raises NotFound."""
+        state = self.rewind.at(moment)
+        if state is None:
+            oldest = self.rewind.span.oldest
+            since = "nothing is kept yet" if oldest is None else f"states are kept from {oldest:.0f} on"
+            raise NotFound(f"no state of {moment:.0f} is kept: {since}", next="see GET /rewind for how far back it goes")
+        return state
+
     def health(self) -> Health:
         """Return the verdict on the state document."""
         return health_of(self._document.now())
 
-    async def events(self, since: int, limit: int) -> EventPage:
-        """Return up to `limit` events after number `since`, oldest first."""
-        return await self._core.journal.page(since, limit)
+    async def events(
+        self, since: int, limit: int, wanted: EventFilter = EVERY_EVENT, *, before: int | None = None
+    ) -> EventPage:
+        """Return up to `limit` wanted events after number `since`, oldest first; with `before` the newest below it."""
+        return await self._core.journal.page(since, limit, wanted, before=before)
 
     async def examine(self, prefix: str | None) -> DoctorReport:
         """Walk the chain for one prefix of the kernel's, or for the best; raises NotFound."""

@@ -7,9 +7,10 @@ from collections import Counter, deque
 from typing import Any
 
 from ipv6console.engine.clock import Clock
+from ipv6console.engine.errors import Unavailable
 from ipv6console.engine.feed import Feed
-from ipv6console.engine.protocol import Store
-from ipv6console.wire.event import Event, EventLevel, EventPage
+from ipv6console.engine.protocol import Store, StoreError
+from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter, EventLevel, EventPage
 
 _RECENT = 1_000
 _LOGGED = {EventLevel.INFO: logging.INFO, EventLevel.WARNING: logging.WARNING, EventLevel.ERROR: logging.ERROR}
@@ -87,10 +88,35 @@ class Journal:
             self.warn("address.bad", f"{count} {noun} reported bad in {mirror}", subject=mirror, count=count)
         self._bans.clear()
 
-    async def page(self, since: int, limit: int) -> EventPage:
-        """Return up to `limit` events after number `since`, oldest first."""
-        if self._recent and self._recent[0].id <= since + 1:
-            events = tuple(event for event in self._recent if event.id > since)[:limit]
-        else:
-            events = await self._store.events(since, limit)
-        return EventPage(events=events, last=self.last)
+    async def page(
+        self, since: int, limit: int, wanted: EventFilter = EVERY_EVENT, *, before: int | None = None
+    ) -> EventPage:
+        """Return up to `limit` wanted events after number `since`, oldest first; raises Unavailable.
+
+        With `before` those nearest below that number instead of those nearest above `since`.
+        """
+        # What the store has not saved yet is still among the recent ones.
+        oldest = self._recent[0].id if self._recent else self.last + 1
+        recent = [event for event in self._recent if _between(event, since, before) and wanted.wants(event)]
+        if before is None:
+            kept = await self._kept(since, limit, wanted, oldest, newest=False) if since + 1 < oldest else ()
+            return EventPage(events=(*kept, *recent)[:limit], last=self.last)
+        recent = recent[-limit:]
+        if len(recent) < limit and since + 1 < min(oldest, before):
+            kept = await self._kept(since, limit - len(recent), wanted, min(oldest, before), newest=True)
+            recent = [*kept, *recent]
+        return EventPage(events=tuple(recent), last=self.last)
+
+    async def _kept(
+        self, since: int, limit: int, wanted: EventFilter, below: int, *, newest: bool
+    ) -> tuple[Event, ...]:
+        try:
+            if newest:
+                return await self._store.events(since, limit, wanted, before=below)
+            return tuple(event for event in await self._store.events(since, limit, wanted) if event.id < below)
+        except StoreError as error:
+            raise Unavailable(f"the kept events cannot be read: {error}", next=error.fix) from error
+
+
+def _between(event: Event, since: int, before: int | None) -> bool:
+    return event.id > since and (before is None or event.id < before)

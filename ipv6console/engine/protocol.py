@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ipv6console.pool.change import Change, LeaseEnded, Snapshot
 from ipv6console.wire.doctor import DoctorReport
-from ipv6console.wire.event import Event
+from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter
 from ipv6console.wire.state import NdpRow, StoreState
 from ipv6console.wire.status import Finding, Level, Stamp
 from ipv6console.wire.target import TargetRow
@@ -50,8 +50,13 @@ class Store(Protocol):
         """Queue `events` to be kept; does not wait and does not fail the caller."""
         ...
 
-    async def events(self, since: int, limit: int) -> tuple[Event, ...]:
-        """Return up to `limit` kept events with an id above `since`, oldest first."""
+    async def events(
+        self, since: int, limit: int, wanted: EventFilter = EVERY_EVENT, *, before: int | None = None
+    ) -> tuple[Event, ...]:
+        """Return up to `limit` wanted kept events with an id above `since`, oldest first; raises StoreError.
+
+        With `before` those nearest below that id instead of those nearest above `since`.
+        """
         ...
 
     async def last_event(self) -> int:

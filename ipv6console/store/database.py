@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +12,17 @@ from typing import Self
 
 from ipv6console.engine.protocol import Durability, StoreError
 from ipv6console.pool.change import Change, LeaseEnded, Snapshot
+from ipv6console.store.events import read_events
 from ipv6console.store.file import DatabaseFile, OpenedFile, open_file
 from ipv6console.store.history import FIRST, NEWEST, Pair, Place, Question, read_piece, read_targets
 from ipv6console.store.lock import Ending, StateLock
 from ipv6console.store.writer import Writer
-from ipv6console.wire.event import Event, EventLevel
+from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter
 from ipv6console.wire.state import StoreState
 from ipv6console.wire.status import Finding, Level, Stamp
 from ipv6console.wire.target import TargetRow
 
+_ABOVE_ALL = 2**63 - 1
 _FORGET_AT_ONCE = 1_000
 _FORGET_EVENTS = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ? ORDER BY at LIMIT ?)"
 _FORGET_HISTORY = "DELETE FROM history WHERE id IN (SELECT id FROM history WHERE until < ? ORDER BY until LIMIT ?)"
@@ -70,27 +71,21 @@ class SqliteStore:
         """Queue `events` to be kept; those that cannot be saved now are tried again, and `status` says so."""
         self._writer.record(events)
 
-    async def events(self, since: int, limit: int) -> tuple[Event, ...]:
-        """Return up to `limit` kept events with an id above `since`, oldest first; raises StoreError."""
-        rows = await self._writer.perform(
-            lambda: self._file.connection.exec_driver_sql(
-                "SELECT id, at, level, kind, text, subject, actor, data FROM event WHERE id > ? ORDER BY id LIMIT ?",
-                (since, max(limit, 0)),
-            ).all()
-        )
-        return tuple(
-            Event(
-                id=row.id,
-                at=row.at,
-                level=EventLevel(row.level),
-                kind=row.kind,
-                text=row.text,
-                subject=row.subject,
-                actor=row.actor,
-                data=json.loads(row.data),
-            )
-            for row in rows
-        )
+    async def events(
+        self, since: int, limit: int, wanted: EventFilter = EVERY_EVENT, *, before: int | None = None
+    ) -> tuple[Event, ...]:
+        """Return up to `limit` wanted events with an id above `since`, oldest first; raises StoreError.
+
+        With `before` those nearest below that id instead of those nearest above `since`.
+        """
+        limit = max(limit, 0)
+        found: list[Event] = []
+        left: tuple[int, int] | None = (since, _ABOVE_ALL if before is None else before)
+        while left is not None and len(found) < limit:
+            read = partial(read_events, self._file, *left, wanted, limit - len(found), newest=before is not None)
+            piece, left = await self._writer.perform(read)
+            found += piece
+        return tuple(found) if before is None else tuple(reversed(found))
 
     async def last_event(self) -> int:
         """Return the id of the newest kept event, 0 when there is none; raises StoreError."""

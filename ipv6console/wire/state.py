@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ipv6console.wire.presence import AttachedRow
 from ipv6console.wire.status import Finding, Level, Stamp
 
 
@@ -34,6 +35,7 @@ class EngineState:
     watchers: int
     last_event: int
     findings: tuple[Finding, ...]
+    attached: tuple[AttachedRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -285,3 +285,17 @@ async def test_a_watcher_that_answers_pings_stays(tmp_path: Path) -> None:
             await watcher.recv()
         journal(service).write("test.news", "news")
         assert await events_until(watcher, "test.news")
+
+
+async def test_a_watcher_is_shown_to_the_others_by_the_name_it_gave(service: Service) -> None:
+    async with (
+        watching(service, "/stream?name=op%40edge1&kind=console&read_only=true") as first,
+        watching(service, "/stream") as second,
+    ):
+        await frame(first)
+        rows = decode(State, (await frame(second))["state"]).engine.attached
+        assert [(row.name, row.kind.value, row.read_only) for row in rows] == [
+            ("op@edge1", "console", True),
+            ("", "client", False),
+        ]
+        assert rows[0].transport == "tcp 127.0.0.1"

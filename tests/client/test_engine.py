@@ -10,6 +10,7 @@ import pytest
 from ipv6console.client import AsyncIPv6Client, EngineRefused, EngineUnreachable, IPv6Client, Verdict
 from ipv6console.client import request as requests
 from ipv6console.client.request import EngineRequest
+from ipv6console.wire.event import EventFilter, EventLevel
 from ipv6console.wire.importing import ImportedAddress, ImportRequest
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
@@ -53,6 +54,14 @@ CALLS: list[tuple[EngineRequest[Any], str, dict[str, Any], Any]] = [
     (requests.state(), "GET /state", {}, None),
     (requests.health(), "GET /health", {}, None),
     (requests.events(7, 5), "GET /events", {"since": 7, "limit": 5}, None),
+    (
+        requests.events(0, 5, EventFilter(level=EventLevel.WARNING, kind="prefix.", start=1.5), before=40),
+        "GET /events",
+        {"since": 0, "limit": 5, "before": 40, "level": "warning", "kind": "prefix.", "from": 1.5},
+        None,
+    ),
+    (requests.state_at(12.5), "GET /state", {"at": 12.5}, None),
+    (requests.rewind(), "GET /rewind", {}, None),
     (requests.leases("a", cursor="c", limit=5), "GET /leases", {"dbname": "a", "cursor": "c", "limit": 5}, None),
     (requests.renew("t", 5.0), "POST /leases/t/renew", {}, {"ttl": 5.0}),
     (requests.release("t", "bad"), "DELETE /leases/t", {"status": "bad"}, None),

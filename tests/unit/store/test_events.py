@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ipv6console.pool.change import MirrorRecorded
-from ipv6console.store import writer
+from ipv6console.store import events, writer
 from ipv6console.store.database import SqliteStore
-from ipv6console.wire.event import Event, EventLevel
+from ipv6console.wire.event import Event, EventFilter, EventLevel
 from ipv6console.wire.status import Level
 
 pytestmark = pytest.mark.anyio
@@ -58,6 +58,54 @@ async def test_events_are_paged_oldest_first(store: SqliteStore) -> None:
         pages.append([row.id for row in page])
         since = page[-1].id
     assert pages == [[1, 2, 3], [4, 5, 6], [7]]
+
+
+async def test_events_are_paged_backwards_from_an_id_and_still_oldest_first(store: SqliteStore) -> None:
+    store.record([event(number) for number in range(1, 8)])
+    pages = []
+    before = 8
+    while page := await store.events(0, 3, before=before):
+        pages.append([row.id for row in page])
+        before = page[0].id
+    assert pages == [[5, 6, 7], [2, 3, 4], [1]]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (EventFilter(level=EventLevel.WARNING), [2, 3]),
+        (EventFilter(kind="prefix."), [2]),
+        (EventFilter(subject="task1"), [1, 3]),
+        (EventFilter(actor="UID 0"), [3]),
+        (EventFilter(text="50% ban"), [3]),
+        (EventFilter(text="50_ ban"), []),
+        (EventFilter(start=2.0, until=3.0), [2]),
+        (EventFilter(subject="task1", start=2.0), [3]),
+    ],
+)
+async def test_only_wanted_events_are_found_in_the_file_and_in_memory(
+    store: SqliteStore, wanted: EventFilter, found: list[int]
+) -> None:
+    kept = (
+        Event(id=1, at=1.0, level=EventLevel.INFO, kind="mirror.made", text="new", subject="task1"),
+        Event(id=2, at=2.0, level=EventLevel.WARNING, kind="prefix.gone", text="gone", subject="2001:db8::/64"),
+        Event(id=3, at=3.0, level=EventLevel.ERROR, kind="x", text="50% BANNED", subject="task1", actor="unix uid 0"),
+    )
+    store.record(kept)
+    assert [row.id for row in await store.events(0, 10, wanted)] == found
+    assert [row.id for row in kept if wanted.wants(row)] == found
+
+
+async def test_wanted_events_are_found_however_many_others_lie_between(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_AT_ONCE", 10)
+    store.record([event(number, text="rare" if number in {3, 57, 99} else "usual") for number in range(1, 101)])
+    rare = EventFilter(text="rare")
+    assert [row.id for row in await store.events(0, 2, rare)] == [3, 57]
+    assert [row.id for row in await store.events(57, 2, rare)] == [99]
+    assert [row.id for row in await store.events(0, 2, rare, before=99)] == [3, 57]
+    assert [row.id for row in await store.events(0, 2, rare, before=1_000)] == [57, 99]
 
 
 async def test_a_page_of_no_events_is_empty(store: SqliteStore) -> None:
