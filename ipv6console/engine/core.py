@@ -19,6 +19,7 @@ from ipv6console.pool.limits import InvalidName, Limits, TooManyMirrors, check_n
 from ipv6console.pool.mirror import Mirror
 from ipv6console.pool.pool import Pool
 from ipv6console.pool.prefix import parse_prefix
+from ipv6console.pool.trail import Trail
 
 _RETRY = 1.0
 
@@ -73,6 +74,8 @@ class Core:
         self._secret = secret
         self._reload: asyncio.Task[None] | None = None
         self.pool = self._blank()
+        # Microseconds: a later engine's numbers begin above any of this one's, so none is taken for one of them.
+        self.pool.table.trail = Trail(int(clock.now() * 1e6))
 
     async def open(self) -> None:
         """Read everything committed."""
@@ -170,6 +173,8 @@ class Core:
                 pool.mirrors[name].carry_on(mirror)
         # What memory held and the store did not has left the pool.
         pool.departures = self.pool.departures + 1
+        pool.table.trail = self.pool.table.trail
+        pool.table.trail.lose()
         self.pool = pool
         self.changed.set()
 

@@ -32,7 +32,7 @@ from ipv6console.engine.rewind import Rewind
 from ipv6console.engine.spawner import Spawner
 from ipv6console.engine.tokens import Tokens
 from ipv6console.pool.prefix import Standing, format_prefix
-from ipv6console.wire.address import AddressFilter, AddressPage
+from ipv6console.wire.address import AddressChanges, AddressFilter, AddressPage
 from ipv6console.wire.delta import Delta
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.event import EVERY_EVENT, EventFilter, EventPage
@@ -219,6 +219,10 @@ class Engine:
         """Return addresses of the pool in pages."""
         return self._records.addresses(wanted, cursor, limit)
 
+    def address_changes(self, since: int | None) -> AddressChanges:
+        """Return what became of addresses after number `since`, with None only the number to start from."""
+        return self._records.changes(since)
+
     async def history(self, addr: str | None, dbname: str | None, at: float | None, limit: int) -> HistoryPage:
         """Return who held which address, newest first; `at` is unix seconds."""
         return await self._records.history(addr, dbname, at, limit)
@@ -322,7 +326,9 @@ class Engine:
         if state is None:
             oldest = self.rewind.span.oldest
             since = "nothing is kept yet" if oldest is None else f"states are kept from {oldest:.0f} on"
-            raise NotFound(f"no state of {moment:.0f} is kept: {since}", next="see GET /rewind for how far back it goes")
+            raise NotFound(
+                f"no state of {moment:.0f} is kept: {since}", next="see GET /rewind for how far back it goes"
+            )
         return state
 
     def health(self) -> Health:

@@ -43,6 +43,7 @@ class Janitor:
         core.journal.tick()
         if core.broken is not None:
             return
+        core.pool.table.trail.rest(core.clock.now())
         expiry = core.pool.expire(core.clock.now())
         for name, row in expiry.cooled:
             task = asyncio.create_task(self._recheck(name, row))

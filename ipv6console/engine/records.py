@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from ipv6console.engine.core import Core
@@ -11,11 +13,12 @@ from ipv6console.pool.address import format_address
 from ipv6console.pool.change import LeaseEnded
 from ipv6console.pool.lease import Lease
 from ipv6console.pool.mirror import Mirror, Status
-from ipv6console.pool.prefix import InvalidPrefix, covers, format_prefix, parse_prefix
-from ipv6console.wire.address import AddressFilter, AddressPage, AddressRow
+from ipv6console.pool.prefix import InvalidPrefix, covers, parse_prefix
+from ipv6console.wire.address import AddressChanges, AddressFilter, AddressPage, AddressRow
 from ipv6console.wire.history import HistoryPage, HistoryRow
 from ipv6console.wire.target import TargetPage
 
+CHANGES_AT_ONCE = 2_000
 _STATES = {"idle": (Status.IDLE,), "using": (Status.USING, Status.RESTING), "bad": (Status.BAD,)}
 
 
@@ -27,14 +30,36 @@ class Records:
 
     def addresses(self, wanted: AddressFilter, cursor: str | None, limit: int) -> AddressPage:
         """Return addresses in pages; `cursor` is the `next` of the page before."""
-        table = self._core.pool.table
-        rows = list(self._matching(wanted))
-        after = _number(cursor)
-        window = list(islice((row for row in rows if row > after), limit + 1))
+        table, after = self._core.pool.table, _number(cursor)
+        if wanted == AddressFilter():
+            window, total = list(islice(table.rows_after(after), limit + 1)), table.live
+        else:
+            rows = self._matching(wanted)
+            window, total = list(islice((row for row in rows if row > after), limit + 1)), len(rows)
         return AddressPage(
-            addresses=tuple(self._address(row) for row in window[:limit]),
-            total=len(rows) if table.live else 0,
+            addresses=self._rows(window[:limit]),
+            total=total,
             next=str(window[limit - 1]) if len(window) > limit else None,
+        )
+
+    def changes(self, since: int | None) -> AddressChanges:
+        """Return what became of addresses after number `since`, with None only the number to start from.
+
+        Who asks is a follower for the next minute; nothing is remembered for those who ask less often.
+        """
+        table = self._core.pool.table
+        table.trail.follow(self._core.clock.now())
+        if since is None:
+            return AddressChanges(seq=table.trail.seq, rows=(), gone=(), missed=False)
+        steps = table.trail.after(since, CHANGES_AT_ONCE)
+        if steps is None:
+            return AddressChanges(seq=table.trail.seq, rows=(), gone=(), missed=True)
+        left = (table.address(row) for row in steps.rows if not table.alive(row))
+        return AddressChanges(
+            seq=steps.seq,
+            rows=self._rows([row for row in steps.rows if table.alive(row)]),
+            gone=tuple(format_address(address) for address in left if table.find(address) is None),
+            missed=False,
         )
 
     async def history(self, addr: str | None, dbname: str | None, at: float | None, limit: int) -> HistoryPage:
@@ -91,17 +116,55 @@ class Records:
             raise NotFound(f"there is no mirror {name}", next="see GET /stats for those there are")
         return mirror
 
-    def _address(self, row: int) -> AddressRow:
+    def _rows(self, rows: Sequence[int]) -> tuple[AddressRow, ...]:
         pool = self._core.pool
-        mirrors = pool.mirrors.values()
-        prefix = pool.prefixes[pool.table.prefix_id(row)]
-        return AddressRow(
-            addr=format_address(pool.table.address(row)),
-            prefix=format_prefix(prefix.network, prefix.length),
-            verified_at=float(pool.table.verified_at(row)),
-            leased_in=tuple(mirror.name for mirror in mirrors if row in mirror.leases),
-            bad_in=tuple(mirror.name for mirror in mirrors if row in mirror.bad),
+        wanted = set(rows)
+        leased = _Named()
+        bad = _Named()
+        retry: dict[int, float] = {}
+        uses = dict.fromkeys(rows, 0)
+        last = dict.fromkeys(rows, 0)
+        for mirror in pool.mirrors.values():
+            if not mirror.tally:
+                continue
+            leased.add(mirror.name, wanted & mirror.leases.keys())
+            spoilt = wanted & mirror.bad.keys()
+            bad.add(mirror.name, spoilt)
+            for row in spoilt:
+                retry[row] = min(mirror.bad[row], retry.get(row, math.inf))
+            for row in rows:
+                count = mirror.tally.uses(row)
+                if count:
+                    uses[row] += count
+                    last[row] = max(last[row], mirror.tally.last(row))
+        prefixes = {prefix.id: str(prefix) for prefix in pool.prefixes.values()}
+        return tuple(
+            AddressRow(
+                addr=format_address(pool.table.address(row)),
+                prefix=prefixes[pool.table.prefix_id(row)],
+                verified_at=float(pool.table.verified_at(row)),
+                leased_in=leased.of(row),
+                bad_in=bad.of(row),
+                last_used_at=float(last[row]) or None,
+                uses=uses[row],
+                retry_at=retry.get(row),
+            )
+            for row in rows
         )
+
+
+class _Named:
+    """Names by row, most rows having none."""
+
+    def __init__(self) -> None:
+        self._names: dict[int, list[str]] = {}
+
+    def add(self, name: str, rows: Iterable[int]) -> None:
+        for row in rows:
+            self._names.setdefault(row, []).append(name)
+
+    def of(self, row: int) -> tuple[str, ...]:
+        return tuple(self._names.get(row, ()))
 
 
 def _number(cursor: str | None) -> int:

@@ -12,9 +12,8 @@ from ipv6console.pool.change import MirrorRecorded, UsageRecorded
 from ipv6console.pool.fifo import RowQueue
 from ipv6console.pool.lease import Lease
 from ipv6console.pool.table import AddressTable
+from ipv6console.pool.tally import Tally
 
-_PAGE = 1024
-_BLANK = bytes(4 * _PAGE)
 _LOOKS = 256
 
 
@@ -61,7 +60,6 @@ class Mirror:
         "_freed",
         "_parked",
         "_table",
-        "_uses",
         "_using_in",
         "bad",
         "bans",
@@ -78,6 +76,7 @@ class Mirror:
         "reports",
         "resting",
         "strikes",
+        "tally",
     )
 
     def __init__(self, id: int, name: str, created_at: float, table: AddressTable, active: dict[int, int]) -> None:  # noqa: A002
@@ -97,7 +96,7 @@ class Mirror:
         self._cursor = 0
         self._freed = RowQueue()
         self._parked: dict[int, array[int]] = {}
-        self._uses: dict[int, array[int]] = {}
+        self.tally = Tally()
         self._using_in: dict[int, int] = {}
         self._bad_in: dict[int, int] = {}
         self._crowd: dict[int, int] = {}
@@ -188,34 +187,43 @@ class Mirror:
         if row < self._cursor or row in self._claimed:
             return False
         self._claimed.add(row)
-        self._count_use(row, uses)
+        self.tally.add(row, uses, 0.0)
         return True
 
     def hold(self, lease: Lease, *, counted: bool = True) -> None:
         """Enter a lease of a row that is not among the idle ones."""
         row = lease.row
+        self._touch(row)
         self.leases[row] = lease
         prefix_id = self._table.prefix_id(row)
         self._using_in[prefix_id] = self._using_in.get(prefix_id, 0) + 1
         subnet = lease.address >> 64
         self._crowd[subnet] = self._crowd.get(subnet, 0) + 1
         if counted:
-            self._count_use(row, 1)
+            self.tally.add(row, 1, lease.since)
 
     def rest(self, row: int, until: float) -> None:
         """Turn a lease into a rest: nobody gets the address before `until`."""
         del self.leases[row]
         self.resting[row] = until
+        self._touch(row)
 
     def spoil(self, row: int, until: float) -> None:
         """Turn a lease or a rest into a bad verdict that cools down until `until`."""
         self._unuse(row)
+        self._touch(row)
         self.bad[row] = until
         prefix_id = self._table.prefix_id(row)
         self._bad_in[prefix_id] = self._bad_in.get(prefix_id, 0) + 1
 
+    def cool(self, row: int, until: float) -> None:
+        """Let a bad row cool down until `until` instead."""
+        self.bad[row] = until
+        self._touch(row)
+
     def free(self, row: int) -> None:
         """Make a leased, resting or bad row idle."""
+        self._touch(row)
         if row in self.bad:
             self._unspoil(row)
         else:
@@ -236,11 +244,6 @@ class Mirror:
         """Bring back the idle rows of a prefix that is handed out again."""
         for row in self._parked.pop(prefix_id, ()):
             self._freed.push(row)
-
-    def uses(self, row: int) -> int:
-        """Return how often the row was picked here."""
-        page = self._uses.get(row // _PAGE)
-        return page[row % _PAGE] if page is not None else 0
 
     def status(self, row: int) -> Status:
         """Return what the row is here."""
@@ -271,7 +274,7 @@ class Mirror:
             until,
             lease.owned if lease else False,
             self.strikes.get(row, (0, None))[0],
-            self.uses(row),
+            self.tally.uses(row),
             self.strikes.get(row, (0, None))[1],
         )
 
@@ -285,11 +288,10 @@ class Mirror:
         for usage in usages:
             self._restore_row(usage)
 
-    def _count_use(self, row: int, uses: int) -> None:
-        page = self._uses.get(row // _PAGE)
-        if page is None:
-            page = self._uses[row // _PAGE] = array("I", _BLANK)
-        page[row % _PAGE] += uses
+    def _touch(self, row: int) -> None:
+        trail = self._table.trail
+        if trail.on:
+            trail.touch(row)
 
     def _restore_row(self, usage: UsageRecorded) -> None:
         row = usage.address_id
@@ -307,7 +309,7 @@ class Mirror:
             usage.owned,
         )
         self.hold(lease, counted=False)
-        self._count_use(row, usage.uses)
+        self.tally.add(row, usage.uses, usage.since)
         if usage.strikes:
             self.strikes[row] = (usage.strikes, usage.target)
         match Status(usage.status):

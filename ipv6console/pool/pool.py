@@ -164,6 +164,7 @@ class Pool:
         for row in list(mirror.touched()):
             self._unschedule(mirror, row)
         mirror.clear()
+        self.table.trail.lose()
         return Withdrawal(count, ended, (MirrorFlushed(mirror.id), *history(ended, "flushed", now, "")))
 
     # Leases
@@ -234,6 +235,7 @@ class Pool:
         mirror, row = self.mirrors[lease.mirror], lease.row
         self._unschedule(mirror, row)
         mirror.reports += 1
+        mirror.tally.see(row, now)
         bad, limits = verdict is Status.BAD, self.limits
         mirror.breaker.judge(
             bad, now, window=limits.breaker_verdicts, ratio=limits.breaker_ratio, rest=self._cooldown(mirror)
@@ -289,6 +291,7 @@ class Pool:
             if status is Status.USING:
                 lease = mirror.leases[row]
                 mirror.expired += 1
+                mirror.tally.see(row, now)
                 ended.append(lease)
                 changes.append(lease.ended("expired", now))
                 if not lease.owned:
@@ -313,7 +316,7 @@ class Pool:
         """Cool a bad row for one more shortest cool-down, when it could not be checked."""
         if row in mirror.bad:
             self._unschedule(mirror, row)
-            mirror.bad[row] = now + self._cooldown(mirror)
+            mirror.cool(row, now + self._cooldown(mirror))
             self._schedule(mirror, row, mirror.bad[row])
 
     def restore(self, snapshot: Snapshot) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 
+from ipv6console.pool.trail import Trail
+
 _LOW = (1 << 64) - 1
 _GOLDEN = 0x9E37_79B9_7F4A_7C15
 
@@ -13,9 +15,22 @@ class AddressTable:
     """Append-only rows; a row that left the pool stays, dead, so that mirrors can skip it without being told.
 
     Any IPv6 address is a /64 (an index into a list of those in use) and 64 low bits, whatever its prefix's length.
+    `trail` tells which rows changed lately, in a mirror too.
     """
 
-    __slots__ = ("_index", "_live", "_low", "_mask", "_net", "_net_index", "_nets", "_shift", "_verified", "live")
+    __slots__ = (
+        "_index",
+        "_live",
+        "_low",
+        "_mask",
+        "_net",
+        "_net_index",
+        "_nets",
+        "_shift",
+        "_verified",
+        "live",
+        "trail",
+    )
 
     def __init__(self) -> None:
         self._low = array("Q")
@@ -25,6 +40,7 @@ class AddressTable:
         self._nets: list[tuple[int, int]] = []
         self._net_index: dict[tuple[int, int], int] = {}
         self.live = 0
+        self.trail = Trail()
         self._resize(64)
 
     def __len__(self) -> int:
@@ -44,6 +60,8 @@ class AddressTable:
         self._verified.append(int(verified_at))
         self._live.append(1)
         self.live += 1
+        if self.trail.on:
+            self.trail.touch(row)
         if 2 * len(self._low) > self._mask:
             self._resize(4 * len(self._low))
         else:
@@ -66,6 +84,8 @@ class AddressTable:
         """Mark a live row dead."""
         self._live[row] = 0
         self.live -= 1
+        if self.trail.on:
+            self.trail.touch(row)
 
     def alive(self, row: int) -> bool:
         """Return whether the row is in the pool."""
@@ -95,6 +115,11 @@ class AddressTable:
     def rows(self) -> Iterator[int]:
         """Yield every live row, oldest first."""
         return (row for row, live in enumerate(self._live) if live)
+
+    def rows_after(self, row: int) -> Iterator[int]:
+        """Yield every live row above `row`, oldest first, at once whatever is below."""
+        while (row := self._live.find(1, row + 1)) >= 0:
+            yield row
 
     def rows_of(self, prefix_id: int) -> Iterator[int]:
         """Yield the live rows of one prefix, oldest first."""

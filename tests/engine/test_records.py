@@ -11,18 +11,23 @@ import pytest
 
 from ipv6console.config import CheckSettings, NetworkSettings, PoolSettings, Settings
 from ipv6console.engine.caller import Scope
-from ipv6console.engine.errors import InvalidRequest, NotFound
-from ipv6console.engine.protocol import HostPrefix
+from ipv6console.engine.errors import InvalidRequest, NotFound, Unavailable
+from ipv6console.engine.protocol import HostPrefix, StoreError
 from ipv6console.engine.report import ReportItem
-from ipv6console.wire.address import AddressFilter
+from ipv6console.wire.address import AddressChanges, AddressFilter, AddressRow
 from ipv6console.wire.importing import ImportedAddress, ImportedMirror, ImportedUsage, ImportRequest
 from ipv6console.wire.mirror import MirrorSettings
+from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
 from ipv6console.wire.status import Level
 
 if TYPE_CHECKING:
     from tests.engine.conftest import World
 
 pytestmark = pytest.mark.anyio
+
+
+def _by_address(world: World, addr: str) -> AddressRow:
+    return next(row for row in world.engine.addresses(AddressFilter(), None, 100).addresses if row.addr == addr)
 
 
 class TestHistory:
@@ -85,6 +90,23 @@ class TestAddresses:
         assert [(row.addr, row.leased_in) for row in using.addresses] == [(picked.addrs[1], ("task1",))]
         assert filled.engine.addresses(AddressFilter(prefix="2001:db8:0:2::/64"), None, 10).total == 0
 
+    async def test_a_row_tells_how_often_it_was_used_when_last_and_when_it_is_tried_again(self, filled: World) -> None:
+        start = filled.clock.now()
+        one = await filled.engine.pick("task1", filled.caller)
+        assert one.addr
+        filled.clock.time += 10
+        await filled.engine.report("task1", [ReportItem(addr=one.addr, status="bad")])
+        await filled.engine.picks("task2", 5, filled.caller)
+        row = _by_address(filled, one.addr)
+        assert (row.uses, row.last_used_at, row.retry_at) == (2, start + 10, start + 60)
+        assert (row.leased_in, row.bad_in) == (("task2",), ("task1",))
+        others = [row for row in filled.engine.addresses(AddressFilter(), None, 10).addresses if row.addr != one.addr]
+        assert {(row.uses, row.retry_at) for row in others[:4]} == {(1, None)}
+
+    async def test_an_address_never_used_has_no_time_of_use(self, filled: World) -> None:
+        rows = filled.engine.addresses(AddressFilter(), None, 10).addresses
+        assert {(row.last_used_at, row.uses, row.retry_at) for row in rows} == {(None, 0, None)}
+
     @pytest.mark.parametrize(
         ("wanted", "cursor"),
         [
@@ -99,6 +121,70 @@ class TestAddresses:
     ) -> None:
         with pytest.raises(InvalidRequest):
             filled.engine.addresses(wanted, cursor, 10)
+
+
+class TestChanges:
+    async def test_who_follows_hears_of_picks_verdicts_and_new_and_lost_addresses(self, filled: World) -> None:
+        seq = filled.engine.address_changes(None).seq
+        picked = await filled.engine.picks("task1", 2, filled.caller, ttl=60)
+        changes = filled.engine.address_changes(seq)
+        leased = {row.addr: row.leased_in for row in changes.rows if row.leased_in}
+        assert leased == dict.fromkeys(picked.addrs, ("task1",))
+        await filled.filled()
+        seq = filled.engine.address_changes(seq).seq
+        item = ReportItem(addr=picked.addrs[0], status="bad", lease=picked.leases[0].lease)
+        await filled.engine.report("task1", [item])
+        [row] = filled.engine.address_changes(seq).rows
+        assert (row.addr, row.leased_in, row.bad_in) == (picked.addrs[0], (), ("task1",))
+        seq = filled.engine.address_changes(seq).seq
+        [made] = (await filled.engine.spawn(1, filled.caller)).addrs
+        assert [row.addr for row in filled.engine.address_changes(seq).rows] == [made]
+        plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=(made,)))
+        await filled.engine.apply(ApplyRequest(plan=plan.id, reason="abuse"), filled.caller)
+        changes = filled.engine.address_changes(seq)
+        assert (changes.rows, changes.gone, changes.missed) == ((), (made,), False)
+        assert filled.engine.address_changes(changes.seq) == AddressChanges(
+            seq=changes.seq, rows=(), gone=(), missed=False
+        )
+
+    async def test_a_flushed_mirror_and_an_expired_lease_are_heard_of(self, filled: World) -> None:
+        seq = filled.engine.address_changes(None).seq
+        picked = await filled.engine.pick("task1", filled.caller, ttl=50)
+        await filled.filled()
+        seq = filled.engine.address_changes(seq).seq
+        filled.clock.time += 51
+        await filled.until(lambda: filled.engine.state().mirrors[0].using == 0)
+        leased_in = {row.addr: row.leased_in for row in filled.engine.address_changes(seq).rows}
+        assert leased_in[str(picked.addr)] == ()
+        seq = filled.engine.address_changes(seq).seq
+        await filled.engine.flush("task1", filled.caller)
+        assert filled.engine.address_changes(seq).missed
+
+    async def test_nothing_is_remembered_for_who_stays_away_for_a_minute(self, filled: World) -> None:
+        seq = filled.engine.address_changes(None).seq
+        filled.clock.time += 61
+        await filled.until(lambda: not filled.engine._core.pool.table.trail.on)
+        await filled.engine.pick("task1", filled.caller)
+        assert filled.engine.address_changes(seq).missed
+
+    async def test_numbers_of_an_earlier_engine_are_missed(self, filled: World) -> None:
+        seq = filled.engine.address_changes(None).seq
+        for other in (0, seq - 1_000_000, seq + 1_000_000):
+            assert filled.engine.address_changes(other).missed
+
+    async def test_after_the_pool_was_read_back_from_the_store_everything_is_missed(
+        self, filled: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def refuse(*_: object) -> None:
+            raise StoreError("the disk is full", "free some space on the disk")
+
+        seq = filled.engine.address_changes(None).seq
+        with monkeypatch.context() as patch:
+            patch.setattr(filled.store, "commit", refuse)
+            with pytest.raises(Unavailable):
+                await filled.engine.pick("task1", filled.caller)
+        await filled.event("store.recovered")
+        assert filled.engine.address_changes(seq).missed
 
 
 class TestTokens:
