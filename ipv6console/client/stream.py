@@ -95,7 +95,12 @@ async def open_stream(
     try:
         yield _frames(place, connection)
     finally:
-        await connection.close()
+        try:
+            await connection.close()
+        except BaseException:
+            # Cancelled while the engine had not said goodbye yet: nobody else would ever close the socket.
+            connection.transport.abort()
+            raise
 
 
 async def _connect(place: Place, path: str, open_timeout: float, token: str | None) -> ClientConnection:

@@ -89,6 +89,10 @@ async def _take(news: Any, count: int) -> list[Any]:
         return [await anext(news) for _ in range(count)]
 
 
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def _read_to_the_end(source: AsyncIterator[object], seen: list[object]) -> None:
     async for item in source:
         seen.append(item)  # noqa: PERF401 - what came before the end counts too
@@ -102,6 +106,44 @@ async def test_a_stream_yields_wire_frames_and_says_when_it_ends(client: AsyncIP
             await _read_to_the_end(frames, seen)
     assert seen == [_frame(1), MissedFrame(count=3)]
     assert streams.asked == ["/stream"]
+
+
+async def test_a_stream_cancelled_while_it_says_goodbye_lets_its_socket_go(
+    client: AsyncIPv6Client, streams: Streams
+) -> None:
+    cancelled, lost = asyncio.Event(), asyncio.Event()
+
+    async def deaf(connection: ServerConnection) -> None:
+        await connection.send(json.dumps(encode(_frame(1))))
+        connection.transport.pause_reading()
+        await cancelled.wait()
+        connection.transport.resume_reading()
+        await connection.wait_closed()
+        lost.set()
+
+    watching = asyncio.Event()
+
+    async def watch() -> None:
+        async with client.stream() as frames:
+            await anext(frames)
+            watching.set()
+            await anext(frames)
+
+    streams.scripts = [deaf]
+    before = _descriptors()
+    watcher = asyncio.create_task(watch())
+    async with asyncio.timeout(5):
+        await watching.wait()
+        watcher.cancel()
+        await asyncio.sleep(0)
+        assert not watcher.done()
+        watcher.cancel()
+        await asyncio.wait({watcher})
+        await asyncio.sleep(0)
+        assert _descriptors() == before + 1, "only the server's side is open"
+        cancelled.set()
+        await lost.wait()
+    assert watcher.cancelled()
 
 
 async def test_an_event_stream_asks_for_what_came_since(client: AsyncIPv6Client, streams: Streams) -> None:
