@@ -18,6 +18,7 @@ from ipv6console.engine.prefixes import PrefixKeeper
 from ipv6console.engine.spawner import Spawner
 from ipv6console.pool.mirror import Mirror
 from ipv6console.pool.prefix import Prefix, Standing, format_prefix
+from ipv6console.pool.share import Shares
 from ipv6console.wire.delta import Delta, difference
 from ipv6console.wire.presence import AttachedRow
 from ipv6console.wire.state import (
@@ -65,6 +66,7 @@ class Document:
         self._started_at = core.clock.now()
         self._host = socket.gethostname()
         self._rates = _Rates()
+        self._shares = Shares(core.settings.network.weights)
         self._latest: State | None = None
 
     async def run(self) -> None:
@@ -160,6 +162,7 @@ class Document:
             text=reach.text if reach else "",
             addresses=prefix.live,
             leased=self._leased(prefix.id),
+            weight=self._shares.weight(prefix),
         )
 
     def _leased(self, prefix_id: int) -> int:

@@ -23,7 +23,7 @@ class Shares:
 
     def deal(self, prefixes: Sequence[Prefix], count: int) -> dict[int, int]:
         """Return how many of `count` each prefix gives, by its id."""
-        weights = {prefix.id: self._weights.get((prefix.network, prefix.length), 1) for prefix in prefixes}
+        weights = {prefix.id: self.weight(prefix) for prefix in prefixes}
         total = sum(weights.values())
         shares: Counter[int] = Counter()
         for _ in range(count):
@@ -33,3 +33,7 @@ class Shares:
             self._credit[chosen] -= total
             shares[chosen] += 1
         return dict(shares)
+
+    def weight(self, prefix: Prefix) -> int:
+        """Return the weight of one prefix."""
+        return self._weights.get((prefix.network, prefix.length), 1)

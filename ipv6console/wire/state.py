@@ -40,7 +40,10 @@ class EngineState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefixRow:
-    """One prefix; lifetimes are unix seconds until they end, None when they never do or are not known."""
+    """One prefix; lifetimes are unix seconds until they end, None when they never do or are not known.
+
+    `weight` is its part of fresh addresses in proportion to the other prefixes' (network.weights).
+    """
 
     stamp: Stamp
     id: int
@@ -58,6 +61,7 @@ class PrefixRow:
     text: str
     addresses: int
     leased: int
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -318,3 +318,13 @@ class TestWeights:
         await world.filled()
         counts = {row.prefix: row.addresses for row in world.engine.state().prefixes}
         assert counts == {"2001:db8:0:1::/64": 30, "2001:db8:0:2::/64": 10}
+
+    async def test_the_document_tells_each_prefixs_weight(
+        self, world: World, prefix: Callable[..., HostPrefix]
+    ) -> None:
+        world.watch.show(prefix("2001:db8:0:1::/64"), prefix("2001:db8:0:2::/64"))
+        await world.filled()
+        assert {row.prefix: row.weight for row in world.engine.state().prefixes} == {
+            "2001:db8:0:1::/64": 3,
+            "2001:db8:0:2::/64": 1,
+        }
