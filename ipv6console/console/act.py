@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -22,6 +23,7 @@ from ipv6console.console.screens.revoke import RevokeDialog
 from ipv6console.console.screens.spawn import SpawnDialog
 from ipv6console.console.screens.who import WhoDialog
 from ipv6console.console.source import Refused
+from ipv6console.console.tab import TABS
 from ipv6console.console.tone import Tone, content, verdict
 from ipv6console.console.trouble import Trouble, troubles
 from ipv6console.console.widgets.mirrors import MirrorsPane
@@ -57,7 +59,7 @@ class Acts:
             "pause": self.pause,
             "read_only": lambda: self._work(self.read_only),
             "engine": self.engine,
-            "overview": self.back,
+            **{tab.mode: partial(app.show_page, tab.mode) for tab in TABS},
             "palette": app.action_command_palette,
             "help": self.help,
             "back": self.back,
@@ -65,8 +67,14 @@ class Acts:
         }
 
     def do(self, action_id: str) -> None:
-        """Do one action; raises KeyError for an unknown id."""
-        self._do[action_id]()
+        """Do one action, by preference as the focused pane or the page does it; raises KeyError for an unknown id."""
+        own = self._app.page.own_act(action_id)
+        if own is None:
+            self._do[action_id]()
+        elif iscoroutinefunction(own):
+            self._work(own)
+        else:
+            own()
 
     def _work(self, act: Callable[[], Awaitable[None]], group: str = "act") -> None:
         self._app.run_worker(act(), group=group, exit_on_error=True)
@@ -95,7 +103,7 @@ class Acts:
         """Ask what, then plan and apply."""
         rows = self._app.model.prefixes
         known = tuple(row.prefix for row in rows if row.state is not PrefixState.REVOKED)
-        pane = self._app.overview.focused_pane
+        pane = self._app.page.focused_pane
         chosen = pane.chosen(self._app.view) if isinstance(pane, PrefixPane) else None
         request = await self._app.push_screen_wait(RevokeDialog(chosen.prefix if chosen else "", known))
         if request is not None:
@@ -108,7 +116,7 @@ class Acts:
     async def drain(self) -> None:
         """Drain what is under the cursor, or take it up again."""
         app = self._app
-        pane = app.overview.focused_pane
+        pane = app.page.focused_pane
         if isinstance(pane, PrefixPane):
             prefix = pane.chosen(app.view)
             if prefix is not None:
@@ -170,7 +178,8 @@ class Acts:
         )
 
     def _mirror(self) -> MirrorRow | None:
-        return self._app.overview.query_one(MirrorsPane).chosen(self._app.view)
+        pane = next(iter(self._app.page.query(MirrorsPane)), None)
+        return None if pane is None else pane.chosen(self._app.view)
 
     def drain_named(self, name: str) -> None:
         """Drain a mirror that need not be under the cursor, or take it up again; or say why not."""
@@ -190,7 +199,7 @@ class Acts:
 
     def filter(self) -> None:
         """Open the filter of the table in focus."""
-        pane = self._app.overview.filter_pane()
+        pane = self._app.page.filter_pane()
         if pane is not None:
             pane.ask_filter()
 
@@ -224,7 +233,7 @@ class Acts:
 
     def open(self) -> None:
         """Show everything known of what the cursor is on."""
-        pane = self._app.overview.focused_pane
+        pane = self._app.page.focused_pane
         subject = pane.subject(self._app.view) if pane is not None else None
         if pane is None or subject is None:
             self._app.say("Detail", content("There is nothing under the cursor to open."), severity="warning")
@@ -239,12 +248,12 @@ class Acts:
 
     def zoom(self) -> None:
         """Give the focused pane the whole screen, or give it back."""
-        self._app.overview.toggle_zoom()
+        self._app.page.toggle_zoom()
         self._app.redraw()
 
     def copy(self) -> None:
         """Copy what is under the cursor."""
-        pane = self._app.overview.focused_pane
+        pane = self._app.page.focused_pane
         text = pane.copied(self._app.view) if pane is not None else None
         if not text:
             self._app.say("Copy", content("There is nothing under the cursor to copy."), severity="warning")
@@ -288,17 +297,20 @@ class Acts:
     def help(self) -> None:
         """Explain the focused pane and list the keys."""
         app = self._app
-        app.push_screen(Reader("Help", partial(help_page.page, app.overview.focused_pane, app.standing), wide=True))
+        app.push_screen(Reader("Help", partial(help_page.page, app.page.focused_pane, app.standing), wide=True))
 
     def back(self) -> None:
-        """Leave the filter, else the zoom."""
-        overview = self._app.overview
-        pane = overview.filter_pane()
+        """Leave the filter, else the zoom, else a page that was opened over another one."""
+        app, page = self._app, self._app.page
+        pane = page.filter_pane()
         if pane is not None and pane.drop_filter():
             pane.target.focus()
-        elif overview.zoomed:
-            overview.toggle_zoom()
-        self._app.redraw()
+        elif page.zoomed:
+            page.toggle_zoom()
+        elif len(app.screen_stack) > 1:
+            app.pop_screen()
+            return
+        app.redraw()
 
     async def quit(self) -> None:
         """Leave; with an own engine and live leases ask, and by default leave the engine running."""

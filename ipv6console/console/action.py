@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from ipv6console.console.model import Condition
+from ipv6console.console.tab import TABS
 
 
 class Danger(IntEnum):
@@ -20,16 +21,25 @@ class Danger(IntEnum):
 
 
 class Scope(StrEnum):
-    """Where an action makes sense."""
+    """Where an action makes sense: anywhere, in every table, or on one screen or in one kind of pane."""
 
     ANYWHERE = "anywhere"
-    TABLE = "tables"
-    MIRROR = "mirrors"
+    TABLE = "table"
+    POOL = "pool"
+    MIRRORS = "mirrors"
+    PREFIXES = "prefixes"
+    NDP = "ndp"
+    HA = "ha"
+    EVENTS = "events"
+    SPACE = "space"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One thing a key does. `acts` means it asks the engine to change something; `footer` orders the key bar."""
+    """One thing a key does. `acts` means it asks the engine to change something; `footer` orders the key bar.
+
+    A key belongs to one action, but for those of screens of their own: they may share one.
+    """
 
     id: str
     title: str
@@ -118,7 +128,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="pause", title="Pause", key="P", help="Freeze the tables to read them; status and ages go on."),
     Action(id="read_only", title="Read-only", key="L", help="Refuse every act from this console, or allow them again."),
     Action(id="engine", title="Engine", key="i", help="Show the engine, its listeners and its store."),
-    Action(id="overview", title="Overview", key="1", help="Go to the Overview."),
+    *(Action(id=tab.mode, title=tab.title, key=tab.key, help=f"Go to {tab.title}: {tab.help}.") for tab in TABS),
     Action(
         id="palette", title="Palette", key="colon", aliases=("ctrl+p",), palette=False, help="Find any action by name."
     ),
@@ -140,6 +150,8 @@ _KEY_NAMES = {
     "ctrl+c": "Ctrl+C", "ctrl+q": "Ctrl+Q",
 }  # fmt: skip
 _BY_ID = {action.id: action for action in ACTIONS}
+_EVERYWHERE = frozenset({Scope.ANYWHERE, Scope.TABLE})
+_TABS = {tab.mode: tab for tab in TABS}
 
 
 def action(action_id: str) -> Action:
@@ -152,13 +164,20 @@ def key_name(key: str) -> str:
     return _KEY_NAMES.get(key, key)
 
 
+def for_key(key: str, here: frozenset[Scope]) -> Action | None:
+    """Return what `key` does where the scopes `here` hold; an action of another place when it does nothing here."""
+    found = [item for item in ACTIONS if key in {item.key, *item.aliases}]
+    return next((item for item in found if item.scope in here), next(iter(found), None))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What decides whether an act is possible right now."""
+    """What decides whether an act is possible right now; `here` are the scopes of the place of the focus."""
 
     condition: Condition
     read_only: bool
     too_small: bool = False
+    here: frozenset[Scope] = _EVERYWHERE
 
 
 _HINDRANCES = {
@@ -171,6 +190,9 @@ _HINDRANCES = {
 
 def obstacle(item: Action, standing: Standing) -> str | None:
     """Return why `item` cannot be done right now and what would help, None when it can."""
+    if item.scope not in standing.here | _EVERYWHERE:
+        tab = _TABS.get(item.scope)
+        return f"That is done on {tab.title}: {tab.key} goes there." if tab else f"That is done in {item.scope}."
     if not item.acts:
         return None
     if standing.too_small:

@@ -16,11 +16,12 @@ from textual.content import Content
 
 from ipv6console.console import call
 from ipv6console.console.act import Acts
-from ipv6console.console.action import ACTIONS, Standing, action, obstacle
+from ipv6console.console.action import ACTIONS, Standing, action, for_key, obstacle
 from ipv6console.console.model import SILENCE, Condition, Model
 from ipv6console.console.palette import ActionProvider
-from ipv6console.console.screens.overview import BREAKPOINTS, OverviewScreen
+from ipv6console.console.screens.page import BREAKPOINTS, Page
 from ipv6console.console.source import Owner, Refused, Source
+from ipv6console.console.tab import TABS
 from ipv6console.console.widgets.chrome import Where
 from ipv6console.console.widgets.pane import View
 from ipv6console.wire.delta import DeltaGap
@@ -45,9 +46,8 @@ class ConsoleApp(App[str]):
     COMMANDS: ClassVar[set[Any]] = {ActionProvider}
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, f"act('{item.id}')", item.title, show=False, priority=key in {"ctrl+c", "ctrl+q"})
-        for item in ACTIONS
-        for key in (item.key, *item.aliases)
+        Binding(key, f"key('{key}')", show=False, priority=key in {"ctrl+c", "ctrl+q"})
+        for key in dict.fromkeys(key for item in ACTIONS for key in (item.key, *item.aliases))
     ]
 
     def __init__(
@@ -63,7 +63,8 @@ class ConsoleApp(App[str]):
         zone: tzinfo | None = None,
     ) -> None:
         super().__init__()
-        self.add_mode("overview", lambda: OverviewScreen(self._wall, self._begin))
+        for tab in TABS:
+            self.add_mode(tab.mode, tab.load)
         self.source, self.label, self.owner = source, label, owner
         self.read_only, self.paused = read_only, False
         self.door = call.Door(target)
@@ -73,13 +74,14 @@ class ConsoleApp(App[str]):
         self._drawn: tuple[object, ...] = ()
         self._told = -1.0
         self._probing = False
+        self._drawing = False
         self._wanted_theme = theme
         self.animation_level = "none"
         self.HORIZONTAL_BREAKPOINTS = list(BREAKPOINTS)
 
-    def _wall(self, at: float) -> str:
-        moment = datetime.fromtimestamp(at, UTC)
-        return moment.astimezone(self._zone).strftime("%H:%M:%S")
+    def wall(self, at: float) -> str:
+        """Return a time in unix seconds as time of day."""
+        return datetime.fromtimestamp(at, UTC).astimezone(self._zone).strftime("%H:%M:%S")
 
     def moment(self, at: float) -> str:
         """Return a time in unix seconds as date and time of day."""
@@ -95,9 +97,12 @@ class ConsoleApp(App[str]):
                 loop.add_signal_handler(number, self.leave_quietly)
         self.run_worker(self._listen(), name="listen", exit_on_error=True)
 
-    def _begin(self) -> None:
-        self.set_interval(TICK, self.draw)
-        self.draw()
+    def on_page_shown(self) -> None:
+        """Draw a page that has come to the front; from the first one on, go on drawing."""
+        if not self._drawing:
+            self._drawing = True
+            self.set_interval(TICK, self.draw)
+        self.redraw()
 
     async def on_unmount(self) -> None:
         """Let go of signals and connection."""
@@ -126,21 +131,33 @@ class ConsoleApp(App[str]):
             self._probing = False
 
     @property
-    def overview(self) -> OverviewScreen:
-        """The Overview, also while a dialog is over it."""
-        screen = self.screen_stack[0]
-        assert isinstance(screen, OverviewScreen)  # noqa: S101 - the default screen is one
-        return screen
+    def page(self) -> Page:
+        """The page that is shown, also while a dialog is over it."""
+        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, Page))
+
+    def show_page(self, mode: str) -> None:
+        """Go to the page of a tab; from that very page, back to how it was opened."""
+        if mode == self.current_mode:
+            self.acts.back()
+        else:
+            self.switch_mode(mode)
 
     @property
     def standing(self) -> Standing:
         """What decides which acts are possible."""
-        return Standing(condition=self.model.condition, read_only=self.read_only, too_small=self.overview.too_small)
+        page = self.page
+        return Standing(
+            condition=self.model.condition, read_only=self.read_only, too_small=page.too_small, here=page.here
+        )
 
     @property
     def view(self) -> View:
         """What panes draw from."""
-        return View(model=self.model, paused=self.paused, compact=self.overview.has_class("-narrow"))
+        page = self.page
+        return View(
+            model=self.model, paused=self.paused, compact=page.has_class("-narrow"), wide=page.has_class("-wide"),
+            wall=self.wall, moment=self.moment, source=self.source, door=self.door,
+        )  # fmt: skip
 
     def draw(self) -> None:
         """Draw what changed since the last time; panes compare, so that nothing else is painted."""
@@ -156,21 +173,28 @@ class ConsoleApp(App[str]):
             paused=self.paused,
             notice=self.owner.failure if self.owner else None,
         )  # fmt: skip
-        moment = (where, self.paused, self.size, self.overview.focused, model.condition)
+        page = self.page
+        moment = (where, self.paused, self.size, page, page.focused, model.condition)
         parts = (model.version, int(model.silence), *moment)
         fresh = parts != self._drawn
         if not fresh and round(model.silence, 1) == self._told:
             return
         self._drawn, self._told = parts, round(model.silence, 1)
         with self.batch_update():
-            self.overview.draw(self.view, where, self.standing, panes=fresh)
+            page.draw(self.view, where, self.standing, panes=fresh)
 
     def redraw(self) -> None:
         """Draw at once, whether or not anything seems changed."""
         self._drawn = ()
         self.draw()
 
-    async def action_act(self, action_id: str) -> None:
+    def action_key(self, key: str) -> None:
+        """Do what `key` is for where the focus is."""
+        item = for_key(key, self.page.here)
+        if item is not None:
+            self.action_act(item.id)
+
+    def action_act(self, action_id: str) -> None:
         """Do an action of the registry, or say why not."""
         item = action(action_id)
         if self.screen.is_modal and item.id != "quit":

@@ -66,7 +66,7 @@ async def test_keys_spawn_and_flush_for_real(service: Service) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: len(app.screen_stack) == 1)
         await service.engine.pick("task1", TESTER)
-        await until(pilot, lambda: app.overview.query_one(MirrorsPane).grid.cursor_key == "task1")
+        await until(pilot, lambda: app.page.query_one(MirrorsPane).grid.cursor_key == "task1")
         await pilot.press("F")
         await until(pilot, lambda: isinstance(app.screen, Choice))
         await pilot.press("down", "enter")
@@ -80,7 +80,7 @@ async def test_keys_spawn_and_flush_for_real(service: Service) -> None:
 async def test_a_set_that_changes_behind_a_real_plan_is_planned_again(service: Service) -> None:
     await service.engine.pick("task1", TESTER)
     async with on_engine(str(service.path)) as (app, pilot):
-        await until(pilot, lambda: app.overview.query_one(MirrorsPane).grid.cursor_key == "task1")
+        await until(pilot, lambda: app.page.query_one(MirrorsPane).grid.cursor_key == "task1")
         await pilot.press("F")
         await until(pilot, lambda: isinstance(app.screen, Choice))
         await pilot.press("down", "down", "enter")

@@ -11,7 +11,8 @@ from ipv6console.console.screens.dialog import Choice, Reader
 from ipv6console.console.screens.doctor import DoctorDialog
 from ipv6console.console.source import Joined
 from ipv6console.console.widgets.events import EventsPane
-from ipv6console.console.widgets.mirrors import FilterLine, MirrorsPane
+from ipv6console.console.widgets.mirrors import MirrorsPane
+from ipv6console.console.widgets.table import FilterLine
 from ipv6console.wire.event import Event, EventLevel
 from ipv6console.wire.frame import EventsFrame, MissedFrame, StateFrame
 from ipv6console.wire.state import PrefixState
@@ -70,7 +71,7 @@ async def test_a_lost_engine_dims_everything_and_shows_nothing_as_well() -> None
         assert "◌ stale 14 s, reconnecting" in stage.text("#top")
         for pane in ("#prefix", "#ndp", "#pool", "#mirrors", "#events"):
             assert "◌ stale 14 s" in stage.text(pane)
-            assert stage.app.overview.query_one(pane).has_class("-stale")
+            assert stage.app.page.query_one(pane).has_class("-stale")
         assert "●" not in stage.text()
 
 
@@ -82,7 +83,7 @@ async def test_after_a_reconnect_everything_is_live_again() -> None:
         stage.source.put(Joined(), StateFrame(state=stage.source.document))
         await stage.settle()
         assert "● live 0.0 s" in stage.text("#top")
-        assert not stage.app.overview.query(".-stale")
+        assert not stage.app.page.query(".-stale")
 
 
 async def test_a_silent_engine_is_asked_and_an_answer_makes_it_live() -> None:
@@ -176,7 +177,7 @@ async def test_an_inverted_filter_shows_the_others_and_enter_keeps_it() -> None:
         await stage.press("slash", "exclamation_mark", *"news", "enter")
         await stage.settle()
         assert "3 of 4 pass" in stage.text("#mirrors")
-        assert stage.app.overview.query_one(MirrorsPane).grid.has_focus
+        assert stage.app.page.query_one(MirrorsPane).grid.has_focus
         await stage.press("escape")
         await stage.settle()
         assert "Mirrors · 4" in stage.text("#mirrors")
@@ -192,7 +193,7 @@ async def test_a_filter_that_nothing_passes_says_how_to_drop_it() -> None:
 
 async def test_the_events_have_a_filter_of_their_own() -> None:
     async with staged() as stage:
-        stage.app.overview.query_one(EventsPane).target.focus()
+        stage.app.page.query_one(EventsPane).target.focus()
         await stage.press("slash", *"state:fail", "enter")
         await stage.settle()
         assert "ndppd exited with code 1" in stage.text("#events")
@@ -204,7 +205,7 @@ async def test_letters_in_the_filter_are_text_not_keys() -> None:
     async with staged() as stage:
         await stage.press("slash", *"qsFX")
         assert stage.app.is_running
-        assert stage.app.overview.query(FilterLine).first().value == "qsFX"
+        assert stage.app.page.query(FilterLine).first().value == "qsFX"
         assert stage.asked() == []
 
 
@@ -213,14 +214,14 @@ async def test_tab_and_hl_go_round_the_panes() -> None:
         seen = []
         for key in ("tab", "tab", "l", "right", "h", "left", "shift+tab"):
             await stage.press(key)
-            pane = stage.app.overview.focused_pane
+            pane = stage.app.page.focused_pane
             seen.append(pane.id if pane else None)
         assert seen == ["events", "prefix", "ndp", "pool", "ndp", "prefix", "events"]
 
 
 async def test_jk_and_arrows_move_the_cursor() -> None:
     async with staged() as stage:
-        grid = stage.app.overview.query_one(MirrorsPane).grid
+        grid = stage.app.page.query_one(MirrorsPane).grid
         keys = []
         for key in ("j", "down", "k", "up", "G", "g"):
             await stage.press(key)
@@ -256,7 +257,7 @@ async def test_enter_opens_every_pane(pane: str, text: str) -> None:
 
 
 async def _focus(stage: Stage, pane: str) -> None:
-    next(found for found in stage.app.overview.panes if found.id == pane).target.focus()
+    next(found for found in stage.app.page.panes if found.id == pane).target.focus()
     await stage.pilot.pause()
 
 
@@ -281,18 +282,18 @@ async def test_z_gives_a_pane_the_whole_screen_and_back() -> None:
     async with staged() as stage:
         await stage.press("z")
         await stage.settle()
-        assert [pane.id for pane in stage.app.overview.panes] == ["mirrors"]
-        assert stage.app.overview.query_one(MirrorsPane).size.height > 30
+        assert [pane.id for pane in stage.app.page.panes] == ["mirrors"]
+        assert stage.app.page.query_one(MirrorsPane).size.height > 30
         await stage.press("escape")
         await stage.settle()
-        assert len(stage.app.overview.panes) == 5
+        assert len(stage.app.page.panes) == 5
         await _focus(stage, "pool")
         await stage.press("z")
         await stage.settle()
-        assert [pane.id for pane in stage.app.overview.panes] == ["pool"]
+        assert [pane.id for pane in stage.app.page.panes] == ["pool"]
         await stage.press("z")
         await stage.settle()
-        assert len(stage.app.overview.panes) == 5
+        assert len(stage.app.page.panes) == 5
 
 
 async def test_y_copies_and_admits_that_it_may_not_have_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -439,7 +440,7 @@ async def test_one_goes_to_the_overview_from_a_zoomed_pane() -> None:
     async with staged() as stage:
         await stage.press("z", "1")
         await stage.settle()
-        assert len(stage.app.overview.panes) == 5
+        assert len(stage.app.page.panes) == 5
 
 
 async def test_q_leaves_when_no_engine_is_owned() -> None:
@@ -532,7 +533,7 @@ async def test_a_narrow_terminal_shows_seven_lines_of_status() -> None:
         for name in ("Prefix", "Route", "NDP", "Pool", "Checks", "Mirrors", "Store"):
             assert name in status
         assert "✖ fail     NDP" in status
-        assert [pane.id for pane in stage.app.overview.panes] == ["status", "mirrors", "events"]
+        assert [pane.id for pane in stage.app.page.panes] == ["status", "mirrors", "events"]
 
 
 @pytest.mark.parametrize(
@@ -551,10 +552,10 @@ async def test_the_focus_moves_to_what_a_new_width_shows() -> None:
         await _focus(stage, "pool")
         await stage.pilot.resize_terminal(80, 24)
         await stage.settle()
-        assert stage.app.overview.focused_pane in stage.app.overview.panes
+        assert stage.app.page.focused_pane in stage.app.page.panes
         await stage.pilot.resize_terminal(200, 60)
         await stage.settle()
-        assert len(stage.app.overview.panes) == 5
+        assert len(stage.app.page.panes) == 5
 
 
 async def test_a_tiny_terminal_says_what_it_needs_and_what_is_worst_and_recovers() -> None:

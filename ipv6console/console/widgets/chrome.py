@@ -10,8 +10,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ipv6console.console import figure
-from ipv6console.console.action import ACTIONS, Action, Scope, Standing, key_name, obstacle
+from ipv6console.console.action import ACTIONS, Action, Standing, key_name, obstacle
 from ipv6console.console.model import Condition, Model
+from ipv6console.console.tab import TABS
 from ipv6console.console.tone import STYLES, Span, Tone, content, verdict
 from ipv6console.console.trouble import troubles
 from ipv6console.wire.status import Level
@@ -87,6 +88,21 @@ class TopLine(Line):
         return sum(cell_len(part[1][0]) + 3 for part in parts)
 
 
+class TabLine(Line):
+    """The screens with their keys; the one shown stands out, in a narrow terminal only it has its name."""
+
+    def redraw(self, mode: str, width: int, *, compact: bool) -> None:
+        """Show them, `mode` being the one on the screen."""
+        parts = []
+        for tab in TABS:
+            active = tab.mode == mode
+            text = f" {tab.key} {tab.title} " if active or not compact else f" {tab.key} "
+            style = "bold reverse" if active else STYLES[Tone.DIM]
+            parts.append(Content.styled(text, style).stylize(f"@click=app.act('{tab.mode}')"))
+        shown = Content(" ") + Content("").join(parts)
+        self.say(shown.truncate(width, ellipsis=True))
+
+
 class VerdictLine(Line):
     """One line that says what is wrong and which key helps, or that nothing needs anybody."""
 
@@ -131,9 +147,9 @@ class VerdictLine(Line):
 class KeyBar(Line):
     """The keys that make sense where the focus is; what cannot be done right now is struck through."""
 
-    def redraw(self, scopes: frozenset[Scope], standing: Standing, width: int) -> None:
+    def redraw(self, standing: Standing, width: int) -> None:
         """Show as many as fit, in the order of the registry."""
-        items = sorted((item for item in ACTIONS if item.footer is not None and item.scope in scopes), key=_rank)
+        items = sorted((item for item in ACTIONS if item.footer is not None and item.scope in standing.here), key=_rank)
         while len(items) > 1 and sum(len(key_name(item.key)) + len(item.title) + 3 for item in items) > width:
             items.remove(_least(items))
         self.say(Content(" ").join([Content(""), *(self._item(item, standing) for item in items)]))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from ipv6console.console.detail import facts
 from ipv6console.console.filter import parse, passes
 from ipv6console.console.tone import Tone, loudness
 from ipv6console.console.widgets.grid import Column, GridRow
-from ipv6console.console.widgets.mirrors import TablePane
 from ipv6console.console.widgets.pane import View, waiting
+from ipv6console.console.widgets.table import TablePane
 from ipv6console.wire.event import Event, EventLevel
 
 
@@ -32,10 +31,6 @@ class EventsPane(TablePane):
         Column(key="text", title="EVENT", width=44, flex=1),
         Column(key="actor", title="BY", width=20, rank=9),
     )
-
-    def __init__(self, *, id: str, wall: Callable[[float], str]) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
-        self._wall = wall
 
     def redraw(self, view: View) -> None:
         """Show the events that pass the filter."""
@@ -62,7 +57,7 @@ class EventsPane(TablePane):
         elif not shown:
             self.place([], ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it")
         else:
-            self.place([self._row(event) for event in shown], None)
+            self.place([self._row(event, view) for event in shown], None)
 
     @staticmethod
     def _fields_of(event: Event) -> dict[str, str]:
@@ -73,12 +68,13 @@ class EventsPane(TablePane):
             "actor": event.actor or "",
         }
 
-    def _row(self, event: Event) -> GridRow:
+    @staticmethod
+    def _row(event: Event, view: View) -> GridRow:
         loud = event.level is EventLevel.ERROR
         return GridRow(
             str(event.id),
             {
-                "time": ((self._wall(event.at), Tone.DIM),),
+                "time": ((view.wall(event.at), Tone.DIM),),
                 "state": (loudness(event.level),),
                 "kind": ((event.kind, Tone.DIM),),
                 "text": ((event.text, Tone.PLAIN),),

@@ -4,96 +4,20 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.content import Content
-from textual.widget import Widget
-from textual.widgets import Input, Static
-
 from ipv6console.console import figure
 from ipv6console.console.detail import facts
 from ipv6console.console.filter import parse, passes
 from ipv6console.console.model import Condition, Model
-from ipv6console.console.tone import Span, Tone, content, verdict
-from ipv6console.console.widgets.grid import Cell, Column, Grid, GridRow
-from ipv6console.console.widgets.pane import Pane, View, waiting
+from ipv6console.console.tone import Span, Tone, verdict
+from ipv6console.console.widgets.grid import Cell, Column, GridRow
+from ipv6console.console.widgets.pane import View, waiting
+from ipv6console.console.widgets.table import TablePane
 from ipv6console.wire.state import MirrorRow
 from ipv6console.wire.status import Level
 
 _USAGE = 14
 _SPARK = 10
 _LEGEND = (("█", Tone.BUSY), (" using ", Tone.DIM), ("▒", Tone.FAIL), (" bad · idle   ", Tone.DIM))
-
-
-class FilterLine(Input):
-    """The line a filter is typed into: Enter keeps it, Esc drops it."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "drop", show=False)]
-
-    def __init__(self) -> None:
-        super().__init__(placeholder="words that must match, !word inverts, state:warn", compact=True, classes="filter")
-
-    def action_drop(self) -> None:
-        """Forget the filter."""
-        self.value = ""
-        self.post_message(self.Submitted(self, ""))
-
-
-class TablePane(Pane):
-    """A pane with a table, a filter above it, and a note in place of the table when there is nothing to show."""
-
-    columns: ClassVar[tuple[Column, ...]] = ()
-    fields: ClassVar[frozenset[str]] = frozenset()
-
-    def compose(self) -> ComposeResult:
-        """Filter, table and note."""
-        yield FilterLine()
-        yield Grid(self.columns, id=f"{self.id}-grid")
-        yield Static(classes="body note")
-
-    @property
-    def grid(self) -> Grid:
-        """The table."""
-        return self.query_one(Grid)
-
-    @property
-    def target(self) -> Widget:
-        """The table."""
-        return self.grid
-
-    @property
-    def filter_text(self) -> str:
-        """The filter as typed."""
-        return self.query_one(FilterLine).value
-
-    def ask_filter(self) -> None:
-        """Open the filter line."""
-        self.add_class("-filtering")
-        self.query_one(FilterLine).focus()
-
-    def drop_filter(self) -> bool:
-        """Forget the filter; returns whether there was one."""
-        had = self.has_class("-filtering")
-        self.query_one(FilterLine).value = ""
-        self.remove_class("-filtering")
-        return had
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Keep or drop the filter and go to the table."""
-        event.stop()
-        self.set_class(bool(event.value), "-filtering")
-        if not self.grid.display:
-            self.grid.display = True
-        self.grid.focus()
-
-    def place(self, rows: list[GridRow], note: Span | None, *details: Span | str | Content) -> None:
-        """Show the rows, or the note when there are none."""
-        self.grid.show(rows)
-        note_widget = self.query_one(".note", Static)
-        note_widget.display = note is not None
-        self.set_class(note is not None, "-noted")
-        if note is not None:
-            note_widget.update(content(note, *details))
 
 
 def usage(row: MirrorRow, width: int, *, stale: bool) -> Cell:

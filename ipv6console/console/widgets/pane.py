@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,26 +14,44 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from ipv6console.console import figure
+from ipv6console.console.action import Scope
+from ipv6console.console.call import Door
 from ipv6console.console.layout import sheet
 from ipv6console.console.model import Condition, Model
+from ipv6console.console.source import Source
 from ipv6console.console.tone import Span, Tone, content
 from ipv6console.wire.status import Stamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What panes draw from: the model, and whether tables are frozen."""
+    """What panes draw from and ask: the model, whether tables are frozen, and the engine it is about.
+
+    `compact` is the narrow layout, `wide` the wide one. `wall` tells a time in unix seconds as time of day, `moment`
+    as date and time of day; `source` and `door` are where to ask for more, and how to name that place outside.
+    """
 
     model: Model
     paused: bool
     compact: bool
+    wide: bool
+    wall: Callable[[float], str]
+    moment: Callable[[float], str]
+    source: Source
+    door: Door
 
 
 class Pane(Vertical):
-    """The frame. Subclasses draw in `redraw` and say what they are in `topic` and `guide`."""
+    """The frame. Subclasses draw in `redraw` and say what they are in `topic` and `guide`.
+
+    A method `act_NAME`, plain or async, of the focused pane or its page does the action NAME of the registry there;
+    what is done everywhere is in `act.Acts`.
+    """
 
     topic: ClassVar[str] = ""
     guide: ClassVar[str] = ""
+    scopes: ClassVar[frozenset[Scope]] = frozenset()
+    """Whose actions make sense while the focus is here."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes="pane")
