@@ -14,6 +14,7 @@ from ipv6console.commands.connection import answers
 from ipv6console.commands.failure import ExitCode, Failure
 from ipv6console.commands.launch import Launch, launch_options
 from ipv6console.commands.serve import let_go, listening
+from ipv6console.commands.sheet import is_dumb
 
 
 @click.command(
@@ -40,10 +41,16 @@ def console(launch: Launch, read_only: bool) -> int:
 
 def require_terminal() -> None:
     """End the command with a Failure when there is no terminal to draw on."""
+    if is_dumb():
+        raise Failure(
+            "the console draws on the whole screen, which a terminal with TERM=dumb cannot do",
+            next="`ipv6console status --watch --plain` tells the same in lines, one a change; or set TERM to what it is",
+            code=ExitCode.USAGE,
+        )
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Failure(
             "the console needs a terminal on its input and error output",
-            next="`ipv6console status` shows the same in lines, `ipv6console serve` runs the engine alone",
+            next="`ipv6console status --watch --plain` tells the same in lines, `ipv6console serve` runs the engine alone",
             code=ExitCode.USAGE,
         )
 

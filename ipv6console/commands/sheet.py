@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,11 @@ from ipv6console.wire.status import Level
 GLYPHS = {Level.OK: "●", Level.WARN: "▲", Level.FAIL: "✖", Level.OFF: "○", Level.UNKNOWN: "?"}
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "m"))
+
+
+def is_dumb() -> bool:
+    """Return whether the terminal can do nothing but lines."""
+    return os.environ.get("TERM") == "dumb"
 
 
 def print_json(document: Any, *, one_line: bool = False) -> None:

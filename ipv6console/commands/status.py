@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import sys
+import time
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,8 @@ import click
 
 from ipv6console.commands.connection import Engine, engine_options
 from ipv6console.commands.failure import ExitCode
-from ipv6console.commands.sheet import level_mark, print_json, print_rows, span, until
+from ipv6console.commands.sheet import is_dumb, level_mark, print_json, print_rows, span, until
+from ipv6console.commands.ticker import Ticker
 from ipv6console.wire.delta import advance
 from ipv6console.wire.frame import DeltaFrame, StateFrame
 from ipv6console.wire.health import Health
@@ -20,6 +23,7 @@ from ipv6console.wire.status import Level
 
 if TYPE_CHECKING:
     from ipv6console.client import AsyncIPv6Client
+    from ipv6console.client.stream import Disconnected
 
 _REDRAW_SECONDS = 1.0
 
@@ -33,8 +37,10 @@ _REDRAW_SECONDS = 1.0
 def status(engine: Engine, plain: bool, watch: bool) -> int:
     """Show how prefix, NDP, pool, mirrors and store are, and what is in the way.
 
+    With --watch and --plain (or TERM=dumb) everything is told once, then one line a change: for screen readers and logs.
     Exit code 1 when something fails. As JSON: the engine's state document, with --watch one a line.
     """
+    plain = plain or is_dumb()
     if watch:
         with suppress(KeyboardInterrupt):  # that is how one leaves
             asyncio.run(_watch(engine, plain=plain))
@@ -51,22 +57,47 @@ def status(engine: Engine, plain: bool, watch: bool) -> int:
 async def _watch(engine: Engine, *, plain: bool) -> None:
     with engine.failures():
         async with engine.async_client() as client:
-            latest = _Latest()
-            reading = asyncio.create_task(latest.read(client))
-            while not reading.done():
-                state = await latest.changed(reading)
-                if state is not None:
-                    await _redraw(engine, client, state, plain=plain)
-                    await asyncio.sleep(_REDRAW_SECONDS)
-            await reading
+            ticker = Ticker() if plain and not engine.as_json else None
+            latest = _Latest(ticker)
+            watching = {asyncio.create_task(latest.read(client)), asyncio.create_task(_listener_gone())}
+            try:
+                while not any(task.done() for task in watching):
+                    state = await latest.changed(watching)
+                    if state is not None:
+                        await _redraw(engine, client, state, ticker)
+                        await asyncio.wait(watching, timeout=_REDRAW_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in watching:
+                    if not task.done():
+                        task.cancel()
+            for task in watching:
+                if task.done() and not task.cancelled():
+                    task.result()
+
+
+async def _listener_gone() -> None:
+    """Raise BrokenPipeError once nobody reads what is printed, also while there is nothing to print."""
+    gone, loop = asyncio.Event(), asyncio.get_running_loop()
+    with select.epoll() as poll:
+        try:
+            poll.register(sys.stdout.fileno(), 0)  # errors and hang-ups are told unasked
+        except PermissionError:
+            await gone.wait()  # a file: it is always there
+        loop.add_reader(poll.fileno(), gone.set)
+        try:
+            await gone.wait()
+        finally:
+            loop.remove_reader(poll.fileno())
+    raise BrokenPipeError
 
 
 class _Latest:
-    """The newest state document; those between two looks are not kept."""
+    """The newest state document; those between two looks are not kept. With a ticker, losses are told by it."""
 
-    def __init__(self) -> None:
+    def __init__(self, ticker: Ticker | None) -> None:
         self._state: State | None = None
         self._news = asyncio.Event()
+        self._ticker = ticker
 
     async def read(self, client: AsyncIPv6Client) -> None:
         from ipv6console.client.stream import Disconnected  # noqa: PLC0415 - only watchers need it
@@ -78,20 +109,27 @@ class _Latest:
                 elif isinstance(item, DeltaFrame) and self._state is not None:
                     self._state = advance(self._state, item.delta)
                 elif isinstance(item, Disconnected):
-                    click.echo(f"stale: {item.cause}; trying again in {item.retry_in:.0f} s", err=True)
+                    self._lose(item)
                     continue
                 self._news.set()
 
-    async def changed(self, reading: asyncio.Task[None]) -> State | None:
-        """Wait for a change, or for the end of `reading`, and return the document."""
+    def _lose(self, item: Disconnected) -> None:
+        if self._ticker is None:
+            click.echo(f"stale: {item.cause}; trying again in {item.retry_in:.0f} s", err=True)
+            return
+        for line in self._ticker.lose(item.cause, time.time()):
+            click.echo(line)
+
+    async def changed(self, watching: set[asyncio.Task[None]]) -> State | None:
+        """Wait for a change, or for the end of one of `watching`, and return the document."""
         waiting = asyncio.create_task(self._news.wait())
-        await asyncio.wait({waiting, reading}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({waiting, *watching}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         self._news.clear()
         return self._state
 
 
-async def _redraw(engine: Engine, client: AsyncIPv6Client, state: State, *, plain: bool) -> None:
+async def _redraw(engine: Engine, client: AsyncIPv6Client, state: State, ticker: Ticker | None) -> None:
     if engine.as_json:
         print_json(state, one_line=True)
         return
@@ -101,9 +139,13 @@ async def _redraw(engine: Engine, client: AsyncIPv6Client, state: State, *, plai
         health = await client.health()
     except EngineUnreachable:
         return  # the stream says so too, and goes on trying
-    if sys.stdout.isatty() and not plain:
+    if ticker is not None:
+        for line in ticker.tell(state, health):
+            click.echo(line)
+        return
+    if sys.stdout.isatty():
         click.clear()
-    _show(state, health, plain=plain)
+    _show(state, health, plain=False)
 
 
 def _show(state: State, health: Health, *, plain: bool) -> None:
