@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,14 +29,20 @@ class Tab:
 
 
 _SCREENS = "ipv6console.console.screens"
+_ALL = (
+    ("overview", "1", "Overview", "OverviewScreen", "how everything is, on one screen"),
+    ("pool", "2", "Pool", "PoolScreen", "every address: its state, its mirrors, its leases, its history"),
+    ("mirrors", "3", "Mirrors", "MirrorsScreen", "every mirror: its leases, who holds what, who bans it"),
+    ("prefixes", "4", "Prefixes", "PrefixesScreen", "every prefix and what became of it and its leases"),
+    ("ndp", "5", "NDP", "NdpScreen", "how neighbours find this host, and the doctor's chain"),
+    ("ha", "6", "HA", "HaScreen", "this node's role and its peer"),
+    ("events", "7", "Events", "EventsScreen", "what happened, when, and who did it"),
+    ("space", "8", "Space", "SpaceScreen", "bindings and subscribers"),
+)
 
-TABS: tuple[Tab, ...] = (
-    Tab(
-        mode="overview",
-        key="1",
-        title="Overview",
-        help="how everything is, on one screen",
-        path=f"{_SCREENS}.overview:OverviewScreen",
-    ),
+TABS: tuple[Tab, ...] = tuple(
+    Tab(mode=mode, key=key, title=title, help=told, path=f"{_SCREENS}.{mode}:{page}")
+    for mode, key, title, page, told in _ALL
+    if find_spec(f"{_SCREENS}.{mode}") is not None
 )
 """Every screen, in the order of the keys."""
