@@ -11,7 +11,9 @@ from typing import TypeVar
 from ipv6console.client.engine import AsyncIPv6Client
 from ipv6console.client.errors import EngineRefused, EngineUnreachable
 from ipv6console.client.stream import Connected, Disconnected
+from ipv6console.console.arrival import AddressArrival
 from ipv6console.console.source import Frame, Joined, LossKind, Lost, Refused
+from ipv6console.wire.address import AddressChanges, AddressPage
 from ipv6console.wire.codec import WireError
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.frame import EventsFrame
@@ -19,7 +21,7 @@ from ipv6console.wire.history import HistoryPage
 from ipv6console.wire.lease import LeasePage
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
-from ipv6console.wire.reply import SpawnsReply
+from ipv6console.wire.reply import ResetReply, SpawnsReply
 from ipv6console.wire.state import MirrorRow, PrefixRow, State
 from ipv6console.wire.target import TargetPage
 
@@ -155,6 +157,22 @@ class Link:
         """Ask who held an address."""
         return await self._asked(self._client.history(addr, limit=limit))
 
+    async def addresses(self, cursor: str | None, limit: int) -> AddressPage:
+        """Ask for addresses of the pool."""
+        return await self._asked(AddressArrival(self._client).page(cursor, limit))
+
+    async def address_changes(self, since: int | None) -> AddressChanges:
+        """Ask what changed in the pool."""
+        return await self._asked(AddressArrival(self._client).changes(since))
+
+    async def lease_page(self, dbname: str | None, cursor: str | None, limit: int) -> LeasePage:
+        """Ask for live leases, of one mirror or all."""
+        return await self._asked(self._client.leases(dbname, cursor=cursor, limit=limit))
+
+    async def reset(self, dbname: str, addrs: tuple[str, ...]) -> ResetReply:
+        """Make addresses idle again."""
+        return await self._asked(self._client.resets(addrs, dbname))
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
@@ -166,6 +184,9 @@ class Link:
         except EngineRefused as error:
             kind = error.problem.type.rsplit("/", 1)[-1]
             raise Refused(error.detail, next=error.next, kind=kind, title=error.title) from error
+        except WireError as error:
+            step = "Check that both sides are of about the same version."
+            raise Refused(str(error), next=step, kind="misunderstood", title="The answer is not understood") from error
         except EngineUnreachable as error:
             raise Refused(
                 f"No answer from the engine: {error.cause}.",

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from ipv6console.wire.address import AddressChanges, AddressPage
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.frame import DeltaFrame, EventsFrame, MissedFrame, StateFrame
 from ipv6console.wire.history import HistoryPage
 from ipv6console.wire.lease import LeasePage
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
-from ipv6console.wire.reply import SpawnsReply
+from ipv6console.wire.reply import ResetReply, SpawnsReply
 from ipv6console.wire.state import MirrorRow, PrefixRow, State
 from ipv6console.wire.target import TargetPage
 
@@ -101,6 +102,18 @@ class Source(Protocol):
 
     async def history(self, addr: str, limit: int) -> HistoryPage:
         """Ask who held an address."""
+
+    async def addresses(self, cursor: str | None, limit: int) -> AddressPage:
+        """Ask for addresses of the pool; `cursor` is the `next` of the page before."""
+
+    async def address_changes(self, since: int | None) -> AddressChanges:
+        """Ask what changed in the pool after change number `since`; without one only for the current number."""
+
+    async def lease_page(self, dbname: str | None, cursor: str | None, limit: int) -> LeasePage:
+        """Ask for live leases of one mirror or all; `cursor` is the `next` of the page before."""
+
+    async def reset(self, dbname: str, addrs: tuple[str, ...]) -> ResetReply:
+        """Make addresses idle again in a mirror; a lease with an owner stays."""
 
     async def close(self) -> None:
         """Let the connection go."""

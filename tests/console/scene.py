@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ipv6console.console.app import ConsoleApp
 from ipv6console.console.source import Frame, Joined, LossKind, Lost, Refused
+from ipv6console.wire.address import AddressChanges, AddressPage, AddressRow
 from ipv6console.wire.delta import difference
 from ipv6console.wire.doctor import DoctorReport, DoctorStep
 from ipv6console.wire.event import Event, EventLevel
@@ -16,7 +17,7 @@ from ipv6console.wire.history import HistoryPage, HistoryRow
 from ipv6console.wire.lease import LeasePage, LeaseRow
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanAction, PlanRequest
-from ipv6console.wire.reply import SpawnsReply
+from ipv6console.wire.reply import ResetReply, SpawnsReply
 from ipv6console.wire.state import (
     CheckUrl,
     EngineState,
@@ -286,6 +287,8 @@ class ScriptedSource:
     gate: asyncio.Event | None = None
     crash: Exception | None = None
     closed: bool = False
+    pool: list[AddressRow] = field(default_factory=list)
+    changes: list[AddressChanges] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._frames: asyncio.Queue[Frame] = asyncio.Queue()
@@ -452,6 +455,38 @@ class ScriptedSource:
             )
             for since, until, verdict, target, reason in rows
         ))  # fmt: skip
+
+    async def addresses(self, cursor: str | None, limit: int) -> AddressPage:
+        await self._answer("addresses", (cursor, limit))
+        start = int(cursor or 0)
+        rows = tuple(self.pool[start : start + limit])
+        after = str(start + limit) if start + limit < len(self.pool) else None
+        return AddressPage(addresses=rows, total=len(self.pool), next=after)
+
+    async def address_changes(self, since: int | None) -> AddressChanges:
+        await self._answer("address_changes", since)
+        if since is None or not self.changes:
+            return AddressChanges(seq=since or 0, rows=(), gone=(), missed=False)
+        return self.changes.pop(0)
+
+    async def lease_page(self, dbname: str | None, cursor: str | None, limit: int) -> LeasePage:
+        await self._answer("lease_page", (dbname, cursor, limit))
+        return await self._leased(dbname or "shop-de")
+
+    async def _leased(self, dbname: str) -> LeasePage:
+        holders = ("unix pid 4711 uid 1000 (python3 scraper.py)", "nightly", "tcp 127.0.0.1")
+        rows = tuple(
+            LeaseRow(
+                addr=f"2001:db8:0:1:5:{index:x}:1:9", dbname=dbname, holder=holder, leased_at=NOW - 12 * (index + 1),
+                expires_at=NOW + 3_000 + index,
+            )
+            for index, holder in enumerate(holders)
+        )  # fmt: skip
+        return LeasePage(leases=rows, total=len(rows), next=None)
+
+    async def reset(self, dbname: str, addrs: tuple[str, ...]) -> ResetReply:
+        await self._answer("reset", (dbname, addrs))
+        return ResetReply(success=True, dbname=dbname, reset_count=len(addrs), total_count=len(addrs))
 
     async def close(self) -> None:
         self.closed = True
