@@ -16,12 +16,14 @@ from ipv6console.console.source import Frame, Joined, LossKind, Lost, Refused
 from ipv6console.wire.address import AddressChanges, AddressPage
 from ipv6console.wire.codec import WireError
 from ipv6console.wire.doctor import DoctorReport
+from ipv6console.wire.event import EventFilter, EventPage
 from ipv6console.wire.frame import EventsFrame
 from ipv6console.wire.history import HistoryPage
 from ipv6console.wire.lease import LeasePage
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
 from ipv6console.wire.reply import ResetReply, SpawnsReply
+from ipv6console.wire.rewind import RewindSpan
 from ipv6console.wire.state import MirrorRow, PrefixRow, State
 from ipv6console.wire.target import TargetPage
 
@@ -172,6 +174,20 @@ class Link:
     async def reset(self, dbname: str, addrs: tuple[str, ...]) -> ResetReply:
         """Make addresses idle again."""
         return await self._asked(self._client.resets(addrs, dbname))
+
+    async def events(
+        self, since: int = 0, limit: int = 100, wanted: EventFilter | None = None, *, before: int | None = None
+    ) -> EventPage:
+        """Ask for events."""
+        return await self._asked(self._client.events(since, limit, wanted, before=before))
+
+    async def state_at(self, at: float) -> State:
+        """Ask for an earlier document."""
+        return await self._asked(self._client.state_at(at))
+
+    async def rewind(self) -> RewindSpan:
+        """Ask how far back there are documents."""
+        return await self._asked(self._client.rewind())
 
     async def close(self) -> None:
         """Close the connections."""

@@ -12,12 +12,14 @@ from typing import Protocol
 
 from ipv6console.wire.address import AddressChanges, AddressPage
 from ipv6console.wire.doctor import DoctorReport
+from ipv6console.wire.event import EventFilter, EventPage
 from ipv6console.wire.frame import DeltaFrame, EventsFrame, MissedFrame, StateFrame
 from ipv6console.wire.history import HistoryPage
 from ipv6console.wire.lease import LeasePage
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
 from ipv6console.wire.reply import ResetReply, SpawnsReply
+from ipv6console.wire.rewind import RewindSpan
 from ipv6console.wire.state import MirrorRow, PrefixRow, State
 from ipv6console.wire.target import TargetPage
 
@@ -114,6 +116,17 @@ class Source(Protocol):
 
     async def reset(self, dbname: str, addrs: tuple[str, ...]) -> ResetReply:
         """Make addresses idle again in a mirror; a lease with an owner stays."""
+
+    async def events(
+        self, since: int = 0, limit: int = 100, wanted: EventFilter | None = None, *, before: int | None = None
+    ) -> EventPage:
+        """Ask for up to `limit` (1,000) wanted events above `since`, with `before` for the newest below that id."""
+
+    async def state_at(self, at: float) -> State:
+        """Ask for the document as it was at `at` (unix seconds); refused when nothing that old is kept."""
+
+    async def rewind(self) -> RewindSpan:
+        """Ask how far back the document can be read."""
 
     async def close(self) -> None:
         """Let the connection go."""

@@ -11,13 +11,14 @@ from ipv6console.console.source import Frame, Joined, LossKind, Lost, Refused
 from ipv6console.wire.address import AddressChanges, AddressPage, AddressRow
 from ipv6console.wire.delta import difference
 from ipv6console.wire.doctor import DoctorReport, DoctorStep
-from ipv6console.wire.event import Event, EventLevel
+from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter, EventLevel, EventPage
 from ipv6console.wire.frame import DeltaFrame, EventsFrame, StateFrame
 from ipv6console.wire.history import HistoryPage, HistoryRow
 from ipv6console.wire.lease import LeasePage, LeaseRow
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanAction, PlanRequest
 from ipv6console.wire.reply import ResetReply, SpawnsReply
+from ipv6console.wire.rewind import RewindSpan
 from ipv6console.wire.state import (
     CheckUrl,
     EngineState,
@@ -35,6 +36,7 @@ from ipv6console.wire.target import TargetPage, TargetRow
 NOW = 1_790_000_000.0
 PREFIX = "2001:db8:0:1::/64"
 SOCKET = "/run/ipv6console/engine.sock"
+KEPT = 1_800.0
 NO_PRIVILEGE = Finding(
     subject="privilege",
     level=Level.WARN,
@@ -287,6 +289,8 @@ class ScriptedSource:
     gate: asyncio.Event | None = None
     crash: Exception | None = None
     closed: bool = False
+    kept: tuple[Event, ...] = ()
+    past: dict[int, State] = field(default_factory=dict)
     pool: list[AddressRow] = field(default_factory=list)
     changes: list[AddressChanges] = field(default_factory=list)
 
@@ -487,6 +491,29 @@ class ScriptedSource:
     async def reset(self, dbname: str, addrs: tuple[str, ...]) -> ResetReply:
         await self._answer("reset", (dbname, addrs))
         return ResetReply(success=True, dbname=dbname, reset_count=len(addrs), total_count=len(addrs))
+
+    async def events(
+        self, since: int = 0, limit: int = 100, wanted: EventFilter | None = None, *, before: int | None = None
+    ) -> EventPage:
+        await self._answer("events", (since, limit, wanted, before))
+        known = self.kept or events()
+        found = [
+            event
+            for event in known
+            if event.id > since and (before is None or event.id < before) and (wanted or EVERY_EVENT).wants(event)
+        ]
+        chosen = found[:limit] if before is None else found[-limit:]
+        return EventPage(events=tuple(chosen), last=known[-1].id)
+
+    async def state_at(self, at: float) -> State:
+        await self._answer("state_at", at)
+        if self.document.at - at > KEPT:
+            raise Refused("Nothing that old is kept.", kind="not-found", title="Not found")
+        return self.past.get(round(at), replace(self.document, at=float(round(at))))
+
+    async def rewind(self) -> RewindSpan:
+        await self._answer("rewind", None)
+        return RewindSpan(oldest=self.document.at - KEPT, newest=self.document.at, kept=int(KEPT))
 
     async def close(self) -> None:
         self.closed = True
