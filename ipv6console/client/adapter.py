@@ -56,6 +56,15 @@ class BoundAdapter(HTTPAdapter):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
+def when_read(response: requests.Response, leave: Callable[[], None]) -> None:
+    """Call `leave` when the connection that `response` came over is free again: it was read to its end, or closed."""
+    connection = getattr(response.raw, "connection", None)
+    if isinstance(connection, _Borrowed) and not response.raw.closed and response.raw.length_remaining != 0:
+        connection.when_back(leave)
+    else:
+        leave()
+
+
 def leased_adapter(source: str, guard: Guard = always, **options: Any) -> BoundAdapter:
     """Return an adapter that sends from `source` over IPv6 only, with freebind set before the bind."""
 
@@ -92,10 +101,38 @@ def refuse_proxies(url: str | None, proxies: Mapping[str, str] | None) -> None:
         raise TypeError("a leased address takes no proxies: a proxy sends from its own address; use a plain session")
 
 
+class _Borrowed:
+    """A connection that tells when it goes back to its pool."""
+
+    _leave: Callable[[], None] | None = None
+
+    def when_back(self, leave: Callable[[], None]) -> None:
+        self._leave = leave
+
+    def go_back(self) -> None:
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            leave()
+
+
+class _PlainPool(HTTPConnectionPool):
+    def _put_conn(self, conn: Any) -> None:
+        if isinstance(conn, _Borrowed):
+            conn.go_back()
+        super()._put_conn(conn)
+
+
+class _SecurePool(HTTPSConnectionPool):
+    def _put_conn(self, conn: Any) -> None:
+        if isinstance(conn, _Borrowed):
+            conn.go_back()
+        super()._put_conn(conn)
+
+
 def _pools(
     connect: Connect, guard: Guard, sockets: weakref.WeakSet[socket.socket]
 ) -> dict[str, type[HTTPConnectionPool]]:
-    class Plain(HTTPConnection):
+    class Plain(_Borrowed, HTTPConnection):
         def _new_conn(self) -> socket.socket:
             return _opened(self, connect)
 
@@ -107,7 +144,7 @@ def _pools(
             guard()
             super().send(data)
 
-    class Secure(HTTPSConnection):
+    class Secure(_Borrowed, HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             return _opened(self, connect)
 
@@ -119,10 +156,10 @@ def _pools(
             guard()
             super().send(data)
 
-    class PlainPool(HTTPConnectionPool):
+    class PlainPool(_PlainPool):
         ConnectionCls = Plain
 
-    class SecurePool(HTTPSConnectionPool):
+    class SecurePool(_SecurePool):
         ConnectionCls = Secure
 
     return {"http": PlainPool, "https": SecurePool}

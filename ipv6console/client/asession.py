@@ -24,9 +24,9 @@ from ipv6console.client.hold import (
 )
 from ipv6console.client.request import DEFAULT_DBNAME
 from ipv6console.client.rotation import Rotate, rotation_from
-from ipv6console.client.stay import Stay
+from ipv6console.client.stay import Stay, present_stay, through
 from ipv6console.client.transport import AsyncLeasedTransport
-from ipv6console.client.visit import STAY, Visit
+from ipv6console.client.visit import HttpxVisit
 from ipv6console.wire.reply import Reply
 
 if TYPE_CHECKING:
@@ -91,12 +91,13 @@ class AsyncIPv6Session(httpx.AsyncClient):
         """Send a request and its redirects from one leased address, as httpx.AsyncClient.send does."""
         if self.is_closed:
             raise RuntimeError("this session has been closed; it sends nothing")
-        visit = Visit(self._tenancy.rotation, request)
+        visit = HttpxVisit(self._tenancy.rotation, request)
         while True:
             stay = await self._tenancy.enter()
-            visit.begin(stay)
+            visit.begin()
             try:
-                response = await super().send(request, **options)
+                with through(stay):
+                    response = await super().send(request, **options)
             except BaseException as error:
                 await self._tenancy.leave(stay, visit.failed(error))
                 if not visit.again:
@@ -108,13 +109,9 @@ class AsyncIPv6Session(httpx.AsyncClient):
             if response.is_closed:
                 await self._tenancy.leave(stay, ending)
             else:
-                response.stream = _Stream(response.stream, partial(self._leave, stay, ending))
+                response.stream = _Stream(response.stream, self, stay, ending)
             if not visit.again:
                 return response
-
-    async def _leave(self, stay: Stay[AsyncLeasedTransport], ending: Ending | None) -> None:
-        """Held by open responses, so that the session lives as long as they do."""
-        await self._tenancy.leave(stay, ending)
 
     async def adapt(self, status: str = "idle", *, target: str | None = None, reason: str | None = None) -> str:
         """Give the present address back (`status` "bad" if it was banned) and lease another; return the new one.
@@ -153,7 +150,7 @@ class _SessionTransport(httpx.AsyncBaseTransport):
         weakref.finalize(self, lessor.abandon)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        transport: AsyncLeasedTransport = request.extensions[STAY].door
+        transport: AsyncLeasedTransport = present_stay().door
         return await transport.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -164,11 +161,14 @@ class _SessionTransport(httpx.AsyncBaseTransport):
 
 
 class _Stream(httpx.AsyncByteStream):
-    """A response's body; the address is left when it is closed."""
+    """A response's body; the address is left when it is closed. It keeps the session alive until then."""
 
-    def __init__(self, stream: Any, leave: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, stream: Any, session: AsyncIPv6Session, stay: Stay[AsyncLeasedTransport], ending: Ending | None
+    ) -> None:
         self._stream = stream
-        self._leave: Callable[[], Awaitable[None]] | None = leave
+        self._session = session
+        self._leave = session._tenancy.leaving(self, stay, ending)  # noqa: SLF001 - a part of the session
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for part in self._stream:
@@ -178,9 +178,7 @@ class _Stream(httpx.AsyncByteStream):
         try:
             await self._stream.aclose()
         finally:
-            leave, self._leave = self._leave, None
-            if leave is not None:
-                await leave()
+            await self._leave()
 
 
 def _door(options: dict[str, Any], hold: Hold) -> AsyncLeasedTransport:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
 import anyio
@@ -40,6 +42,7 @@ class AsyncTenancy(Generic[D]):
         self._moving = anyio.Lock()
         self._stay: Stay[D] | None = None
         self._left: set[Stay[D]] = set()
+        self._forgotten: deque[tuple[Stay[D], Ending | None]] = deque()
         self._closed = False
 
     @property
@@ -55,6 +58,8 @@ class AsyncTenancy(Generic[D]):
 
     async def enter(self) -> Stay[D]:
         """Return the lease for one more request, after moving if it is time; `leave` must follow."""
+        while self._forgotten:
+            await self.leave(*self._forgotten.popleft())
         while True:
             stay = self._stay
             if stay is not None and not self.rotation.due(stay.uses):
@@ -75,6 +80,17 @@ class AsyncTenancy(Generic[D]):
             self._vacate(stay)
         if vacant:
             await self._give_back(stay)
+
+    def leaving(self, body: object, stay: Stay[D], ending: Ending | None) -> Callable[[], Awaitable[None]]:
+        """Return what ends a request whose `body` is still to be read, once; a forgotten body is ended by the next request."""
+        forgotten = weakref.finalize(body, self._forgotten.append, (stay, ending))
+        forgotten.atexit = False
+
+        async def leave() -> None:
+            if forgotten.detach():
+                await self.leave(stay, ending)
+
+        return leave
 
     async def move(self, ending: Ending) -> str:
         """Give the lease back, cutting what is on its way, and take another; return its address."""

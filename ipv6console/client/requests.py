@@ -7,7 +7,7 @@ import os
 import socket
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from ipaddress import AddressValueError, IPv6Address
 from typing import Any, NoReturn
@@ -16,13 +16,14 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.exceptions import InvalidSchema
 
-from ipv6console.client.adapter import BoundAdapter, family_adapter, leased_adapter, refuse_proxies
+from ipv6console.client.adapter import BoundAdapter, family_adapter, leased_adapter, refuse_proxies, when_read
 from ipv6console.client.engine import IPv6Client
 from ipv6console.client.hold import ENDINGS, STATUSES, Ending, Hold, Terms, boottime, require_status
 from ipv6console.client.lessor import Lessor
 from ipv6console.client.request import DEFAULT_DBNAME
-from ipv6console.client.rotation import Rotation
+from ipv6console.client.rotation import Rotate, rotation_from
 from ipv6console.client.tenancy import Tenancy
+from ipv6console.client.trip import RequestsVisit, Trip, Trips
 from ipv6console.wire.reply import Reply
 
 __all__ = ["AddrStatus", "IPv6Session", "IPv6SessionAdapter"]
@@ -44,8 +45,11 @@ class IPv6Session(requests.Session):
     `server_url` or `socket` names the engine and `token` or `token_file` the bearer token, as in IPv6Client. When the
     mirror is empty it waits in line, `adapt_retry_interval` seconds up to `adapt_max_retries` times (None: for ever).
     `ttl` is the lease's life in seconds; the session renews it by itself. `verbose` logs each change of address where it
-    is seen without any logging set up. `max_retries` is HTTPAdapter's; `mount` is refused, for other adapters send past
-    the lease. The environment's proxies and .netrc are ignored, its REQUESTS_CA_BUNDLE is not.
+    is seen without any logging set up. `max_retries` is HTTPAdapter's, from the same address; `mount` is refused, for
+    other adapters send past the lease. The environment's proxies and .netrc are ignored, its REQUESTS_CA_BUNDLE is not.
+
+    `rotate`, `rotate_on_status`, `rotate_on` (exceptions of requests) and `retries` change the address by itself, as in
+    the httpx sessions. A response that is being streamed keeps its connection and its address until it is read or closed.
 
     Fails closed: raises EngineUnreachable, EngineRefused, PoolEmpty, LeaseLost and NoIPv6Address as the httpx sessions
     do, and TypeError for a proxy; in all these cases nothing is sent.
@@ -65,6 +69,10 @@ class IPv6Session(requests.Session):
         token_file: str | os.PathLike[str] | None = None,
         ttl: float = 3_600.0,
         holder: str | None = None,
+        rotate: Rotate = None,
+        rotate_on_status: Collection[int] | None = None,
+        rotate_on: Collection[type[Exception]] = (),
+        retries: int = 0,
         max_retries: Any = 0,
     ) -> None:
         super().__init__()
@@ -72,13 +80,16 @@ class IPv6Session(requests.Session):
         self.headers.update(headers or {})
         self.verbose = verbose
         terms = Terms(dbname=dbname, ttl=ttl, holder=holder, interval=adapt_retry_interval, retries=adapt_max_retries)
+        rotation = rotation_from(rotate, rotate_on_status, rotate_on, retries)
         engine = IPv6Client(server_url, socket, token=token, token_file=token_file)
 
         def door(hold: Hold) -> BoundAdapter:
             return leased_adapter(hold.addr, hold.require, max_retries=max_retries)
 
-        self._tenancy = Tenancy(Lessor(engine, terms, boottime, time.sleep), Rotation(), door)
-        self._front = _Front(self._tenancy)
+        self._tenancy = Tenancy(Lessor(engine, terms, boottime, time.sleep), rotation, door)
+        self._trips = Trips()
+        self._repeats = bool(max_retries)
+        self._front = _Front(self._tenancy, self._trips)
         self._close = weakref.finalize(self._front, _close, self._tenancy, engine, os.getpid())
         try:
             self._tenancy.occupy()
@@ -93,6 +104,38 @@ class IPv6Session(requests.Session):
         return self._tenancy.addr
 
     ip = addr
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """Send a request and its redirects from one leased address, as requests.Session.send does."""
+        outer = self._trips.present
+        if outer is not None and outer.includes(request):
+            return super().send(request, **options)
+        visit = RequestsVisit(self._tenancy.rotation, request, repeats=self._repeats)
+        while True:
+            stay = self._tenancy.enter()
+            visit.begin()
+            self._trips.present = Trip(stay, request)
+            try:
+                response = super().send(request, **options)
+            except BaseException as error:
+                self._tenancy.leave(stay, visit.failed(error))
+                if not visit.again:
+                    raise
+                continue
+            finally:
+                self._trips.present = outer
+            ending = visit.answered(response)
+            if visit.again:
+                response.close()
+            when_read(response, self._tenancy.leaving(response, stay, ending))
+            if not visit.again:
+                return response
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Strip credentials as requests does, and send a redirect through the lease of its request."""
+        super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call] # the stubs leave it so
+        if self._trips.present is not None:
+            self._trips.present.redirect(prepared_request)
 
     def adapt(self, status: str = AddrStatus.IDLE, *, target: str | None = None, reason: str | None = None) -> bool:
         """Give the present address back and lease another; True, for what cannot be done is an exception."""
@@ -181,19 +224,32 @@ class IPv6SessionAdapter:
 
 
 class _Front(BaseAdapter):
-    """Sends each request through the session's present lease."""
+    """Sends each request through the lease of its trip."""
 
-    def __init__(self, tenancy: Tenancy[BoundAdapter]) -> None:
+    def __init__(self, tenancy: Tenancy[BoundAdapter], trips: Trips) -> None:
         super().__init__()
         self._tenancy = tenancy
+        self._trips = trips
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         refuse_proxies(request.url, args[4] if len(args) > 4 else options.get("proxies"))
+        if self._trips.present is not None:
+            response = self._trips.present.stay.door.send(request, *args, **options)
+        else:  # through the connection of a response, later on
+            response = self._send_alone(request, *args, **options)
+        # Authentication sends again through it; it also keeps the session alive while a response is open.
+        response.connection = self  # type: ignore[assignment] # any adapter will do, the stubs know but one
+        return response
+
+    def _send_alone(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         stay = self._tenancy.enter()
         try:
-            return stay.door.send(request, *args, **options)
-        finally:
+            response = stay.door.send(request, *args, **options)
+        except BaseException:
             self._tenancy.leave(stay)
+            raise
+        when_read(response, self._tenancy.leaving(response, stay, None))
+        return response
 
     def close(self) -> None:
         """Leave it to the session, which gives the lease back."""

@@ -26,10 +26,10 @@ from ipv6console.client.hold import (
 from ipv6console.client.lessor import Lessor
 from ipv6console.client.request import DEFAULT_DBNAME
 from ipv6console.client.rotation import Rotate, rotation_from
-from ipv6console.client.stay import Stay
+from ipv6console.client.stay import Stay, present_stay, through
 from ipv6console.client.tenancy import Tenancy
 from ipv6console.client.transport import LeasedTransport
-from ipv6console.client.visit import STAY, Visit
+from ipv6console.client.visit import HttpxVisit
 from ipv6console.wire.reply import Reply
 
 
@@ -99,12 +99,13 @@ class IPv6Session(httpx.Client):
         """Send a request and its redirects from one leased address, as httpx.Client.send does."""
         if self.is_closed:
             raise RuntimeError("this session has been closed; it sends nothing")
-        visit = Visit(self._tenancy.rotation, request)
+        visit = HttpxVisit(self._tenancy.rotation, request)
         while True:
             stay = self._tenancy.enter()
-            visit.begin(stay)
+            visit.begin()
             try:
-                response = super().send(request, **options)
+                with through(stay):
+                    response = super().send(request, **options)
             except BaseException as error:
                 self._tenancy.leave(stay, visit.failed(error))
                 if not visit.again:
@@ -116,13 +117,9 @@ class IPv6Session(httpx.Client):
             if response.is_closed:
                 self._tenancy.leave(stay, ending)
             else:
-                response.stream = _Stream(response.stream, partial(self._leave, stay, ending))
+                response.stream = _Stream(response.stream, self, stay, ending)
             if not visit.again:
                 return response
-
-    def _leave(self, stay: Stay[LeasedTransport], ending: Ending | None) -> None:
-        """Held by open responses, so that the session lives as long as they do."""
-        self._tenancy.leave(stay, ending)
 
     def adapt(self, status: str = "idle", *, target: str | None = None, reason: str | None = None) -> str:
         """Give the present address back (`status` "bad" if it was banned) and lease another; return the new one.
@@ -160,7 +157,7 @@ class _SessionTransport(httpx.BaseTransport):
         self._close = weakref.finalize(self, _close, tenancy, engine, os.getpid())
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        transport: LeasedTransport = request.extensions[STAY].door
+        transport: LeasedTransport = present_stay().door
         return transport.handle_request(request)
 
     def close(self) -> None:
@@ -168,11 +165,12 @@ class _SessionTransport(httpx.BaseTransport):
 
 
 class _Stream(httpx.SyncByteStream):
-    """A response's body; the address is left when it is closed."""
+    """A response's body; the address is left when it is closed. It keeps the session alive until then."""
 
-    def __init__(self, stream: Any, leave: Callable[[], None]) -> None:
+    def __init__(self, stream: Any, session: IPv6Session, stay: Stay[LeasedTransport], ending: Ending | None) -> None:
         self._stream = stream
-        self._leave: Callable[[], None] | None = leave
+        self._session = session
+        self._leave = session._tenancy.leaving(self, stay, ending)  # noqa: SLF001 - a part of the session
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._stream
@@ -181,9 +179,7 @@ class _Stream(httpx.SyncByteStream):
         try:
             self._stream.close()
         finally:
-            leave, self._leave = self._leave, None
-            if leave is not None:
-                leave()
+            self._leave()
 
 
 def _door(options: dict[str, Any], hold: Hold) -> LeasedTransport:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Generic, TypeVar
 
+from ipv6console.client.errors import LeaseLost
 from ipv6console.client.hold import Ending, Hold
 
 D = TypeVar("D")
@@ -52,3 +56,24 @@ class Stay(Generic[D]):
             return False
         self.ended = True
         return True
+
+
+_present: ContextVar[Stay[Any] | None] = ContextVar("ipv6console_stay", default=None)
+
+
+@contextmanager
+def through(stay: Stay[Any]) -> Iterator[None]:
+    """Let what this thread or task sends meanwhile go through `stay`, whatever request it is: redirects, sign-ins."""
+    before = _present.set(stay)
+    try:
+        yield
+    finally:
+        _present.reset(before)
+
+
+def present_stay() -> Stay[Any]:
+    """Return the lease that this thread or task sends through; raises LeaseLost when there is none."""
+    stay = _present.get()
+    if stay is None:
+        raise LeaseLost(None, "this request did not come through the session")
+    return stay

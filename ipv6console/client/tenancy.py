@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
@@ -40,6 +42,7 @@ class Tenancy(Generic[D]):
         self._counting = threading.Lock()
         self._stay: Stay[D] | None = None
         self._left: set[Stay[D]] = set()
+        self._forgotten: deque[tuple[Stay[D], Ending | None]] = deque()
         self._closed = False
 
     @property
@@ -55,6 +58,8 @@ class Tenancy(Generic[D]):
 
     def enter(self) -> Stay[D]:
         """Return the lease for one more request, after moving if it is time; `leave` must follow."""
+        while self._forgotten:
+            self.leave(*self._forgotten.popleft())
         while True:
             with self._counting:
                 stay = self._stay
@@ -77,6 +82,20 @@ class Tenancy(Generic[D]):
                 self._vacate(stay)
         if vacant:
             self._give_back(stay)
+
+    def leaving(self, body: object, stay: Stay[D], ending: Ending | None) -> Callable[[], None]:
+        """Return what ends a request whose `body` is still to be read, once; a forgotten body is ended by the next request.
+
+        The collector may find it at any moment, also within a lock, so that nothing more can be done then.
+        """
+        forgotten = weakref.finalize(body, self._forgotten.append, (stay, ending))
+        forgotten.atexit = False
+
+        def leave() -> None:
+            if forgotten.detach():
+                self.leave(stay, ending)
+
+        return leave
 
     def move(self, ending: Ending) -> str:
         """Give the lease back, cutting what is on its way, and take another; return its address."""

@@ -29,6 +29,9 @@ import pytest
 
 POOL = "2001:db8:77::/64"
 SITE = "2001:db8:ffff::1"
+OWN = "2001:db8:beef::1"
+"""The host's own address: what the site sees of everybody who does not bind a source."""
+
 ADDRS = tuple(f"2001:db8:77::{number:x}" for number in range(0xA1, 0xA9))
 
 _CLONE_NEWNET = 0x40000000
@@ -45,6 +48,7 @@ def network() -> Iterator[None]:
             # A route is there when the command returns; an address gets its own a moment later.
             run_ip("route", "add", "local", f"{SITE}/128", "dev", "lo")
             run_ip("route", "add", "local", POOL, "dev", "lo")
+            run_ip("address", "add", f"{OWN}/128", "dev", "lo", "nodad")
             assert Path("/proc/sys/net/ipv6/ip_nonlocal_bind").read_text() == "0\n"
             yield
         finally:
@@ -113,6 +117,7 @@ class Server:
     def __init__(self) -> None:
         self.asks = Asked()
         self.peers: list[str] = []
+        self.said: list[tuple[str, bytes]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -201,6 +206,13 @@ class Server:
             )
             if answer is None:
                 return
+            if answer.status == 101:
+                switch = h11.InformationalResponse(status_code=101, headers=list(answer.headers))
+                writer.write(connection.send(switch) or b"")
+                while said := await reader.read(65_536):
+                    self.said.append((self.peers[number - 1], said))
+                    writer.write(said)
+                return
             length = [] if answer.parts else [("content-length", str(len(answer.body)))]
             head = h11.Response(status_code=answer.status, headers=[*answer.headers, *length])
             writer.write(connection.send(head) or b"")
@@ -270,19 +282,29 @@ class Site(Server):
         self.listen(host="0.0.0.0", port=self.port, ssl=tls)  # so that it sees who comes over IPv4, too
         self.url = f"{'https' if tls else 'http'}://[{SITE}]:{self.port}"
 
-    def answer(self, ask: Ask) -> Answer | None:
-        answers: dict[str, Callable[[], Answer]] = {
-            "/ip": lambda: Answer(ask.peer.encode()),
-            "/echo": lambda: Answer(ask.body),
-            "/redirect": lambda: Answer(status=302, headers=(("location", ask.query["to"]),)),
-            "/set-cookie": lambda: Answer(headers=(("set-cookie", "flavour=oat"),)),
-            "/cookies": lambda: Answer(ask.headers.get("cookie", "").encode()),
-            "/parts": lambda: Answer(parts=(b"one", b"two", b"three")),
-            "/status": lambda: Answer(ask.peer.encode(), int(ask.query["code"])),
-            "/ban": lambda: Answer(ask.peer.encode(), 403 if ask.peer in self.banned else 200),
-            "/hanging": lambda: Answer(parts=(b"one",), ends=False),
+        self.pages: dict[str, Callable[[Ask], Answer | None]] = {
+            "/ip": lambda ask: Answer(ask.peer.encode()),
+            "/echo": lambda ask: Answer(ask.body),
+            "/redirect": lambda ask: Answer(status=302, headers=(("location", ask.query["to"]),)),
+            "/set-cookie": lambda _: Answer(headers=(("set-cookie", "flavour=oat"),)),
+            "/cookies": lambda ask: Answer(ask.headers.get("cookie", "").encode()),
+            "/parts": lambda _: Answer(parts=(b"one", b"two", b"three")),
+            "/status": lambda ask: Answer(ask.peer.encode(), int(ask.query["code"])),
+            "/ban": lambda ask: Answer(ask.peer.encode(), 403 if ask.peer in self.banned else 200),
+            "/hanging": lambda _: Answer(parts=(b"one",), ends=False),
+            "/drop": lambda _: None,
+            "/digest": _digest,
+            "/socket": lambda _: Answer(status=101, headers=(("upgrade", "echo"), ("connection", "upgrade"))),
         }
-        return answers[ask.path]() if ask.path != "/drop" else None
+
+    def answer(self, ask: Ask) -> Answer | None:
+        return self.pages[ask.path](ask)
+
+
+def _digest(ask: Ask) -> Answer:
+    if ask.headers.get("authorization", "").startswith("Digest "):
+        return Answer(ask.peer.encode())
+    return Answer(status=401, headers=(("www-authenticate", 'Digest realm="site", nonce="n", qop="auth"'),))
 
 
 @dataclass

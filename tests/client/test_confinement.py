@@ -9,7 +9,8 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,9 +18,17 @@ import httpx
 import pytest
 import requests
 
-from ipv6console.client import AsyncIPv6Session, IPv6ConsoleError, IPv6Session, LeaseLost, NoIPv6Address, PoolEmpty
+from ipv6console.client import (
+    AsyncIPv6Session,
+    EngineUnreachable,
+    IPv6ConsoleError,
+    IPv6Session,
+    LeaseLost,
+    NoIPv6Address,
+    PoolEmpty,
+)
 from ipv6console.client.requests import IPv6Session as RequestsSession
-from tests.client.conftest import ADDRS, POOL, SITE, Site, StubEngine, run_ip
+from tests.client.conftest import ADDRS, OWN, POOL, SITE, Answer, Ask, Site, StubEngine, run_ip
 
 pytestmark = pytest.mark.privileged
 
@@ -30,12 +39,13 @@ FAILED = (IPv6ConsoleError, httpx.TransportError, requests.exceptions.RequestExc
 class Scraper(Protocol):
     """What a scraper does, whatever its library."""
 
-    def get(self, url: str) -> str: ...
+    def get(self, url: str, **options: Any) -> str: ...
     def begin(self, url: str) -> Callable[[], object]:
         """Begin to stream, read the first part, return what reads the next."""
         ...
 
     def adapt(self) -> object: ...
+    def addr(self) -> str: ...
     def renew(self) -> object: ...
     def close(self) -> None: ...
 
@@ -45,8 +55,8 @@ class Httpx:
         self._session = IPv6Session(socket=path, timeout=0.5, adapt_max_retries=0, follow_redirects=True, **options)
         self._session.__enter__()
 
-    def get(self, url: str) -> str:
-        return self._session.get(url).text
+    def get(self, url: str, **options: Any) -> str:
+        return self._session.get(url, **options).text
 
     def begin(self, url: str) -> Callable[[], object]:
         parts = self._session.send(self._session.build_request("GET", url), stream=True).iter_raw()
@@ -55,6 +65,9 @@ class Httpx:
 
     def adapt(self) -> object:
         return self._session.adapt()
+
+    def addr(self) -> str:
+        return self._session.addr
 
     def renew(self) -> object:
         return self._session.renew()
@@ -71,8 +84,8 @@ class AsyncHttpx:
         )
         self._runner.run(self._session.__aenter__())
 
-    def get(self, url: str) -> str:
-        return self._runner.run(self._session.get(url)).text
+    def get(self, url: str, **options: Any) -> str:
+        return self._runner.run(self._session.get(url, **options)).text
 
     def begin(self, url: str) -> Callable[[], object]:
         request = self._session.build_request("GET", url)
@@ -87,6 +100,9 @@ class AsyncHttpx:
     def adapt(self) -> object:
         return self._runner.run(self._session.adapt())
 
+    def addr(self) -> str:
+        return self._session.addr
+
     def renew(self) -> object:
         return self._runner.run(self._session.renew())
 
@@ -99,8 +115,8 @@ class Requests:
     def __init__(self, path: str, **options: Any) -> None:
         self._session = RequestsSession(socket=path, adapt_max_retries=0, **options)
 
-    def get(self, url: str) -> str:
-        return self._session.get(url, timeout=0.5).text
+    def get(self, url: str, **options: Any) -> str:
+        return self._session.get(url, timeout=0.5, **options).text
 
     def begin(self, url: str) -> Callable[[], object]:
         parts = self._session.get(url, stream=True, timeout=0.5).iter_content(3)
@@ -110,6 +126,9 @@ class Requests:
     def adapt(self) -> object:
         return self._session.adapt()
 
+    def addr(self) -> str:
+        return self._session.addr
+
     def renew(self) -> object:
         return self._session.renew()
 
@@ -117,12 +136,15 @@ class Requests:
         self._session.close()
 
 
+Make = Callable[..., Scraper]
+
+
 @pytest.fixture(params=[Httpx, AsyncHttpx, Requests], ids=["httpx", "httpx-async", "requests"])
-def make(request: pytest.FixtureRequest, engine: StubEngine, site: Site) -> Iterator[Callable[[], Scraper]]:
+def make(request: pytest.FixtureRequest, engine: StubEngine, site: Site) -> Iterator[Make]:
     made: list[Scraper] = []
 
-    def scraper() -> Scraper:
-        made.append(request.param(engine.path))
+    def scraper(**options: Any) -> Scraper:
+        made.append(request.param(engine.path, **options))
         return made[-1]
 
     yield scraper
@@ -131,7 +153,13 @@ def make(request: pytest.FixtureRequest, engine: StubEngine, site: Site) -> Iter
     assert set(site.peers) <= set(ADDRS)
 
 
-def test_without_a_lease_nothing_is_sent(make: Callable[[], Scraper], engine: StubEngine, site: Site) -> None:
+def test_whoever_binds_nothing_is_seen_with_the_hosts_own_address(site: Site) -> None:
+    """What the tests below would see if a session leaked."""
+    with httpx.Client(trust_env=False) as plain:
+        assert plain.get(f"{site.url}/ip").text == OWN
+
+
+def test_without_a_lease_nothing_is_sent(make: Make, engine: StubEngine, site: Site) -> None:
     scraper = make()
     engine.forget_leases()
     engine.pool.idle.clear()
@@ -143,7 +171,7 @@ def test_without_a_lease_nothing_is_sent(make: Callable[[], Scraper], engine: St
 
 
 def test_a_pool_that_empties_while_something_is_streamed_stops_all_traffic(
-    make: Callable[[], Scraper], engine: StubEngine, site: Site
+    make: Make, engine: StubEngine, site: Site
 ) -> None:
     scraper = make()
     read_on = scraper.begin(f"{site.url}/hanging")
@@ -163,7 +191,7 @@ def test_a_pool_that_empties_while_something_is_streamed_stops_all_traffic(
 
 
 def test_when_the_prefix_vanishes_nothing_leaves_from_another_address(
-    make: Callable[[], Scraper], engine: StubEngine, site: Site
+    make: Make, engine: StubEngine, site: Site
 ) -> None:
     scraper = make()
     assert scraper.get(f"{site.url}/ip") == FIRST
@@ -183,7 +211,7 @@ def test_when_the_prefix_vanishes_nothing_leaves_from_another_address(
     "host",
     ["127.0.0.1", "[::ffff:127.0.0.1]", "127.1", "2130706433", "0x7f.0.0.1", "[::ffff:7f00:1]"],
 )
-def test_an_ipv4_address_is_refused_in_every_spelling(make: Callable[[], Scraper], site: Site, host: str) -> None:
+def test_an_ipv4_address_is_refused_in_every_spelling(make: Make, site: Site, host: str) -> None:
     scraper = make()
     with pytest.raises(NoIPv6Address):
         scraper.get(f"http://{host}:{site.port}/ip")
@@ -194,12 +222,247 @@ def test_an_ipv4_address_is_refused_in_every_spelling(make: Callable[[], Scraper
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy", "HTTPS_PROXY"])
 def test_proxies_of_the_environment_get_nothing(
-    make: Callable[[], Scraper], site: Site, monkeypatch: pytest.MonkeyPatch, name: str
+    make: Make, site: Site, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, f"http://127.0.0.1:{site.port}")
     scraper = make()
     assert scraper.get(f"{site.url}/ip") == FIRST
     assert site.peers == [FIRST]
+
+
+def test_a_prefix_that_vanishes_while_something_is_streamed_moves_nothing_to_another_address(
+    make: Make, engine: StubEngine, site: Site
+) -> None:
+    scraper = make()
+    read_on = scraper.begin(f"{site.url}/hanging")
+    run_ip("route", "del", "local", POOL, "dev", "lo")
+    with pytest.raises(FAILED):
+        read_on()
+    with pytest.raises(FAILED):
+        scraper.get(f"{site.url}/ip")
+    assert [ask.path for ask in site.asks] == ["/hanging"]
+
+
+def test_a_connection_that_is_kept_alive_is_not_used_past_the_lease(
+    make: Make, engine: StubEngine, site: Site, eventually: Callable[..., None]
+) -> None:
+    scraper = make(ttl=0.5)
+    assert scraper.get(f"{site.url}/ip") == FIRST
+    engine.silent = True
+    eventually(lambda: _is_lost(scraper), "the lease has run out", 10)
+    with pytest.raises(LeaseLost):
+        scraper.get(f"{site.url}/ip")
+    assert (site.peers, len(site.asks)) == ([FIRST], 1)
+    engine.silent = False
+
+
+def _is_lost(scraper: Scraper) -> bool:
+    try:
+        scraper.addr()
+    except LeaseLost:
+        return True
+    return False
+
+
+def test_a_redirect_to_another_scheme_is_followed_from_the_lease_or_not_at_all(make: Make, site: Site) -> None:
+    scraper = make()
+    for target in ("ftp://shop.example/", "file:///etc/passwd", "gopher://[::1]/"):
+        with pytest.raises((httpx.UnsupportedProtocol, requests.exceptions.InvalidSchema)):
+            scraper.get(f"{site.url}/redirect?to={target}")
+    assert {(ask.path, ask.peer) for ask in site.asks} == {("/redirect", FIRST)}
+
+
+def test_from_https_to_http_and_back_all_leaves_from_the_lease(
+    make: Make, site: Site, secure_site: Site, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    scraper = make()
+    assert scraper.get(f"{site.url}/redirect?to={secure_site.url}/ip") == FIRST
+    assert scraper.get(f"{secure_site.url}/redirect?to={site.url}/ip") == FIRST
+    assert set(secure_site.peers) | set(site.peers) == {FIRST}
+
+
+def test_a_sign_in_that_turns_the_request_to_an_ipv4_host_sends_nothing(make: Make, site: Site) -> None:
+    def turn(request: Any) -> Any:
+        request.url = type(request.url)(f"http://127.0.0.1:{site.port}/ip")
+        return request
+
+    with pytest.raises(NoIPv6Address):
+        make().get(f"{site.url}/ip", auth=turn)
+    assert site.asks == []
+
+
+def test_a_renewal_that_is_refused_stops_what_is_sent_over_open_connections(
+    make: Make, engine: StubEngine, site: Site
+) -> None:
+    scraper = make()
+    assert scraper.get(f"{site.url}/ip") == FIRST
+    engine.forget_leases()
+    with pytest.raises(LeaseLost):
+        scraper.renew()
+    with pytest.raises(LeaseLost):
+        scraper.get(f"{site.url}/ip")
+    assert len(site.asks) == 1
+
+
+def test_an_engine_that_dies_changes_nothing_until_the_lease_ends(make: Make, engine: StubEngine, site: Site) -> None:
+    scraper = make()
+    engine.silent = True
+    assert scraper.get(f"{site.url}/ip") == FIRST
+    with pytest.raises(EngineUnreachable):
+        scraper.adapt()
+    with pytest.raises(FAILED):
+        scraper.get(f"{site.url}/ip")
+    assert [ask.peer for ask in site.asks] == [FIRST]
+    engine.silent = False
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"transport": httpx.HTTPTransport()},
+        {"mounts": {"all://": httpx.HTTPTransport()}},
+        {"proxy": "http://127.0.0.1:1"},
+        {"trust_env": True},
+    ],
+    ids=["transport", "mounts", "proxy", "trust_env"],
+)
+@pytest.mark.parametrize("session", [IPv6Session, AsyncIPv6Session])
+def test_options_of_httpx_that_lead_past_the_lease_are_refused(
+    engine: StubEngine, session: type[Any], option: dict[str, Any]
+) -> None:
+    with pytest.raises(TypeError, match=next(iter(option))):
+        session(socket=engine.path, **option)
+    assert engine.asks == []
+
+
+def test_hooks_of_httpx_that_turn_a_request_elsewhere_send_nothing_over_ipv4(engine: StubEngine, site: Site) -> None:
+    def turn(request: httpx.Request) -> None:
+        request.url = httpx.URL(f"http://127.0.0.1:{site.port}/ip")
+        request.extensions = {}
+
+    with (
+        IPv6Session(socket=engine.path, event_hooks={"request": [turn]}) as session,
+        pytest.raises(NoIPv6Address),
+    ):
+        session.get(f"{site.url}/ip")
+    assert site.asks == []
+
+
+def test_what_a_sign_in_asks_on_the_way_leaves_from_the_lease(engine: StubEngine, site: Site) -> None:
+    class Ticket(httpx.Auth):
+        requires_response_body = True
+
+        def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+            ticket = yield httpx.Request("POST", f"{site.url}/echo", content=b"ticket")
+            request.headers["authorization"] = ticket.text
+            yield request
+
+    async def visit() -> str:
+        async with AsyncIPv6Session(socket=engine.path, rotate="request") as session:
+            return (await session.get(f"{site.url}/ip", auth=Ticket())).text
+
+    with IPv6Session(socket=engine.path, rotate="request") as session:
+        assert session.get(f"{site.url}/ip", auth=Ticket()).text == FIRST
+    assert asyncio.run(visit()) == ADDRS[1]
+    assert [(ask.path, ask.peer) for ask in site.asks] == [
+        ("/echo", FIRST),
+        ("/ip", FIRST),
+        ("/echo", ADDRS[1]),
+        ("/ip", ADDRS[1]),
+    ]
+
+
+def test_trust_in_the_environment_that_is_turned_on_later_sends_nothing_to_its_proxies(
+    engine: StubEngine, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{site.port}")
+    with RequestsSession(socket=engine.path) as session:
+        session.trust_env = True
+        with pytest.raises(TypeError, match="proxies"):
+            session.get(f"{site.url}/ip")
+    assert site.asks == []
+
+
+def test_repeats_of_the_adapter_come_from_the_lease_and_end_with_it(engine: StubEngine, site: Site) -> None:
+    def drop(_ask: Ask) -> Answer | None:
+        if len(site.asks) == 3:
+            session._tenancy.close()
+        return None
+
+    site.pages["/drop"] = drop
+    with RequestsSession(socket=engine.path, max_retries=9) as session, pytest.raises(FAILED):
+        session.get(f"{site.url}/drop")
+    assert site.peers == [FIRST] * 3
+
+
+def test_over_http2_nothing_is_sent_past_the_lease_either(engine: StubEngine, secure_site: Site) -> None:
+    with IPv6Session(socket=engine.path, http2=True) as session:
+        assert session.get(f"{secure_site.url}/ip").http_version == "HTTP/2"
+        engine.forget_leases()
+        with pytest.raises(LeaseLost):
+            session.renew()
+        with pytest.raises(LeaseLost):
+            session.get(f"{secure_site.url}/ip")
+        session.adapt()
+        assert session.get(f"{secure_site.url}/ip").text == ADDRS[1]
+    assert secure_site.peers == [FIRST, ADDRS[1]]
+    assert [(ask.version, ask.peer) for ask in secure_site.asks] == [("2", FIRST), ("2", ADDRS[1])]
+
+
+def test_over_http2_an_async_session_sends_nothing_past_the_lease_either(engine: StubEngine, secure_site: Site) -> None:
+    async def visit() -> None:
+        async with AsyncIPv6Session(socket=engine.path, http2=True) as session:
+            assert (await session.get(f"{secure_site.url}/ip")).http_version == "HTTP/2"
+            engine.forget_leases()
+            with pytest.raises(LeaseLost):
+                await session.renew()
+            with pytest.raises(LeaseLost):
+                await session.get(f"{secure_site.url}/ip")
+
+    asyncio.run(visit())
+    assert [(ask.version, ask.peer) for ask in secure_site.asks] == [("2", FIRST)]
+
+
+def test_what_is_said_after_an_upgrade_is_held_to_the_lease_too(engine: StubEngine, site: Site) -> None:
+    upgrade = {"connection": "upgrade", "upgrade": "echo"}
+    with (
+        IPv6Session(socket=engine.path) as session,
+        session.stream("GET", f"{site.url}/socket", headers=upgrade) as response,
+    ):
+        assert response.status_code == 101
+        wire = response.extensions["network_stream"]
+        wire.write(b"one")
+        assert wire.read(16, timeout=10) == b"one"
+        engine.forget_leases()
+        with pytest.raises(LeaseLost):
+            session.renew()
+        with pytest.raises(LeaseLost):
+            wire.write(b"two")
+    assert site.said == [(FIRST, b"one")]
+
+
+def test_what_is_said_after_an_upgrade_of_an_async_session_is_held_to_the_lease_too(
+    engine: StubEngine, site: Site
+) -> None:
+    async def visit() -> None:
+        async with (
+            AsyncIPv6Session(socket=engine.path) as session,
+            session.stream(
+                "GET", f"{site.url}/socket", headers={"connection": "upgrade", "upgrade": "echo"}
+            ) as response,
+        ):
+            wire = response.extensions["network_stream"]
+            await wire.write(b"one")
+            assert await wire.read(16, timeout=10) == b"one"
+            engine.forget_leases()
+            with pytest.raises(LeaseLost):
+                await session.renew()
+            with pytest.raises(LeaseLost):
+                await wire.write(b"two")
+
+    asyncio.run(visit())
+    assert site.said == [(FIRST, b"one")]
 
 
 _VISIT = """
@@ -208,43 +471,80 @@ from ipv6console.client import AsyncIPv6Session, IPv6Session, NoIPv6Address
 kind, path, url = sys.argv[1:]
 async def visit():
     async with AsyncIPv6Session(socket=path) as session:
-        await session.get(url, follow_redirects=True)
+        return (await session.get(url, follow_redirects=True)).text
 try:
     if kind == "httpx":
         with IPv6Session(socket=path) as session:
-            session.get(url, follow_redirects=True)
+            print(session.get(url, follow_redirects=True).text)
     elif kind == "httpx-async":
-        asyncio.run(visit())
+        print(asyncio.run(visit()))
     else:
         from ipv6console.client.requests import IPv6Session as RequestsSession
         with RequestsSession(socket=path) as session:
-            session.get(url)
+            print(session.get(url).text)
 except NoIPv6Address as error:
     print(error)
 """
+_ONLY = "this session speaks IPv6 only\n"
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name as /etc/hosts has it, where a scraper asks for it, what the scraper says, and what the site is asked."""
+
+    found: str
+    target: str
+    said: str
+    paths: tuple[str, ...] = ()
+
+
+_NAMES = {
+    "A alone": Named(
+        "127.0.0.1 shop.example",
+        "http://shop.example:{port}/ip",
+        f"shop.example has no IPv6 address (only 127.0.0.1); {_ONLY}",
+    ),
+    "redirect to A alone": Named(
+        "127.0.0.1 shop.example",
+        "{site}/redirect?to=http://shop.example:{port}/ip",
+        f"shop.example has no IPv6 address (only 127.0.0.1); {_ONLY}",
+        ("/redirect",),
+    ),
+    "AAAA that means IPv4": Named(
+        "::ffff:127.0.0.1 shop.example",
+        "http://shop.example:{port}/ip",
+        f"shop.example has no IPv6 address (only ::ffff:127.0.0.1, which means IPv4); {_ONLY}",
+    ),
+    "all of them": Named(
+        f"127.0.0.1 shop.example\n::ffff:127.0.0.1 shop.example\n{SITE} shop.example",
+        "http://shop.example:{port}/ip",
+        f"{FIRST}\n",
+        ("/ip",),
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", ["httpx", "httpx-async", "requests"])
-def test_a_redirect_to_a_host_with_only_an_ipv4_address_is_refused(
-    kind: str, engine: StubEngine, site: Site, tmp_path: Path
+@pytest.mark.parametrize("named", _NAMES.values(), ids=_NAMES)
+def test_a_name_is_followed_to_its_ipv6_addresses_only(
+    engine: StubEngine, site: Site, tmp_path: Path, kind: str, named: Named
 ) -> None:
     hosts = tmp_path / "hosts"
-    hosts.write_text("127.0.0.1 ipv4only.example\n")
-    visit = [
-        *(sys.executable, "-W", "error", "-c", _VISIT),
-        *(kind, engine.path, f"{site.url}/redirect?to=http://ipv4only.example:{site.port}/ip"),
-    ]
+    hosts.write_text(f"{named.found}\n")
+    url = named.target.format(site=site.url, port=site.port)
     done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh", *visit],
+        [
+            *("unshare", "-m", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh"),
+            *(sys.executable, "-W", "error", "-c", _VISIT, kind, engine.path, url),
+        ],
         capture_output=True,
         text=True,
         check=False,
         timeout=30,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
-    assert done.stderr == ""
-    assert done.stdout == "ipv4only.example has no IPv6 address (only 127.0.0.1); this session speaks IPv6 only\n"
-    assert [(ask.path, ask.peer) for ask in site.asks] == [("/redirect", FIRST)]
+    assert (done.stderr, done.stdout) == ("", named.said)
+    assert [(ask.path, ask.peer) for ask in site.asks] == [(path, FIRST) for path in named.paths]
 
 
 def test_a_rotating_session_that_runs_out_of_addresses_sends_nothing_more(engine: StubEngine, site: Site) -> None:

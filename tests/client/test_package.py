@@ -6,7 +6,7 @@ import sys
 import ipv6console.client
 
 _LOADED = """
-import sys
+import contextvars, sys
 import httpx
 before = set(sys.modules)
 import ipv6console.client
