@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipv6console import __version__
-from ipv6console.wire.address import AddressPage, AddressRow
+from ipv6console.wire.address import AddressChanges, AddressPage, AddressRow
 from ipv6console.wire.doctor import DoctorReport, DoctorStep
 from ipv6console.wire.event import Event, EventLevel, EventPage
 from ipv6console.wire.health import Health
@@ -11,7 +11,10 @@ from ipv6console.wire.history import HistoryPage, HistoryRow
 from ipv6console.wire.importing import ImportReport
 from ipv6console.wire.lease import LeasePage, LeaseRow
 from ipv6console.wire.mirror import MirrorSettings
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.plan import Applied, Plan, PlanAction
+from ipv6console.wire.prefix import PrefixMoment, PrefixStory, PrefixTurn
+from ipv6console.wire.presence import AttachedRow, WatcherKind
 from ipv6console.wire.reply import (
     CheckReply,
     ChecksReply,
@@ -28,7 +31,6 @@ from ipv6console.wire.reply import (
     SpawnReply,
     SpawnsReply,
 )
-from ipv6console.wire.presence import AttachedRow, WatcherKind
 from ipv6console.wire.rewind import RewindSpan
 from ipv6console.wire.state import (
     CheckUrl,
@@ -193,6 +195,46 @@ MIRROR_ROW = MirrorRow(
     last_pick_at=NOW,
     level=Level.OK,
     text="20 idle",
+)
+ADDRESS_CHANGES = AddressChanges(
+    seq=1_767_225_600_000_412,
+    rows=(
+        AddressRow(
+            addr=ADDR, prefix=PREFIX, verified_at=NOW - 600.0, leased_in=(MIRROR,), bad_in=(), last_used_at=NOW, uses=3
+        ),
+    ),
+    gone=(OTHER,),
+    missed=False,
+)
+PREFIX_STORY = PrefixStory(
+    prefix=PREFIX,
+    entries=(
+        PrefixMoment(
+            at=NOW - 7_200.0,
+            turn=PrefixTurn.SEEN,
+            text=f"{PREFIX} on eth0 (interface, on-link)",
+            leases=None,
+            actor=None,
+            event=2,
+        ),
+        PrefixMoment(
+            at=NOW - 60.0,
+            turn=PrefixTurn.DEPRECATED,
+            text=f"{PREFIX} on eth0 is deprecated: it drains, its leases may end in peace",
+            leases=4,
+            actor=None,
+            event=40,
+        ),
+    ),
+)
+NDP_CONFIG = NdpConfig(
+    prefix=PREFIX,
+    strategy="ndppd",
+    path="/var/lib/ipv6console/ndppd.conf",
+    wanted="proxy eth0 {\n  rule 2001:db8:0:1::/64 {\n    static\n  }\n}\n",
+    found="proxy eth0 {\n  rule 2001:db8:0:1::/64 {\n    static\n  }\n}\n",
+    diff=(),
+    text="the file says what is wanted",
 )
 REWIND = RewindSpan(oldest=NOW - 1_799.0, newest=NOW, kept=1_800)
 STATE = State(

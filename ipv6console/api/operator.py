@@ -12,11 +12,12 @@ from ipv6console.api.body import DrainBody, PrefixDrainBody, SettingsBody
 from ipv6console.api.caller import EngineHere, Operator, Reader, Scraper
 from ipv6console.api.document import Document
 from ipv6console.api.limits import IMPORT, LIMITS
-from ipv6console.api.parameter import DbnamePath, SomePrefix
+from ipv6console.api.parameter import DbnamePath, OnePrefix, SomePrefix
 from ipv6console.engine.errors import NotFound
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.importing import ImportReport, ImportRequest
 from ipv6console.wire.mirror import MirrorSettings
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
 from ipv6console.wire.reply import MirrorStats
 from ipv6console.wire.state import MirrorRow, PrefixRow
@@ -155,6 +156,12 @@ async def import_pool(
 ) -> Document:
     """Take over an older system's pool and mirrors; each address is proved first. The body may have 64 MiB."""
     return Document(await engine.import_pool(body, caller))
+
+
+@router.get("/ndp/config", response_model=NdpConfig, responses=answers(example.NDP_CONFIG, problems=(404,)))
+async def ndp_config(engine: EngineHere, caller: Reader, prefix: OnePrefix) -> Document:
+    """Show what NDP wants configured for a prefix, what is there, and the difference."""
+    return Document(await engine.ndp_config(prefix))
 
 
 @router.get("/doctor", response_model=DoctorReport, responses=answers(example.DOCTOR, problems=(404,)))

@@ -74,11 +74,16 @@ Wait = Annotated[
     ),
 ]
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many, 1 to 1000.", examples=[100])]
+ManyAddresses = Annotated[int, Query(ge=1, le=5000, description="At most so many, 1 to 5000.", examples=[100])]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.", examples=["task1:41"])]
 Since = Annotated[int, Query(ge=0, description="Events with an id above this.", examples=[40])]
 Before = Annotated[
     int | None,
-    Query(ge=0, description="The newest events with an id below this, instead of the oldest above `since`."),
+    Query(
+        ge=0,
+        description="The newest events with an id below this, instead of the oldest above `since`.",
+        examples=[120],
+    ),
 ]
 AtLeast = Annotated[
     EventLevel | None, Query(description="Events at least so loud: info, warning, error.", examples=["warning"])
@@ -93,9 +98,18 @@ Words = Annotated[
 ]
 From = Annotated[
     float | None,
-    Query(alias="from", ge=0, allow_inf_nan=False, description="Events from this unix time on."),
+    Query(
+        alias="from",
+        ge=0,
+        allow_inf_nan=False,
+        description="Events from this unix time on.",
+        examples=[1_767_225_600.0],
+    ),
 ]
-Until = Annotated[float | None, Query(ge=0, allow_inf_nan=False, description="Events before this unix time.")]
+Until = Annotated[
+    float | None,
+    Query(ge=0, allow_inf_nan=False, description="Events before this unix time.", examples=[1_767_229_200.0]),
+]
 SomeSince = Annotated[int | None, Query(ge=0, description="Events with an id above this; only new ones without.")]
 WatcherName = Annotated[
     str,
@@ -103,6 +117,10 @@ WatcherName = Annotated[
 ]
 SomePrefix = Annotated[
     str | None, Query(max_length=64, description="A prefix; the best one without.", examples=["2001:db8:0:1::/64"])
+]
+OnePrefix = Annotated[str, Query(max_length=64, description="A prefix of the pool.", examples=["2001:db8:0:1::/64"])]
+SomeChange = Annotated[
+    int | None, Query(ge=0, description="Changes with a number above this.", examples=[1_767_225_600_000_412])
 ]
 DbnamePath = Annotated[str, Path(pattern=_MIRROR_NAME, description="Name of the mirror.", examples=["task1"])]
 Token = Annotated[

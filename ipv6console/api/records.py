@@ -8,9 +8,21 @@ from ipv6console.api import example
 from ipv6console.api.answers import answers
 from ipv6console.api.caller import EngineHere, Reader
 from ipv6console.api.document import Document
-from ipv6console.api.parameter import At, Cursor, InPrefix, InState, Limit, SomeAddress, SomeDbname
-from ipv6console.wire.address import AddressFilter, AddressPage
+from ipv6console.api.parameter import (
+    At,
+    Cursor,
+    InPrefix,
+    InState,
+    Limit,
+    ManyAddresses,
+    OnePrefix,
+    SomeAddress,
+    SomeChange,
+    SomeDbname,
+)
+from ipv6console.wire.address import AddressChanges, AddressFilter, AddressPage
 from ipv6console.wire.history import HistoryPage
+from ipv6console.wire.prefix import PrefixStory
 from ipv6console.wire.target import TargetPage
 
 router = APIRouter(tags=["records"])
@@ -25,10 +37,22 @@ async def addresses(
     dbname: SomeDbname = None,
     state: InState = None,
     cursor: Cursor = None,
-    limit: Limit = 100,
+    limit: ManyAddresses = 100,
 ) -> Document:
     """List addresses of the pool; with `dbname` those that are not idle in that mirror, or those in `state` there."""
     return Document(engine.addresses(AddressFilter(prefix=prefix, dbname=dbname, state=state), cursor, limit))
+
+
+@router.get("/addresses/changes", response_model=AddressChanges, responses=answers(example.ADDRESS_CHANGES))
+async def address_changes(engine: EngineHere, caller: Reader, since: SomeChange = None) -> Document:
+    """Say what became of addresses after change number `since`; without it only the number to start from."""
+    return Document(engine.address_changes(since))
+
+
+@router.get("/prefixes/history", response_model=PrefixStory, responses=answers(example.PREFIX_STORY))
+async def prefix_history(engine: EngineHere, caller: Reader, prefix: OnePrefix, limit: Limit = 100) -> Document:
+    """Tell the life of a prefix, oldest first: seen, drained, deprecated, gone, and what that did to its leases."""
+    return Document(await engine.prefix_story(prefix, limit))
 
 
 @router.get("/history", response_model=HistoryPage, responses=answers(example.HISTORY))

@@ -97,6 +97,9 @@ class _Endpoints:
     mirror_settings = _Call(requests.mirror_settings)
     set_mirror = _Call(requests.set_mirror)
     addresses = _Call(requests.addresses)
+    address_changes = _Call(requests.address_changes)
+    prefix_story = _Call(requests.prefix_story)
+    ndp_config = _Call(requests.ndp_config)
     history = _Call(requests.history)
     targets = _Call(requests.targets)
     tokens = _Call(requests.tokens)
@@ -272,7 +275,9 @@ class AsyncIPv6Client(_Endpoints):
         Leave the loop through contextlib.aclosing, or the connection stays until the collector finds it. Raises
         EngineUnreachable after that many failures in a row, `interval` seconds (with jitter) apart.
         """
-        return Follower(self.place, self.timeout, attempts=attempts, interval=interval, token=self._token).state(presence)
+        return Follower(self.place, self.timeout, attempts=attempts, interval=interval, token=self._token).state(
+            presence
+        )
 
     def follow_events(
         self, since: int | None = None, *, attempts: int | None = 10, interval: float = 3.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
-from ipv6console.wire.address import AddressPage
+from ipv6console.wire.address import AddressChanges, AddressPage
 from ipv6console.wire.codec import encode
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.event import EventFilter, EventPage
@@ -16,7 +16,9 @@ from ipv6console.wire.history import HistoryPage
 from ipv6console.wire.importing import ImportReport, ImportRequest
 from ipv6console.wire.lease import LeasePage
 from ipv6console.wire.mirror import MirrorSettings
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
+from ipv6console.wire.prefix import PrefixStory
 from ipv6console.wire.reply import (
     CheckReply,
     ChecksReply,
@@ -241,6 +243,21 @@ def addresses(
     """Ask for addresses inside `prefix`, with status `state` (idle, using, bad) in mirror `dbname`."""
     params = _given(prefix=prefix, dbname=dbname, state=state, cursor=cursor, limit=limit)
     return EngineRequest(AddressPage, "GET", "/addresses", params)
+
+
+def address_changes(since: int | None = None) -> EngineRequest[AddressChanges]:
+    """Ask what became of addresses after change number `since`; without it only for the number to start from."""
+    return EngineRequest(AddressChanges, "GET", "/addresses/changes", _given(since=since))
+
+
+def prefix_story(prefix: str, limit: int = 100) -> EngineRequest[PrefixStory]:
+    """Ask for the life of a prefix, oldest first."""
+    return EngineRequest(PrefixStory, "GET", "/prefixes/history", {"prefix": prefix, "limit": limit})
+
+
+def ndp_config(prefix: str) -> EngineRequest[NdpConfig]:
+    """Ask what NDP wants configured for a prefix, and what is there."""
+    return EngineRequest(NdpConfig, "GET", "/ndp/config", {"prefix": prefix})
 
 
 def history(

@@ -18,7 +18,7 @@ from ipv6console.pool.exclusion import Exclusions
 from ipv6console.pool.limits import InvalidName, Limits, TooManyMirrors, check_name
 from ipv6console.pool.mirror import Mirror
 from ipv6console.pool.pool import Pool
-from ipv6console.pool.prefix import parse_prefix
+from ipv6console.pool.prefix import Prefix, parse_prefix
 from ipv6console.pool.trail import Trail
 
 _RETRY = 1.0
@@ -124,6 +124,10 @@ class Core:
             raise InvalidRequest(str(error), next="choose a name like task1 or shop.example-eu") from error
         except TooManyMirrors as error:
             raise Unavailable(str(error), next="use an existing dbname, or raise pool.max_mirrors") from error
+
+    def leased_in(self, prefix: Prefix) -> int:
+        """Return how many live leases are of addresses of `prefix`."""
+        return sum(mirror.held_in(prefix.id) for mirror in self.pool.mirrors.values())
 
     def known_mirror(self, name: str) -> Mirror | None:
         """Return the mirror if there is one; raises InvalidRequest for a name that can never be one."""

@@ -161,12 +161,9 @@ class Document:
             ndp=reach.ndp.level if reach else (Level.UNKNOWN if serving else Level.OFF),
             text=reach.text if reach else "",
             addresses=prefix.live,
-            leased=self._leased(prefix.id),
+            leased=self._core.leased_in(prefix),
             weight=self._shares.weight(prefix),
         )
-
-    def _leased(self, prefix_id: int) -> int:
-        return sum(mirror.held_in(prefix_id) for mirror in self._core.pool.mirrors.values())
 
     def _ndp(self) -> tuple[NdpRow, ...]:
         return tuple(reach.ndp for reach in self._keeper.reachability.values())

@@ -15,7 +15,7 @@ from ipv6console.engine.clock import BootClock, Clock
 from ipv6console.engine.core import Core
 from ipv6console.engine.document import Document
 from ipv6console.engine.echo import Echo
-from ipv6console.engine.errors import NotFound
+from ipv6console.engine.errors import NotFound, Unavailable
 from ipv6console.engine.feed import Feed
 from ipv6console.engine.health import health_of
 from ipv6console.engine.janitor import Janitor
@@ -26,10 +26,11 @@ from ipv6console.engine.prefixes import PrefixKeeper
 from ipv6console.engine.presence import Attendance
 from ipv6console.engine.prober import Prober
 from ipv6console.engine.protocol import Doctor, PrefixWatch, Reach, Store
-from ipv6console.engine.records import Records
+from ipv6console.engine.records import Records, parsed_prefix
 from ipv6console.engine.report import ReportItem
 from ipv6console.engine.rewind import Rewind
 from ipv6console.engine.spawner import Spawner
+from ipv6console.engine.story import story_of
 from ipv6console.engine.tokens import Tokens
 from ipv6console.pool.prefix import Standing, format_prefix
 from ipv6console.wire.address import AddressChanges, AddressFilter, AddressPage
@@ -41,7 +42,9 @@ from ipv6console.wire.history import HistoryPage
 from ipv6console.wire.importing import ImportReport, ImportRequest
 from ipv6console.wire.lease import LeasePage
 from ipv6console.wire.mirror import MirrorSettings
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
+from ipv6console.wire.prefix import PrefixStory
 from ipv6console.wire.reply import (
     CheckReply,
     FlushReply,
@@ -222,6 +225,22 @@ class Engine:
     def address_changes(self, since: int | None) -> AddressChanges:
         """Return what became of addresses after number `since`, with None only the number to start from."""
         return self._records.changes(since)
+
+    async def prefix_story(self, prefix: str, limit: int) -> PrefixStory:
+        """Return the newest `limit` turns in the life of a prefix, as far as its events are kept."""
+        return await story_of(self._core.journal, format_prefix(*parsed_prefix(prefix)), limit)
+
+    async def ndp_config(self, prefix: str) -> NdpConfig:
+        """Return what NDP wants configured for a prefix of the pool, and what is there; raises NotFound and Unavailable."""
+        try:
+            config = await self._reach.config(*parsed_prefix(prefix))
+        except OSError as error:
+            raise Unavailable(
+                f"the NDP configuration cannot be read: {error}", next="run ipv6console doctor, which names the cause"
+            ) from error
+        if config is None:
+            raise NotFound(f"{prefix} is not announced from here", next="see GET /state for the prefixes that are")
+        return config
 
     async def history(self, addr: str | None, dbname: str | None, at: float | None, limit: int) -> HistoryPage:
         """Return who held which address, newest first; `at` is unix seconds."""

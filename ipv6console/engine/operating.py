@@ -10,7 +10,8 @@ from ipv6console.engine.caller import Caller
 from ipv6console.engine.core import Core
 from ipv6console.engine.errors import InvalidRequest, NotFound, PlanChanged
 from ipv6console.pool.address import format_address
-from ipv6console.pool.mirror import Custom, Mirror
+from ipv6console.pool.custom import Custom
+from ipv6console.pool.mirror import Mirror
 from ipv6console.pool.outcome import Withdrawal
 from ipv6console.pool.prefix import InvalidPrefix, Prefix, Standing, format_prefix, parse_prefix
 from ipv6console.pool.survey import Survey, survey_mirror, survey_networks, survey_pool
@@ -123,8 +124,12 @@ class Operating:
             prefix.held = False
             _, change = pool.admit(network, length, interface=prefix.interface, source=prefix.source, now=now)
         await core.commit(change)
-        verb = "drains: nothing is picked from it" if draining else "hands out again"
-        core.journal.write("prefix.drained", f"prefix {prefix} {verb}", subject=str(prefix), actor=caller.label)
+        leases = core.leased_in(prefix)
+        if draining:
+            kind, text = "prefix.drained", f"prefix {prefix} drains: nothing is picked from it, {leases} leases run out"
+        else:
+            kind, text = "prefix.resumed", f"prefix {prefix} hands out again"
+        core.journal.write(kind, text, subject=str(prefix), actor=caller.label, leases=leases)
         core.changed.set()
         return prefix
 

@@ -98,7 +98,7 @@ class PrefixKeeper:
         async with self._lock:
             self._silent.add(key)
             await core.commit(core.working().drain(prefix, core.clock.now()))
-        core.journal.fail("prefix.silent", text, subject=str(prefix))
+        core.journal.fail("prefix.silent", text, subject=str(prefix), leases=core.leased_in(prefix))
         await self.take(await self._watch.view())
         self._on_change()
 
@@ -181,7 +181,7 @@ class PrefixKeeper:
             return
         self._refused.pop((known.network, known.length), None)
         text = f"{known} on {host.interface} is deprecated: it drains, its leases may end in peace"
-        core.journal.warn("prefix.deprecated", text, subject=str(known))
+        core.journal.warn("prefix.deprecated", text, subject=str(known), leases=core.leased_in(known))
         self._on_change()
 
     async def _disappear(self, known: Prefix) -> None:

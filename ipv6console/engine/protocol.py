@@ -10,6 +10,7 @@ from typing import Protocol
 from ipv6console.pool.change import Change, LeaseEnded, Snapshot
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.state import NdpRow, StoreState
 from ipv6console.wire.status import Finding, Level, Stamp
 from ipv6console.wire.target import TargetRow
@@ -138,7 +139,11 @@ class PrefixWatch(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reachability:
-    """How one announced prefix stands: its local route, and its NDP row."""
+    """How one announced prefix stands: its local route, and its NDP row.
+
+    `on_link` is what asking the network showed: neighbours resolve single addresses, or a router sends the whole prefix
+    here; None while nobody answered, when what the routes say stands.
+    """
 
     network: int
     length: int
@@ -147,6 +152,7 @@ class Reachability:
     text: str
     ndp: NdpRow
     findings: tuple[Finding, ...] = field(default=())
+    on_link: bool | None = None
 
 
 class Reach(Protocol):
@@ -181,6 +187,13 @@ class Reach(Protocol):
 
     async def inspect(self) -> tuple[Reachability, ...]:
         """Look at the kernel and the daemons now, mend what died, and say how each announced prefix stands."""
+        ...
+
+    async def config(self, network: int, length: int) -> NdpConfig | None:
+        """Return what NDP wants configured for an announced prefix and what is there, None when it is not announced.
+
+        Raises OSError when it cannot be looked at.
+        """
         ...
 
     def changes(self) -> AsyncIterator[None]:

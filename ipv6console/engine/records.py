@@ -95,7 +95,7 @@ class Records:
         pool = self._core.pool
         rows = pool.table.rows()
         if wanted.prefix is not None:
-            network, length = _prefix(wanted.prefix)
+            network, length = parsed_prefix(wanted.prefix)
             rows = (row for row in rows if covers(network, length, pool.table.address(row)))
         if wanted.state is not None:
             statuses = _STATES.get(wanted.state)
@@ -175,7 +175,8 @@ def _number(cursor: str | None) -> int:
     return int(cursor)
 
 
-def _prefix(text: str) -> tuple[int, int]:
+def parsed_prefix(text: str) -> tuple[int, int]:
+    """Return network and length of a prefix a caller wrote; raises InvalidRequest."""
     try:
         return parse_prefix(text)
     except InvalidPrefix as error:

@@ -28,6 +28,7 @@ from ipv6console.engine.protocol import HostPrefix, HostView, Reachability
 from ipv6console.listen import bind, listeners, remove_socket_file
 from ipv6console.store.database import SqliteStore
 from ipv6console.wire.doctor import DoctorReport, DoctorStep
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.status import Level, Stamp
 
 NETWORK = int(IPv6Address("2001:db8:0:1::"))
@@ -77,6 +78,12 @@ class Kernel:
     async def changes(self) -> AsyncIterator[None]:
         await asyncio.Event().wait()
         yield
+
+    async def config(self, network: int, length: int) -> NdpConfig | None:
+        if (network, length) != (NETWORK, 64):
+            return None
+        text = "the prefix is routed: nothing has to answer for it"
+        return NdpConfig(prefix=PREFIX, strategy="routed", path=None, wanted=None, found=None, diff=(), text=text)
 
     def privileged(self) -> bool:
         return True

@@ -27,6 +27,7 @@ INFO = {"addr": ADDR, "status": "idle"}
 
 TABLE: dict[str, tuple[int, Any]] = {
     "GET /addresses": (READ, None),
+    "GET /addresses/changes": (READ, None),
     "GET /doctor": (SCRAPE, None),
     "GET /events": (READ, None),
     "GET /health": (READ, None),
@@ -34,8 +35,11 @@ TABLE: dict[str, tuple[int, Any]] = {
     "GET /leases": (READ, None),
     "GET /mirrors/{dbname}": (READ, None),
     "GET /mirrors/{dbname}/settings": (READ, None),
+    "GET /ndp/config": (READ, None),
     "GET /pick": (SCRAPE, None),
     "GET /picks": (SCRAPE, None),
+    "GET /prefixes/history": (READ, None),
+    "GET /rewind": (READ, None),
     "GET /spawn": (SCRAPE, None),
     "GET /spawns": (SCRAPE, None),
     "GET /state": (READ, None),

@@ -7,6 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
+from ipv6console.wire.address import AddressChanges
+from ipv6console.wire.codec import decode
+from ipv6console.wire.ndp import NdpConfig
+from ipv6console.wire.prefix import PrefixStory, PrefixTurn
 from tests.api.service import PREFIX, Service
 
 pytestmark = pytest.mark.anyio
@@ -69,7 +73,7 @@ async def test_addresses_are_filtered_by_prefix(service: Service) -> None:
         ("prefix=2001:db8::1/64", 422),
         ("cursor=nonsense", 422),
         ("limit=0", 422),
-        ("limit=1001", 422),
+        ("limit=5001", 422),
         ("limit=1e9", 422),
     ],
 )
@@ -105,7 +109,7 @@ async def test_history_is_bounded_by_its_limit(service: Service) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["addr=nonsense", "addr=fe80::1", "addr=", "dbname=", "at=-1", "at=nan", "at=yesterday", "limit=0", "limit=1001"],
+    ["addr=nonsense", "addr=fe80::1", "addr=", "dbname=", "at=-1", "at=nan", "at=yesterday", "limit=0", "limit=5001"],
 )
 async def test_history_of_nothing_possible_is_refused(shared_service: Service, query: str) -> None:
     async with shared_service.over_ipv4() as client:
@@ -123,3 +127,42 @@ async def test_targets_say_who_bans_us(service: Service) -> None:
         ]
         assert (await client.get("/targets?dbname=task2")).json()["targets"] == []
         assert len((await client.get("/targets?limit=1")).json()["targets"]) == 1
+
+
+async def test_what_became_of_addresses_is_read_on_from_a_number(service: Service) -> None:
+    async with service.over_ipv4() as client:
+        start = decode(AddressChanges, (await client.get("/addresses/changes")).json())
+        assert start.rows == ()
+        picked = (await client.get("/pick?dbname=task1")).json()["addr"]
+        changes = decode(AddressChanges, (await client.get(f"/addresses/changes?since={start.seq}")).json())
+    assert [(row.addr, row.leased_in) for row in changes.rows] == [(picked, ("task1",))]
+    assert changes.seq > start.seq
+    assert not changes.missed
+
+
+async def test_the_life_of_a_prefix_says_what_became_of_its_leases(service: Service) -> None:
+    async with service.over_unix() as client:
+        await client.get("/pick?dbname=task1")
+        await client.post("/prefixes/drain", json={"prefix": PREFIX, "draining": True})
+        await client.post("/prefixes/drain", json={"prefix": PREFIX, "draining": False})
+        story = decode(PrefixStory, (await client.get("/prefixes/history", params={"prefix": PREFIX})).json())
+        newest = decode(
+            PrefixStory, (await client.get("/prefixes/history", params={"prefix": PREFIX, "limit": 1})).json()
+        )
+        refused = await client.get("/prefixes/history", params={"prefix": "banana"})
+    assert [(moment.turn, moment.leases) for moment in story.entries] == [
+        (PrefixTurn.SEEN, None),
+        (PrefixTurn.DRAINED, 1),
+        (PrefixTurn.RETURNED, 1),
+    ]
+    assert newest.entries == story.entries[-1:]
+    assert refused.status_code == 422
+
+
+async def test_the_ndp_configuration_of_a_prefix_is_shown(service: Service) -> None:
+    async with service.over_ipv4() as client:
+        config = decode(NdpConfig, (await client.get("/ndp/config", params={"prefix": PREFIX})).json())
+        unknown = await client.get("/ndp/config", params={"prefix": "2001:db8:dead::/64"})
+    assert (config.prefix, config.strategy) == (PREFIX, "routed")
+    assert unknown.status_code == 404
+    assert unknown.json()["next"]

@@ -18,6 +18,7 @@ from ipv6console.pool.prefix import format_prefix, parse_prefix
 from ipv6console.store.database import SqliteStore
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.event import Event
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.state import NdpRow
 from ipv6console.wire.status import Level, Stamp
 
@@ -97,6 +98,19 @@ class HandReach:
     def turn(self, level: Level) -> None:
         self.level = level
         self._words.put_nowait(None)
+
+    async def config(self, network: int, length: int) -> NdpConfig | None:
+        if (network, length) not in self.announced:
+            return None
+        return NdpConfig(
+            prefix=format_prefix(network, length),
+            strategy="ndppd",
+            path="/etc/ndppd.conf",
+            wanted="route-ttl 5000\n",
+            found="",
+            diff=("+route-ttl 5000",),
+            text="the file differs",
+        )
 
     def privileged(self) -> bool:
         return True
