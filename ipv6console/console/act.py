@@ -93,11 +93,11 @@ class Acts:
         question = content("What to flush? The exact plan comes next; nothing happens before it is confirmed.")
         answer = await self._app.push_screen_wait(Choice("Flush", question, answers))
         if answer == "mirror" and mirror is not None:
-            await self._plan(
+            await self.plan(
                 f"Flush mirror {mirror.name}", PlanRequest(action=PlanAction.FLUSH_MIRROR, dbname=mirror.name)
             )
         elif answer == "pool":
-            await self._plan("Flush the whole pool", PlanRequest(action=PlanAction.FLUSH_POOL))
+            await self.plan("Flush the whole pool", PlanRequest(action=PlanAction.FLUSH_POOL))
 
     async def revoke(self) -> None:
         """Ask what, then plan and apply."""
@@ -107,9 +107,10 @@ class Acts:
         chosen = pane.chosen(self._app.view) if isinstance(pane, PrefixPane) else None
         request = await self._app.push_screen_wait(RevokeDialog(chosen.prefix if chosen else "", known))
         if request is not None:
-            await self._plan("Revoke", request)
+            await self.plan("Revoke", request)
 
-    async def _plan(self, heading: str, request: PlanRequest) -> None:
+    async def plan(self, heading: str, request: PlanRequest) -> None:
+        """Show the exact set of an act, and do it when that is confirmed."""
         app = self._app
         await app.push_screen_wait(PlanDialog(heading, request, app.source, app.model, app.door))
 
@@ -120,7 +121,7 @@ class Acts:
         if isinstance(pane, PrefixPane):
             prefix = pane.chosen(app.view)
             if prefix is not None:
-                await self._drain_prefix(prefix)
+                await self.drain_prefix(prefix)
             return
         mirror = self._mirror()
         if mirror is None:
@@ -152,7 +153,8 @@ class Acts:
             else:
                 app.say(verb, content(f"{row.name} is {'draining' if row.draining else 'handed out from again'}."))
 
-    async def _drain_prefix(self, prefix: PrefixRow) -> None:
+    async def drain_prefix(self, prefix: PrefixRow) -> None:
+        """Drain a prefix after a question, or take it up again."""
         app, draining = self._app, prefix.state is PrefixState.ACTIVE
         verb = "Drain" if draining else "Resume"
         text = (
@@ -203,14 +205,14 @@ class Acts:
         if pane is not None:
             pane.ask_filter()
 
-    def why(self) -> None:
-        """Run the doctor."""
+    def why(self, prefix: str | None = None) -> None:
+        """Run the doctor for `prefix`, else for the one in use."""
         app = self._app
-        prefix = app.model.prefix
+        used = app.model.prefix
         if app.model.condition is not Condition.LIVE:
             self.troubles()
             return
-        app.push_screen(DoctorDialog(app.source, prefix.prefix if prefix else None, app.door))
+        app.push_screen(DoctorDialog(app.source, prefix or (used.prefix if used else None), app.door))
 
     def troubles(self) -> None:
         """List what is not well."""
