@@ -29,6 +29,8 @@ COMMANDS = {
     "spawn": "Make verified addresses.",
     "leases": "List live leases.",
     "addresses": "List the pool's addresses.",
+    "prefixes": "List the prefixes, or tell the life of one.",
+    "ndp": "Show how neighbours learn of each prefix.",
     "targets": "List the sites that ban addresses.",
     "who": "Tell who held an address, and when.",
     "events": "List or follow what happened.",

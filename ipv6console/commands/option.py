@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+from datetime import datetime
 from typing import Any
 
 import click
@@ -9,6 +12,7 @@ import click
 from ipv6console.configvalue import Duration, Kind, Unfit
 
 DAY = 86_400.0
+_AGO = re.compile(r"(.+?)\s*ago", re.IGNORECASE)
 
 dbname_option = click.option(
     "-d",
@@ -42,6 +46,26 @@ class Setting(click.ParamType[object, object]):
             self.fail(str(error), param, ctx)
 
 
+class Moment(click.ParamType[float, str]):
+    """A point in time as unix seconds: ISO 8601, local time when no zone is given, or how long ago."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return unix seconds, or fail with what is allowed."""
+        if isinstance(value, float):
+            return value
+        text = str(value).strip()
+        ago = _AGO.fullmatch(text)
+        try:
+            if ago:
+                return time.time() - Duration(0, 3_650 * DAY).read_text(ago[1])
+            return datetime.fromisoformat(text).astimezone().timestamp()
+        except (Unfit, ValueError, OverflowError, OSError):
+            self.fail(f"{text!r} is no time; write 2026-06-30T14:05, 2026-06-30T14:05:09+02:00 or 2h ago", param, ctx)
+
+
+MOMENT = Moment()
 PORT = click.IntRange(0, 65_535)
 USABLE_NUM = click.IntRange(1)
 LEASE_TTL = Setting("duration", Duration(1, 30 * DAY))

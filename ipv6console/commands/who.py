@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import time
-from datetime import datetime
-from typing import Any
-
 import click
 
 from ipv6console.commands.connection import Engine, engine_options
 from ipv6console.commands.failure import ExitCode
-from ipv6console.commands.option import DAY
+from ipv6console.commands.option import MOMENT
 from ipv6console.commands.sheet import moment, print_json, print_rows
-from ipv6console.configvalue import Duration, Unfit
-
-_AGO = re.compile(r"(.+?)\s*ago", re.IGNORECASE)
-
-
-class Moment(click.ParamType[float, str]):
-    """A point in time as unix seconds: ISO 8601, local time when no zone is given, or how long ago."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return unix seconds, or fail with what is allowed."""
-        if isinstance(value, float):
-            return value
-        text = str(value).strip()
-        ago = _AGO.fullmatch(text)
-        try:
-            if ago:
-                return time.time() - Duration(0, 3_650 * DAY).read_text(ago[1])
-            return datetime.fromisoformat(text).astimezone().timestamp()
-        except (Unfit, ValueError, OverflowError, OSError):
-            self.fail(f"{text!r} is no time; write 2026-06-30T14:05, 2026-06-30T14:05:09+02:00 or 2h ago", param, ctx)
 
 
 @click.command(
@@ -42,7 +15,7 @@ class Moment(click.ParamType[float, str]):
     epilog="Example: ipv6console who 2001:db8::1 --at 2026-06-30T14:05:09+02:00",
 )
 @click.argument("addr", metavar="ADDR")
-@click.option("--at", metavar="TIME", type=Moment(), help="Only who held it then: ISO 8601, or like 2h ago.")
+@click.option("--at", metavar="TIME", type=MOMENT, help="Only who held it then: ISO 8601, or like 2h ago.")
 @click.option("-d", "--dbname", metavar="NAME", help="Only in this mirror.")
 @click.option("--limit", type=click.IntRange(1, 1_000), default=100, show_default=True, help="List so many at most.")
 @engine_options

@@ -188,6 +188,32 @@ async def test_status_as_json_is_the_state_document(command: Callable[..., Any])
     assert [row["prefix"] for row in state["prefixes"]] == [PREFIX]
 
 
+async def test_events_are_found_by_what_they_are_about(command: Callable[..., Any]) -> None:
+    await command("pick", "-d", "task1")
+    await command("drain", "mirror", "task1")
+    await command("drain", "prefix", PREFIX)
+    found = await command("events", "--subject", "task1", "--kind", "mirror.", "--json")
+    assert [json.loads(line)["kind"] for line in found.out.splitlines()] == ["mirror.drained"]
+    assert PREFIX in (await command("events", "--kind", "prefix.drained", "--from", "1h ago")).out
+    assert not (await command("events", "--kind", "prefix.drained", "--until", "1h ago")).out
+    refused = await command("events", "--until", "soon")
+    assert refused.code == ExitCode.USAGE
+    assert "2h ago" in refused.err
+
+
+async def test_the_prefixes_are_listed_and_one_tells_its_life(command: Callable[..., Any]) -> None:
+    listed = await command("prefixes")
+    assert listed.code == ExitCode.DONE
+    assert PREFIX in listed.out
+    await command("drain", "prefix", PREFIX)
+    story = await command("prefixes", PREFIX, "--json")
+    assert [entry["turn"] for entry in story.json["entries"]] == ["seen", "drained"]
+    assert "drained" in (await command("prefixes", PREFIX)).out
+    unknown = await command("prefixes", "2001:db8:dead::/64")
+    assert unknown.code == ExitCode.NO
+    assert "ipv6console prefixes" in unknown.err
+
+
 async def test_events_are_listed_oldest_first(command: Callable[..., Any]) -> None:
     lines = [json.loads(line) for line in (await command("events", "--json")).out.splitlines()]
     ids = [event["id"] for event in lines]
