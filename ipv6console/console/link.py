@@ -21,7 +21,9 @@ from ipv6console.wire.frame import EventsFrame
 from ipv6console.wire.history import HistoryPage
 from ipv6console.wire.lease import LeasePage
 from ipv6console.wire.mirror import MirrorSettings
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
+from ipv6console.wire.prefix import PrefixStory
 from ipv6console.wire.reply import ResetReply, SpawnsReply
 from ipv6console.wire.rewind import RewindSpan
 from ipv6console.wire.state import MirrorRow, PrefixRow, State
@@ -188,6 +190,14 @@ class Link:
     async def rewind(self) -> RewindSpan:
         """Ask how far back there are documents."""
         return await self._asked(self._client.rewind())
+
+    async def prefix_story(self, prefix: str) -> PrefixStory:
+        """Ask what became of a prefix."""
+        return await self._asked(self._client.prefix_story(prefix))
+
+    async def ndp_config(self, prefix: str) -> NdpConfig:
+        """Ask what is configured for a prefix."""
+        return await self._asked(self._client.ndp_config(prefix))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -17,7 +17,9 @@ from ipv6console.wire.frame import DeltaFrame, EventsFrame, MissedFrame, StateFr
 from ipv6console.wire.history import HistoryPage
 from ipv6console.wire.lease import LeasePage
 from ipv6console.wire.mirror import MirrorSettings
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
+from ipv6console.wire.prefix import PrefixStory
 from ipv6console.wire.reply import ResetReply, SpawnsReply
 from ipv6console.wire.rewind import RewindSpan
 from ipv6console.wire.state import MirrorRow, PrefixRow, State
@@ -127,6 +129,12 @@ class Source(Protocol):
 
     async def rewind(self) -> RewindSpan:
         """Ask how far back the document can be read."""
+
+    async def prefix_story(self, prefix: str) -> PrefixStory:
+        """Ask for the kept turns in a prefix's life, the newest hundred."""
+
+    async def ndp_config(self, prefix: str) -> NdpConfig:
+        """Ask what the NDP strategy of a prefix wants configured, and what is there."""
 
     async def close(self) -> None:
         """Let the connection go."""

@@ -16,7 +16,9 @@ from ipv6console.wire.frame import DeltaFrame, EventsFrame, StateFrame
 from ipv6console.wire.history import HistoryPage, HistoryRow
 from ipv6console.wire.lease import LeasePage, LeaseRow
 from ipv6console.wire.mirror import MirrorSettings
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanAction, PlanRequest
+from ipv6console.wire.prefix import PrefixMoment, PrefixStory, PrefixTurn
 from ipv6console.wire.reply import ResetReply, SpawnsReply
 from ipv6console.wire.rewind import RewindSpan
 from ipv6console.wire.state import (
@@ -265,6 +267,38 @@ def events() -> tuple[Event, ...]:
     )
 
 
+def moment(ago: float, turn: PrefixTurn, text: str, leases: int | None = None, **changes: object) -> PrefixMoment:
+    entry = PrefixMoment(at=NOW - ago, turn=turn, text=text, leases=leases, actor=None, event=2)
+    return replace(entry, **changes)  # type: ignore[arg-type] # the tests name fields of the entry
+
+
+def story(prefix: str) -> PrefixStory:
+    """A prefix that is in use; one that is not the first drains."""
+    entries = [moment(7_300, PrefixTurn.SEEN, f"{prefix} on eth0 (interface, on-link)")]
+    if prefix != PREFIX:
+        told = f"{prefix} on eth0 is deprecated: it drains, its leases may end in peace"
+        entries = [replace(entries[0], at=NOW - 90_000), moment(70, PrefixTurn.DEPRECATED, told, 3)]
+    return PrefixStory(prefix=prefix, entries=tuple(entries))
+
+
+_CONFIG = """proxy eth0 {
+   router no
+   timeout 500
+   ttl 30000
+   rule 2001:db8:0:1::/64 {
+      static
+   }
+}
+"""
+
+
+def ndp_config(prefix: str, **changes: object) -> NdpConfig:
+    path = "/run/ipv6console/ndppd.conf"
+    text = "the engine's own ndppd reads this file alone"
+    told = NdpConfig(prefix=prefix, strategy="ndppd", path=path, wanted=_CONFIG, found=_CONFIG, diff=(), text=text)
+    return replace(told, **changes)  # type: ignore[arg-type] # the tests name fields of the document
+
+
 class Clock:
     """Monotonic seconds that move only when told to."""
 
@@ -290,6 +324,8 @@ class ScriptedSource:
     crash: Exception | None = None
     closed: bool = False
     kept: tuple[Event, ...] = ()
+    stories: dict[str, PrefixStory] = field(default_factory=dict)
+    config: NdpConfig | None = None
     past: dict[int, State] = field(default_factory=dict)
     pool: list[AddressRow] = field(default_factory=list)
     changes: list[AddressChanges] = field(default_factory=list)
@@ -514,6 +550,14 @@ class ScriptedSource:
     async def rewind(self) -> RewindSpan:
         await self._answer("rewind", None)
         return RewindSpan(oldest=self.document.at - KEPT, newest=self.document.at, kept=int(KEPT))
+
+    async def prefix_story(self, prefix: str) -> PrefixStory:
+        await self._answer("prefix_story", prefix)
+        return self.stories.get(prefix) or story(prefix)
+
+    async def ndp_config(self, prefix: str) -> NdpConfig:
+        await self._answer("ndp_config", prefix)
+        return self.config or ndp_config(prefix)
 
     async def close(self) -> None:
         self.closed = True
