@@ -60,6 +60,7 @@ class Acts:
             "read_only": lambda: self._work(self.read_only),
             "engine": self.engine,
             **{tab.mode: partial(app.show_page, tab.mode) for tab in TABS},
+            **app.desk.acts,
             "palette": app.action_command_palette,
             "help": self.help,
             "back": self.back,
@@ -302,8 +303,11 @@ class Acts:
         app.push_screen(Reader("Help", partial(help_page.page, app.page.focused_pane, app.standing), wide=True))
 
     def back(self) -> None:
-        """Leave the filter, else the zoom, else a page that was opened over another one."""
+        """Leave the past, else the filter, else the zoom, else a page that was opened over another one."""
         app, page = self._app, self._app.page
+        if app.past is not None:
+            app.past.leave()
+            return
         pane = page.filter_pane()
         if pane is not None and pane.drop_filter():
             pane.target.focus()

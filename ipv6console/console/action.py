@@ -146,8 +146,9 @@ ACTIONS: tuple[Action, ...] = (
 """Every action of the console, in the order help shows them."""
 
 _KEY_NAMES = {
-    "slash": "/", "colon": ":", "question_mark": "?", "enter": "Enter", "escape": "Esc", "ctrl+p": "Ctrl+P",
-    "ctrl+c": "Ctrl+C", "ctrl+q": "Ctrl+Q",
+    "slash": "/", "left_square_bracket": "[", "right_square_bracket": "]", "left_curly_bracket": "{",
+    "right_curly_bracket": "}", "minus": "-", "colon": ":", "question_mark": "?", "enter": "Enter", "escape": "Esc",
+    "ctrl+p": "Ctrl+P", "ctrl+c": "Ctrl+C", "ctrl+q": "Ctrl+Q", "space": "Space",
 }  # fmt: skip
 _BY_ID = {action.id: action for action in ACTIONS}
 _EVERYWHERE = frozenset({Scope.ANYWHERE, Scope.TABLE})
@@ -158,6 +159,53 @@ def action(action_id: str) -> Action:
     """Return the action with this id; raises KeyError for an unknown one."""
     return _BY_ID[action_id]
 
+    Action(
+        id="rewind_back",
+        title="Rewind",
+        key="left_square_bracket",
+        footer=12,
+        help="Show all panes as they were 5 seconds earlier, up to half an hour; Esc is live again.",
+    ),
+    Action(
+        id="rewind_forth",
+        title="Forward",
+        key="right_square_bracket",
+        help="While rewinding: 5 seconds later, at last live again.",
+    ),
+    Action(id="leap_back", title="Rewind a minute", key="left_curly_bracket", help="As [, a minute at a time."),
+    Action(id="leap_forth", title="Forward a minute", key="right_curly_bracket", help="As ], a minute at a time."),
+    Action(
+        id="engines",
+        title="Engines",
+        key="x",
+        help="List the engines this console has open and how each is; switch, open another one, or close one.",
+    ),
+    Action(id="last_engine", title="Last engine", key="minus", help="Go back to the engine that was shown before."),
+    Action(id="presence", title="Who is here", key="p", help="Show who else is attached and what each of them did."),
+    Action(
+        id="digest",
+        title="Since last look",
+        key="d",
+        help="Tell what happened on this engine since you last looked at it, the worst first.",
+    ),
+    Action(
+        id="export",
+        title="Export",
+        key="e",
+        help="Write what the focused table shows into a new file, as CSV or JSON.",
+    ),
+    Action(
+        id="select",
+        title="Select text",
+        key="Y",
+        help="Show what the focused pane holds as bare text for the terminal's own selection, without the mouse of ours.",
+    ),
+    Action(
+        id="bundle",
+        title="Incident bundle",
+        key="b",
+        help="Write screens, events, doctor, state and settings into one archive, secrets masked, to send along.",
+    ),
 
 def key_name(key: str) -> str:
     """Return a key as people write it."""
@@ -200,3 +248,6 @@ def obstacle(item: Action, standing: Standing) -> str | None:
     if standing.read_only:
         return "The console is read-only. L allows acts."
     return _HINDRANCES.get(standing.condition)
+    past: bool = False
+    if standing.past:
+        return "The screen shows the past, where nothing can be done. Esc goes back to live."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime, tzinfo
 from typing import Any, ClassVar
@@ -14,14 +14,22 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from ipv6console.console import call
 from ipv6console.console.act import Acts
 from ipv6console.console.action import ACTIONS, Standing, action, for_key, obstacle
+from ipv6console.console.call import Door
+from ipv6console.console.context import Context, Contexts, standing_of
+from ipv6console.console.desk import Desk
+from ipv6console.console.means import Means
 from ipv6console.console.model import SILENCE, Condition, Model
 from ipv6console.console.palette import ActionProvider
+from ipv6console.console.recall import keep_in_mind
+from ipv6console.console.rewind import Rewinder
+from ipv6console.console.screens.dialog import Dialog
 from ipv6console.console.screens.page import BREAKPOINTS, Page
+from ipv6console.console.seen import Unremembered
 from ipv6console.console.source import Owner, Refused, Source
 from ipv6console.console.tab import TABS
+from ipv6console.console.tone import Tone
 from ipv6console.console.widgets.chrome import Where
 from ipv6console.console.widgets.pane import View
 from ipv6console.wire.delta import DeltaGap
@@ -31,6 +39,7 @@ TICK = 0.25
 PATIENCE = 1.0
 """Seconds the engine has to say what it would lose by being stopped."""
 _PROBE_AFTER = SILENCE * 0.6
+_KEEP_EVERY = 30.0
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -38,7 +47,8 @@ class ConsoleApp(App[str]):
     """The console. Returns "leave" when the engine it owns is to run on, else "stop" or None.
 
     `label` is LOCAL or ATTACHED with the place, `target` a Unix socket's path or a base URL; `clock` is monotonic
-    seconds, `zone` the time zone of shown times (None is the local one).
+    seconds, `zone` the time zone of shown times (None is the local one). `means` are what the console may use of the
+    host it runs on; `minds_signals` is for the one console that has the terminal.
     """
 
     TITLE = "ipv6console"
@@ -61,41 +71,48 @@ class ConsoleApp(App[str]):
         owner: Owner | None = None,
         clock: Callable[[], float] = time.monotonic,
         zone: tzinfo | None = None,
+        means: Means | None = None,
+        minds_signals: bool = True,
     ) -> None:
         super().__init__()
-        for tab in TABS:
-            self.add_mode(tab.mode, tab.load)
-        self.source, self.label, self.owner = source, label, owner
-        self.read_only, self.paused = read_only, False
-        self.door = call.Door(target)
-        self.model = Model(clock)
+        self.clock, self.means = clock, means or Means()
+        self.zone, self._minds_signals = zone, minds_signals
+        first = Context(
+            number=1, source=source, model=Model(clock), label=label, target=target, read_only=read_only, owner=owner,
+            secrets=self.means.secrets,
+        )  # fmt: skip
+        self.contexts = Contexts(first)
+        self._furnish(first)
+        self.desk = Desk(self)
         self.acts = Acts(self)
-        self._zone = zone
         self._drawn: tuple[object, ...] = ()
         self._told = -1.0
-        self._probing = False
-        self._drawing = False
+        self._drawing = self._forgetful = False
         self._wanted_theme = theme
         self.animation_level = "none"
         self.HORIZONTAL_BREAKPOINTS = list(BREAKPOINTS)
 
     def wall(self, at: float) -> str:
         """Return a time in unix seconds as time of day."""
-        return datetime.fromtimestamp(at, UTC).astimezone(self._zone).strftime("%H:%M:%S")
+        return datetime.fromtimestamp(at, UTC).astimezone(self.zone).strftime("%H:%M:%S")
 
     def moment(self, at: float) -> str:
         """Return a time in unix seconds as date and time of day."""
-        return datetime.fromtimestamp(at, UTC).astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+        return datetime.fromtimestamp(at, UTC).astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
     def on_mount(self) -> None:
         """Start reading, drawing, and minding signals."""
         if self._wanted_theme in self.available_themes:
             self.theme = self._wanted_theme
-        loop = asyncio.get_running_loop()
-        with suppress(ValueError, RuntimeError):  # not the main thread: somebody else minds the signals
-            for number in _SIGNALS:
-                loop.add_signal_handler(number, self.leave_quietly)
-        self.run_worker(self._listen(), name="listen", exit_on_error=True)
+        if self._minds_signals:
+            loop = asyncio.get_running_loop()
+            with suppress(ValueError, RuntimeError):  # not the main thread: somebody else minds the signals
+                for number in _SIGNALS:
+                    loop.add_signal_handler(number, self.leave_quietly)
+        for context in self.contexts:
+            self.listen(context)
+        if self.means.memory is not None:
+            self.set_interval(_KEEP_EVERY, self._keep_in_mind)
 
     def on_page_shown(self) -> None:
         """Draw a page that has come to the front; from the first one on, go on drawing."""
@@ -105,30 +122,158 @@ class ConsoleApp(App[str]):
         self.redraw()
 
     async def on_unmount(self) -> None:
-        """Let go of signals and connection."""
-        loop = asyncio.get_running_loop()
-        with suppress(ValueError, RuntimeError):
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
-        await self.source.close()
+        """Let go of signals and connections, and keep in mind what was seen."""
+        if self._minds_signals:
+            loop = asyncio.get_running_loop()
+            with suppress(ValueError, RuntimeError):
+                for number in _SIGNALS:
+                    loop.remove_signal_handler(number)
+        self._keep_in_mind()
+        for context in self.contexts:
+            await context.source.close()
 
-    async def _listen(self) -> None:
-        async with aclosing(self.source.frames()) as frames:
+    def _furnish(self, context: Context) -> None:
+        """Give an engine its pages and its way back in time."""
+        for tab in TABS:
+            self.add_mode(context.mode(tab.mode), tab.load)
+        context.rewinder = Rewinder(
+            context.source, context.model, run=self._run_rewind, changed=self.redraw, told=self.wall,
+            say=lambda text: self.say("Rewind", Content(text), severity="warning"),
+        )  # fmt: skip
+
+    def _run_rewind(self, chase: Coroutine[Any, Any, None]) -> None:
+        self.run_worker(chase, name="rewind", group="rewind", exit_on_error=True)
+
+    def push_screen(self, screen: Any, *args: Any, **options: Any) -> Any:
+        """Push a screen; a dialog is told which engine it is about, since several may be open."""
+        if isinstance(screen, Dialog):
+            screen.place = f"{self.context.host} · {self.label}"
+        return super().push_screen(screen, *args, **options)
+
+    def open_engine(self, context: Context) -> None:
+        """Open another engine and show it."""
+        self.contexts.add(context)
+        self._furnish(context)
+        self.listen(context)
+        self.show_engine(context)
+
+    def show_engine(self, context: Context) -> None:
+        """Put an engine on the screen, on the page that it was left at; the one left is live again."""
+        left = self.contexts.shown
+        if context is left:
+            return
+        if left.rewinder is not None:
+            left.rewinder.leave()
+        left.tab = self.page.mode
+        self.contexts.show(context)
+        self.switch_mode(context.mode(context.tab))
+        self.redraw()
+
+    async def close_engine(self, context: Context) -> None:
+        """Let go of an engine that is not on the screen; it runs on."""
+        self.contexts.drop(context)
+        self._keep(context)
+        self.workers.cancel_group(self, f"listen-{context.number}")
+        await context.source.close()
+        for tab in TABS:
+            await self.remove_mode(context.mode(tab.mode))
+
+    def listen(self, context: Context) -> None:
+        """Go on reading what an engine tells, for as long as it is open."""
+        self.run_worker(self._listen(context), name="listen", group=f"listen-{context.number}", exit_on_error=True)
+
+    async def _listen(self, context: Context) -> None:
+        async with aclosing(context.source.frames()) as frames:
             async for frame in frames:
                 try:
-                    self.model.take(frame)
+                    context.model.take(frame)
                 except DeltaGap:
-                    await self._ask_state()
+                    await self._ask_state(context)
+                if isinstance(frame, StateFrame) and not context.welcomed:
+                    context.welcomed = True
+                    self.desk.welcome(context)
 
-    async def _ask_state(self) -> None:
-        self._probing = True
+    async def _ask_state(self, context: Context) -> None:
+        context.probing = True
         try:
             async with asyncio.timeout(SILENCE):
-                self.model.take(StateFrame(state=await self.source.state()))
+                context.model.take(StateFrame(state=await context.source.state()))
         except (Refused, TimeoutError):
-            self.model.version += 1
+            context.model.version += 1
         finally:
-            self._probing = False
+            context.probing = False
+
+    def _keep_in_mind(self) -> None:
+        for context in self.contexts:
+            self._keep(context)
+
+    def _keep(self, context: Context) -> None:
+        if self.means.memory is None or not context.welcomed:
+            return
+        try:
+            keep_in_mind(self.means.memory, context.model)
+        except Unremembered as error:
+            if not self._forgetful:
+                self._forgetful = True
+                self.say(
+                    "Since you last looked", Content(f"{error}, so it is not known next time."), severity="warning"
+                )
+
+    @property
+    def context(self) -> Context:
+        """The engine on the screen."""
+        return self.contexts.shown
+
+    @property
+    def past(self) -> Rewinder | None:
+        """The way back in time, while something of the past is on the screen."""
+        rewinder = self.context.rewinder
+        return rewinder if rewinder is not None and rewinder.model is not None else None
+
+    @property
+    def model(self) -> Model:
+        """What is known, or was at the moment that is shown."""
+        past = self.past
+        return past.model if past is not None and past.model is not None else self.context.model
+
+    @property
+    def source(self) -> Source:
+        """Where to ask for more, and to act; while the past is shown it refuses both."""
+        past = self.past
+        return past.source if past is not None and past.source is not None else self.context.source
+
+    @property
+    def label(self) -> str:
+        """LOCAL or ATTACHED."""
+        return self.context.label
+
+    @property
+    def door(self) -> Door:
+        """How the engine on the screen is named outside."""
+        return self.context.door
+
+    @property
+    def owner(self) -> Owner | None:
+        """The engine child, when this console started the engine on the screen."""
+        return self.context.owner
+
+    @property
+    def read_only(self) -> bool:
+        """Whether acts on the engine on the screen are refused."""
+        return self.context.read_only
+
+    @read_only.setter
+    def read_only(self, refused: bool) -> None:
+        self.context.read_only = refused
+
+    @property
+    def paused(self) -> bool:
+        """Whether the tables stand still."""
+        return self.context.paused
+
+    @paused.setter
+    def paused(self, still: bool) -> None:
+        self.context.paused = still
 
     @property
     def page(self) -> Page:
@@ -137,6 +282,7 @@ class ConsoleApp(App[str]):
 
     def show_page(self, mode: str) -> None:
         """Go to the page of a tab; from that very page, back to how it was opened."""
+        mode = self.context.mode(mode)
         if mode == self.current_mode:
             self.acts.back()
         else:
@@ -147,8 +293,9 @@ class ConsoleApp(App[str]):
         """What decides which acts are possible."""
         page = self.page
         return Standing(
-            condition=self.model.condition, read_only=self.read_only, too_small=page.too_small, here=page.here
-        )
+            condition=self.context.model.condition, read_only=self.read_only, too_small=page.too_small, here=page.here,
+            past=self.past is not None,
+        )  # fmt: skip
 
     @property
     def view(self) -> View:
@@ -163,19 +310,23 @@ class ConsoleApp(App[str]):
         """Draw what changed since the last time; panes compare, so that nothing else is painted."""
         if not self.is_running:
             return
-        model = self.model
-        model.sample()
-        if model.joined and model.silence > _PROBE_AFTER and not self._probing:
-            self._probing = True
-            self.run_worker(self._ask_state(), name="probe", exit_on_error=True)
+        for context in self.contexts:
+            live = context.model
+            live.sample()
+            if live.joined and live.silence > _PROBE_AFTER and not context.probing:
+                context.probing = True
+                self.run_worker(self._ask_state(context), name="probe", exit_on_error=True)
+        model, past = self.context.model, self.past
         where = Where(
             label=self.label, place=self.door.target, read_only=self.read_only,
-            paused=self.paused,
+            paused=self.paused, number=self.context.number if len(self.contexts) > 1 else None,
             notice=self.owner.failure if self.owner else None,
+            past=None if past is None else past.moment, wall=self.wall,
+            live=("", Tone.PLAIN) if past is None else standing_of(self.context)[0],
         )  # fmt: skip
         page = self.page
         moment = (where, self.paused, self.size, page, page.focused, model.condition)
-        parts = (model.version, int(model.silence), *moment)
+        parts = (model.version, int(model.silence), id(self.model), *moment)
         fresh = parts != self._drawn
         if not fresh and round(model.silence, 1) == self._told:
             return
@@ -221,20 +372,27 @@ class ConsoleApp(App[str]):
 
         Nothing is at stake with somebody else's engine, with one that is given up, and in a lab, which ends anyway.
         """
-        if self.owner is None or self.owner.failure is not None or self.in_lab:
+        own = self.own
+        if own is None or own.owner is None or own.owner.failure is not None or self.in_lab:
             return 0
         try:
             async with asyncio.timeout(PATIENCE):
-                state = await self.source.state()
+                state = await own.source.state()
         except (Refused, TimeoutError):
             return None
-        self.model.take(StateFrame(state=state))
+        own.model.take(StateFrame(state=state))
         return 0 if state.engine.lab is not None else state.pool.leased
 
     @property
     def in_lab(self) -> bool:
         """Whether the engine is a lab's: it ends with the lab, and the lab with its console."""
-        return self.model.state is not None and self.model.state.engine.lab is not None
+        own = self.own
+        return own is not None and own.model.state is not None and own.model.state.engine.lab is not None
+
+    @property
+    def own(self) -> Context | None:
+        """The engine this console was started for, which it may own; it can be closed only when it owns it not."""
+        return self.contexts.numbered(1)
 
     def _fatal_error(self) -> None:
         """Leave; `start.run` says what happened once the terminal is restored, without the values of variables."""

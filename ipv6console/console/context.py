@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ipv6console.console.call import Door
+from ipv6console.console.digest import Digest
 from ipv6console.console.model import Condition, Model
+from ipv6console.console.rewind import Rewinder
 from ipv6console.console.source import Owner, Source
 from ipv6console.console.tone import Span, Tone, verdict
 from ipv6console.console.trouble import troubles
@@ -21,7 +23,8 @@ class Context:
     """One engine that is open: how it is reached, what is known of it, and how this console stands to it.
 
     `number` is 1 for the engine the console was started for; `label` is LOCAL or ATTACHED; `secrets` are what must
-    never leave the console.
+    never leave the console; `tab` is the page it was left at, `digest` what happened before it was opened; `welcomed`
+    once it has answered, `probing` while it is asked whether it still does.
     """
 
     number: int
@@ -33,7 +36,11 @@ class Context:
     paused: bool = False
     owner: Owner | None = None
     secrets: tuple[str, ...] = ()
-    seen: int = 0
+    tab: str = "overview"
+    digest: Digest | None = None
+    welcomed: bool = False
+    probing: bool = False
+    rewinder: Rewinder | None = None
     door: Door = field(init=False)
 
     def __post_init__(self) -> None:

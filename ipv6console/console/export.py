@@ -13,6 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from rich.cells import cell_len, set_cell_size
+
 from ipv6console.console.widgets.grid import Cell, Column, GridRow
 
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -63,6 +65,16 @@ def written(told: Sheet, form: Form) -> str:
     writer.writerow(told.titles)
     writer.writerows([_harmless(row[key]) for key in told.keys] for row in told.rows)
     return out.getvalue()
+
+
+def aligned(told: Sheet) -> list[str]:
+    """Return the sheet as lines of columns, for eyes."""
+    lines = [told.titles, *(tuple(row[key] for key in told.keys) for row in told.rows)]
+    widths = [max(cell_len(line[index]) for line in lines) for index in range(len(told.keys))]
+    return [
+        "  ".join(set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
 
 
 def _harmless(text: str) -> str:

@@ -99,7 +99,7 @@ def past_source(source: Source, at: float, told: str) -> Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """What of the past is on the screen: when (unix seconds), seconds ago, and the moment that is asked for, if another."""
+    """What of the past is on the screen: when (unix seconds), whole seconds ago, and the moment asked for, if another."""
 
     at: float
     ago: float
@@ -138,7 +138,7 @@ class Rewinder:
             return None
         at = self.model.now
         asked = self._wanted if self._wanted is not None and abs(self._wanted - at) > 1.0 else None
-        return Moment(at=at, ago=max(0.0, self._live.now - at), asked=asked)
+        return Moment(at=at, ago=float(max(0, int(self._live.now - at))), asked=asked)
 
     def step(self, seconds: float) -> None:
         """Go so many seconds forth, or back when it is negative; beyond the newest moment it is live again."""

@@ -407,7 +407,7 @@ async def test_the_ndp_pane_shows_the_inbound_finding_with_its_fix(monkeypatch: 
 
 
 async def test_a_question_mark_explains_the_focused_pane_and_lists_every_key() -> None:
-    async with staged(size=(120, 60)) as stage:
+    async with staged(size=(120, 100)) as stage:
         await _focus(stage, "ndp")
         await stage.press("question_mark")
         await stage.until_screen(Reader)

@@ -20,7 +20,10 @@ Result = TypeVar("Result")
 
 
 class Dialog(ModalScreen[Result], Generic[Result]):
-    """The box. Subclasses compose the inside and name the calls that `y` and `Y` copy."""
+    """The box. Subclasses compose the inside and name the calls that `y` and `Y` copy.
+
+    `place` is the engine it is about, as the app names it when it opens the dialog.
+    """
 
     CSS_PATH = "dialog.tcss"
     AUTO_FOCUS = "#cancel"
@@ -37,6 +40,7 @@ class Dialog(ModalScreen[Result], Generic[Result]):
     def __init__(self, heading: str) -> None:
         super().__init__()
         self.heading = heading
+        self.place = ""
 
     def inside(self) -> ComposeResult:
         """Yield what is in the box."""
@@ -46,6 +50,7 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         """The box with its title."""
         with Vertical(classes="box") as box:
             box.border_title = content(self.heading)
+            box.border_subtitle = content(self.place)
             yield from self.inside()
 
     @property

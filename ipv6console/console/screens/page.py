@@ -105,7 +105,8 @@ class Page(Screen[None]):
         if not panes:
             return
         self.query_one(TabLine).redraw(self.mode, width, compact=view.compact)
-        self.query_one(VerdictLine).redraw(view.model, width)
+        self.set_class(where.past is not None, "-past")
+        self.query_one(VerdictLine).redraw(view.model, where, width)
         self.query_one(KeyBar).redraw(standing, width)
         for shown in self.panes:
             shown.redraw(view)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -12,6 +12,7 @@ from textual.widgets import Static
 from ipv6console.console import figure
 from ipv6console.console.action import ACTIONS, Action, Standing, key_name, obstacle
 from ipv6console.console.model import Condition, Model
+from ipv6console.console.rewind import Moment
 from ipv6console.console.tab import TABS
 from ipv6console.console.tone import STYLES, Span, Tone, content, verdict
 from ipv6console.console.trouble import troubles
@@ -22,13 +23,21 @@ _SEPARATOR: Span = (" │ ", Tone.DIM)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
-    """Which engine this is, and how this console stands to it."""
+    """Which engine this is, and how this console stands to it.
+
+    `number` is its digit when several are open; `past` the moment that is shown instead of now, while `live` is how the
+    engine is at present; `wall` writes a time of day.
+    """
 
     label: str
     place: str
     read_only: bool
     paused: bool
     notice: str | None
+    number: int | None = None
+    past: Moment | None = None
+    live: Span = ("", Tone.PLAIN)
+    wall: Callable[[float], str] = str
 
 
 class Line(Static):
@@ -62,9 +71,10 @@ class TopLine(Line):
     def redraw(self, model: Model, where: Where, width: int) -> None:
         """Show it in `width` cells; the least important parts go first."""
         state = model.state
-        right = liveness(model, where.notice)
+        right = liveness(model, where.notice) if where.past is None else _not_live(where.past)
+        engine = state.engine.host if state else where.place
         parts: list[tuple[int, Span]] = [
-            (0, (state.engine.host if state else where.place, Tone.STRONG)),
+            (0, (f"{where.number}:{engine}" if where.number else engine, Tone.STRONG)),
             (1, (where.label, Tone.PLAIN)),
             (0, ("RO", Tone.WARN) if where.read_only else ("RW", Tone.PLAIN)),
             (0, ("PAUSED" if where.paused else "", Tone.WARN)),
@@ -103,11 +113,36 @@ class TabLine(Line):
         self.say(shown.truncate(width, ellipsis=True))
 
 
+def _not_live(past: Moment) -> Span:
+    return f"◀ {figure.whole_age(past.ago)} ago, not live", Tone.WARN
+
+
+def _banner(past: Moment, where: Where, width: int) -> Content:
+    """Return what says without mistake that this is not now: the fullest wording that fits."""
+    asked = f" ⟳ {where.wall(past.asked)}" if past.asked is not None else ""
+    head = f" ◀◀ REWIND {where.wall(past.at)}, {figure.span(past.ago)} ago{asked}"
+    keys = " · [ ] 5 s, { } 1 min · Esc live"
+    now = f" · now {where.live[0]}"
+    for tail in (keys + now, " · ] forward · Esc live" + now, " · ] forward · Esc live", " · Esc live"):
+        if cell_len(head + tail) <= width:
+            return Content(head + tail).pad_right(width - cell_len(head + tail))
+    return Content(head).truncate(width, ellipsis=True, pad=True)
+
+
 class VerdictLine(Line):
     """One line that says what is wrong and which key helps, or that nothing needs anybody."""
 
-    def redraw(self, model: Model, width: int) -> None:
-        """Show the gravest trouble in `width` cells: the text is cut before the key that helps is."""
+    def redraw(self, model: Model, where: Where, width: int) -> None:
+        """Show the gravest trouble in `width` cells: the text is cut before the key that helps is.
+
+        While the past is shown the line says that, and nothing else.
+        """
+        self.set_class(where.past is not None, "-past")
+        if where.past is not None:
+            for name in Level:
+                self.remove_class(f"-{name}")
+            self.say(_banner(where.past, where, width))
+            return
         level, glyph, text, helps = self._told(model)
         for name in Level:
             self.set_class(name is level, f"-{name}")

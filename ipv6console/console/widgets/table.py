@@ -11,9 +11,10 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from ipv6console.console.action import Scope
+from ipv6console.console.export import Sheet, sheet
 from ipv6console.console.tone import Span, content
 from ipv6console.console.widgets.grid import Column, Grid, GridRow
-from ipv6console.console.widgets.pane import Pane
+from ipv6console.console.widgets.pane import Pane, View
 
 
 class FilterLine(Input):
@@ -77,6 +78,10 @@ class TablePane(Pane):
         if not self.grid.display:
             self.grid.display = True
         self.grid.focus()
+
+    def exported(self, _view: View) -> Sheet:
+        """Return what the table shows, to be written into a file."""
+        return sheet(self.columns, self.grid.rows)
 
     def place(self, rows: list[GridRow], note: Span | None, *details: Span | str | Content) -> None:
         """Show the rows, or the note when there are none."""

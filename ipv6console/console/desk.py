@@ -1,0 +1,261 @@
+"""What an operator has at hand besides acting: the past, other engines, who is here, files to take along."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from textual.content import Content
+
+from ipv6console.console import bundle, export, figure
+from ipv6console.console.context import Context
+from ipv6console.console.digest import headline
+from ipv6console.console.gathering import pictures, situation
+from ipv6console.console.model import Model
+from ipv6console.console.portrait import portrait
+from ipv6console.console.recall import since_last_look
+from ipv6console.console.rewind import LEAP, STEP, Rewinder
+from ipv6console.console.screens.bare import BareText
+from ipv6console.console.screens.dialog import Choice
+from ipv6console.console.screens.engines import OPEN, EnginesDialog, OpenDialog, Opening
+from ipv6console.console.screens.lookback import LookbackDialog
+from ipv6console.console.screens.presence import PresenceDialog
+from ipv6console.console.seen import Unremembered, engine_key
+from ipv6console.console.source import Refused
+from ipv6console.console.tone import content
+from ipv6console.console.widgets.table import TablePane
+from ipv6console.wire.event import EventLevel
+
+if TYPE_CHECKING:
+    from ipv6console.console.app import ConsoleApp
+
+T = TypeVar("T")
+_LASTING = 30.0
+_LOUD = {EventLevel.INFO: "information", EventLevel.WARNING: "warning", EventLevel.ERROR: "error"}
+
+
+class Desk:
+    """These acts of one console, by the ids of the registry."""
+
+    def __init__(self, app: ConsoleApp) -> None:
+        self._app = app
+        self._bundling = False
+        self.acts: dict[str, Callable[[], None]] = {
+            "rewind_back": lambda: self.rewinder.step(-STEP),
+            "rewind_forth": lambda: self.rewinder.step(STEP),
+            "leap_back": lambda: self.rewinder.step(-LEAP),
+            "leap_forth": lambda: self.rewinder.step(LEAP),
+            "engines": lambda: self._work(self.engines()),
+            "last_engine": self.last_engine,
+            "presence": self.presence,
+            "digest": self.digest,
+            "export": lambda: self._work(self.export()),
+            "select": self.select,
+            "bundle": self.bundle,
+        }
+
+    def _work(self, act: Awaitable[None], group: str = "desk") -> None:
+        self._app.run_worker(act, group=group, exit_on_error=True)
+
+    def _warn(self, heading: str, text: str) -> None:
+        self._app.say(heading, Content(text), severity="warning")
+
+    @property
+    def rewinder(self) -> Rewinder:
+        """The way back in time of the engine on the screen."""
+        rewinder = self._app.context.rewinder
+        assert rewinder is not None  # noqa: S101 - the app furnishes every engine with one
+        return rewinder
+
+    async def engines(self) -> None:
+        """List the engines that are open; switch to one, or open one more."""
+        app = self._app
+        answer = await app.push_screen_wait(EnginesDialog(app.contexts, self._close))
+        if answer == OPEN:
+            await self._open()
+        elif answer is not None:
+            chosen = app.contexts.numbered(answer)
+            if chosen is not None:
+                app.show_engine(chosen)
+
+    def _close(self, context: Context) -> None:
+        self._work(self._app.close_engine(context), "close")
+
+    async def _open(self) -> None:
+        app, connect = self._app, self._app.means.connect
+        if connect is None:
+            self._warn("Engines", "This console cannot open others.")
+            return
+
+        def check(opening: Opening) -> None:
+            context = app.contexts.at(opening.target)
+            if context is not None:
+                raise ValueError(f"that engine is open already, as number {context.number}")
+            connect(opening.target, token=opening.token, read_only=opening.read_only)
+
+        opening = await app.push_screen_wait(OpenDialog(check))
+        number = app.contexts.free()
+        if opening is None or number is None:
+            return
+        app.open_engine(Context(
+            number=number, source=connect(opening.target, token=opening.token, read_only=opening.read_only),
+            model=Model(app.clock), label="ATTACHED", target=opening.target, read_only=opening.read_only,
+            secrets=(opening.token,) if opening.token else (),
+        ))  # fmt: skip
+
+    def last_engine(self) -> None:
+        """Go back to the engine shown before."""
+        before = self._app.contexts.before
+        if before is None:
+            self._warn("Engines", "No other engine was shown yet. x lists them and opens more.")
+        else:
+            self._app.show_engine(before)
+
+    def presence(self) -> None:
+        """Show who else is attached."""
+        context = self._app.context
+        self._app.push_screen(PresenceDialog(context.source, context.model, self._app.means.name))
+
+    def welcome(self, context: Context) -> None:
+        """Look up what happened on an engine that has just answered for the first time."""
+        if self._app.means.memory is not None:
+            self._work(self._welcome(context), "welcome")
+
+    async def _welcome(self, context: Context) -> None:
+        app, memory, state = self._app, self._app.means.memory, context.model.state
+        if memory is None or state is None:
+            return
+        try:
+            seen = memory.recall(engine_key(state))
+            context.digest = await since_last_look(context.source, state, seen, app.means.name)
+        except Unremembered as error:
+            self._warn("Since you last looked", f"{error}, so it is not known what happened.")
+            return
+        except Refused as refusal:
+            self._warn("Since you last looked", f"It is not known what happened: {refusal.detail}")
+            return
+        told = context.digest
+        if told is None:
+            return
+        worst = f"\n{told.worst[0].text}" if told.worst else ""
+        ago = figure.span(context.model.now - told.since_at)
+        app.notify(
+            f"{headline(told)}{worst}\nd tells all of it, 7 are the events.",
+            title=f"Since you last looked at {context.host}, {ago} ago",
+            severity=_LOUD[told.level],  # type: ignore[arg-type] # one of Textual's words
+            timeout=_LASTING,
+            markup=False,
+        )
+
+    def digest(self) -> None:
+        """Tell what happened since the last look."""
+        context = self._app.context
+        if context.digest is None:
+            known = self._app.means.memory is not None
+            text = "Nothing happened since you last looked here, or this is the first time." if known else "Not kept."
+            self._app.say("Since you last looked", content(text))
+            return
+        self._app.push_screen(LookbackDialog(context.digest, context.model, self._events_there))
+
+    def _events_there(self) -> None:
+        app, told = self._app, self._app.context.digest
+        app.show_page("events")
+        jump = getattr(app.page, "jump_to", None)
+        if told is not None and jump is not None:
+            jump(told.since + 1)
+
+    def _table(self) -> TablePane | None:
+        return self._app.page.filter_pane()
+
+    def _stem(self, *words: str) -> str:
+        now = datetime.fromtimestamp(self._app.model.now or datetime.now().astimezone().timestamp()).astimezone()
+        return export.stem(self._app.context.host, *words, at=now)
+
+    async def export(self) -> None:
+        """Write the focused table into a file."""
+        app, pane = self._app, self._table()
+        if pane is None:
+            self._warn("Export", "There is no table on this screen.")
+            return
+        told = pane.exported(app.view)
+        if not told.rows:
+            self._warn("Export", "The table shows nothing that could be written.")
+            return
+        number = figure.many(len(told.rows), "row", "rows")
+        question = content(f"{pane.topic}: {number}, with every column, as the filter leaves them. A new file is made.")
+        answers = [("csv", "CSV, for spreadsheets"), ("json", "JSON, for programs")]
+        answer = await app.push_screen_wait(Choice(f"Export {pane.topic}", question, answers, cancel=None))
+        if answer is None:
+            return
+        form = export.Form(answer)
+        data = (await asyncio.to_thread(export.written, told, form)).encode()
+        path = await self._written("Export", self._stem(pane.topic.lower()), form.value, data)
+        if path is not None:
+            app.say("Exported", content(f"{number} in {path}"))
+
+    async def _written(self, heading: str, name: str, ending: str, data: bytes) -> Path | None:
+        """Write a new file into the first folder that takes it; say so when none does."""
+        problems = []
+        for folder in self._app.means.folders:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                return await asyncio.to_thread(export.write_new, folder, name, ending, data)
+            except OSError as error:
+                problems.append(f"{folder}: {error.strerror or error}")
+        told = "; ".join(problems) or "there is no folder to write to"
+        self._warn(heading, f"Nothing was written. {told}. Start the console in a folder you may write to.")
+        return None
+
+    def select(self) -> None:
+        """Show the focused pane as bare text."""
+        app, pane = self._app, self._app.page.focused_pane
+        lines: Sequence[str] = ()
+        if isinstance(pane, TablePane):
+            lines = export.aligned(pane.exported(app.view))
+        elif pane is not None:
+            subject = pane.subject(app.view)
+            lines = [f"{label}: {value}" if label else "" for label, value in subject[1]] if subject else ()
+        if not lines:
+            self._warn("Select text", "There is nothing here to select.")
+            return
+        app.push_screen(BareText("\n".join(lines)))
+
+    def bundle(self) -> None:
+        """Make an incident bundle."""
+        if self._bundling:
+            self._warn("Incident bundle", "It is being made. Its path is told when it is done.")
+            return
+        self._bundling = True
+        app = self._app
+        seen = portrait(app, "as-seen", f"{app.context.host} as seen")
+        app.say("Incident bundle", content("It is being made; the doctor may take some seconds."))
+        self._work(self._bundle(app.context, seen), "bundle")
+
+    async def _bundle(self, context: Context, seen: bundle.Portrait) -> None:
+        app = self._app
+        try:
+            shown, missing = await pictures(app, context)
+            found = await situation(context, app.means.config, missing)
+            evidence = bundle.Evidence(
+                made_at=app.moment(context.model.now) if context.model.now else "before the engine answered",
+                target=context.target, portraits=[seen, *shown], missing=missing, **found,
+            )  # fmt: skip
+            secrets = tuple(secret for one in app.contexts for secret in one.secrets)
+            told = await asyncio.to_thread(bundle.files, evidence, secrets)
+            name = self._stem("incident")
+            data = await asyncio.to_thread(bundle.archive, told, name, context.model.now)
+            path = await self._written("Incident bundle", name, "tar.gz", data)
+        finally:
+            self._bundling = False
+        if path is not None:
+            left_out = f" Not in it: {', '.join(missing)}; README.txt says why." if missing else ""
+            size = figure.many(max(1, round(len(data) / 1_000)), "kB", "kB")
+            app.notify(
+                f"{path}\n{len(told)} files, {size}, secrets masked.{left_out} Look through it before you send it.",
+                title="Incident bundle",
+                timeout=_LASTING,
+                markup=False,
+            )

@@ -1,0 +1,104 @@
+"""Collecting what goes into an incident bundle: pictures of every page, and what the engine tells."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ipv6console.console.bundle import EVENTS_TAKEN
+from ipv6console.console.context import Context
+from ipv6console.console.portrait import Portrait, portrait
+from ipv6console.console.source import Refused
+from ipv6console.console.still import still
+from ipv6console.console.tab import TABS
+from ipv6console.wire.codec import encode
+from ipv6console.wire.state import State
+
+if TYPE_CHECKING:
+    from ipv6console.console.app import ConsoleApp
+
+T = TypeVar("T")
+EXAMINED_WITHIN = 30.0
+"""Seconds the doctor has; the bundle is made without it when it takes longer."""
+
+ASKED_WITHIN = 5.0
+AGO = (60, 300, 900, 1_740)
+"""How many seconds ago the earlier documents are from."""
+
+_PAGE_WITHIN = 5.0
+_POLL = 0.05
+
+
+async def pictures(app: ConsoleApp, context: Context) -> tuple[list[Portrait], dict[str, str]]:
+    """Return a picture of every page of an engine, as large as the console is, and what could not be pictured and why.
+
+    They are taken of a second console without a terminal, so that the one on the terminal stays as it is.
+    """
+    second = type(app)(
+        still(context.source, context.model), label=context.label, target=context.target, read_only=True,
+        theme=app.theme, zone=app.zone, clock=app.clock, minds_signals=False,
+    )  # fmt: skip
+    taken: list[Portrait] = []
+    missing: dict[str, str] = {}
+    async with second.run_test(size=(app.size.width, app.size.height)) as pilot:
+        for tab in TABS:
+            if tab.mode != second.current_mode:
+                second.show_page(tab.mode)
+            await pilot.pause()
+            try:
+                async with asyncio.timeout(_PAGE_WITHIN):
+                    while any(worker.is_running for worker in second.workers if worker.node is not second):
+                        await pilot.pause(_POLL)
+            except TimeoutError:
+                missing[f"all of screens/{tab.mode}"] = f"the engine had not answered all of it in {_PAGE_WITHIN:.0f} s"
+            second.redraw()
+            await pilot.pause()
+            taken.append(portrait(second, tab.mode, f"{context.host} {tab.title}"))
+    return taken, missing
+
+
+async def situation(context: Context, config: Callable[[], object] | None, missing: dict[str, str]) -> dict[str, Any]:
+    """Return what the engine and this host tell, as fields of the evidence; what cannot be had goes into `missing`."""
+    source, model = context.source, context.model
+    prefix = model.prefix.prefix if model.prefix else None
+    state, report = await asyncio.gather(
+        _asked("the newest state", source.state(), ASKED_WITHIN, missing),
+        _asked("doctor", source.doctor(prefix), EXAMINED_WITHIN, missing),
+    )
+    state = state or model.state
+    last = state.engine.last_event if state else model.last_event
+    page = await _asked("older events", source.events(0, EVENTS_TAKEN, before=last + 1), ASKED_WITHIN, missing)
+    found: dict[str, Any] = {
+        "state": state,
+        "doctor": report,
+        "events": page.events if page else tuple(model.events),
+        "past": await _past(context, missing),
+    }
+    if config is None:
+        missing["config"] = "this console does not know how it was started"
+    else:
+        found["config"] = encode(await asyncio.to_thread(config))
+    return found
+
+
+async def _past(context: Context, missing: dict[str, str]) -> dict[int, State]:
+    earlier: dict[int, State] = {}
+    for ago in AGO:
+        answer = await _asked("past", context.source.state_at(context.model.now - ago), ASKED_WITHIN, missing)
+        if answer is None:
+            missing["past"] = f"nothing is kept from {ago} s ago: {missing['past']}"
+            break
+        earlier[ago] = answer
+    return earlier
+
+
+async def _asked(what: str, answer: Awaitable[T], within: float, missing: dict[str, str]) -> T | None:
+    try:
+        async with asyncio.timeout(within):
+            return await answer
+    except Refused as refusal:
+        missing[what] = refusal.detail
+    except TimeoutError:
+        missing[what] = f"no answer within {within:.0f} s"
+    return None
