@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ipv6console.commands.connection import answers, effective
+from ipv6console.commands.connection import answers, effective, require_token
 from ipv6console.commands.console import require_terminal, show
 from ipv6console.commands.failure import ExitCode, Failure
 from ipv6console.commands.launch import Launch
@@ -24,12 +24,8 @@ from ipv6console.commands.option import config_option, token_file_option
 def attach(target: str, read_only: bool, token_file: str | None, config: str | None) -> int:
     """Open the console on the engine at TARGET, its URL or the path of its Unix socket."""
     from ipv6console.client.place import find_place  # noqa: PLC0415 - httpx is for commands that talk to an engine
-    from ipv6console.client.token import find_token  # noqa: PLC0415 - as above
 
-    try:
-        find_token(token_file=token_file)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    require_token(token_file)
     if "://" in target:
         try:
             find_place(url=target)

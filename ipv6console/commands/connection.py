@@ -72,10 +72,8 @@ class Engine:
 
     def _opened(self, client: Callable[..., T]) -> T:
         url, socket = self.target()
-        try:
-            return client(url=url, socket=socket, token_file=self._token_file)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
+        require_token(self._token_file)
+        return client(url=url, socket=socket, token_file=self._token_file)
 
     @contextmanager
     def failures(self) -> Iterator[None]:
@@ -94,6 +92,21 @@ class Engine:
             if self.as_json:
                 print_json(error.problem)
             raise Failure(f"{error.title}: {error.detail}", next=error.next, code=ExitCode.REFUSED) from error
+
+
+def require_token(token_file: str | None) -> None:
+    """End the command with a Failure when the token that is to be shown cannot be read."""
+    from ipv6console.client.token import find_token  # noqa: PLC0415 - as in `Engine.target`
+
+    try:
+        find_token(token_file=token_file)
+    except ValueError as error:
+        raise Failure(
+            str(error),
+            next="name a file that holds one with --token-file FILE or IPV6CONSOLE_TOKEN_FILE, or name none: over the "
+            "Unix socket and on loopback nobody needs one",
+            code=ExitCode.USAGE,
+        ) from error
 
 
 def engine_options(

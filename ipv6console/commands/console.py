@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ipv6console import paths
-from ipv6console.commands.connection import answers
+from ipv6console.commands.connection import answers, require_token
 from ipv6console.commands.failure import ExitCode, Failure
 from ipv6console.commands.launch import Launch, launch_options
 from ipv6console.commands.serve import let_go, listening
@@ -28,6 +28,7 @@ def console(launch: Launch, read_only: bool) -> int:
     It attaches to the first Unix socket that answers: --socket, IPV6CONSOLE_SOCKET, the one of your runtime folder,
     /run/ipv6console/engine.sock. When none does it starts an engine of its own and stops it on leaving.
     """
+    require_token(None)
     require_terminal()
     url = os.environ.get("IPV6CONSOLE_URL")
     if url and launch.socket is None:
