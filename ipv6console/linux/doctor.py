@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -18,7 +17,7 @@ from ipv6console.linux.firewall import TABLE, Firewall, FirewallError, Table, co
 from ipv6console.linux.ndp import examination
 from ipv6console.linux.ndp.examination import Surroundings
 from ipv6console.linux.netlink import Netlink
-from ipv6console.linux.prefixes import Selection, contains, prefix_text, select
+from ipv6console.linux.prefixes import Selection, prefix_text, select, unused
 from ipv6console.linux.reach import HostReach
 from ipv6console.linux.routes import bystanders, exception_command, route_command, state
 from ipv6console.linux.sysctl import NONLOCAL_BIND
@@ -108,7 +107,7 @@ class HostDoctor:
         if found is not None and self._reach is None:
             source = examination.answered_already(found, dump, proxies)
         if found is not None and source is None:
-            source = _sample(found, dump)
+            source = unused(found, dump)
         return _Scene(dump, selection, found, proxies, named, source or 0)
 
     async def _interface(self, scene: _Scene) -> DoctorStep:
@@ -276,14 +275,6 @@ def _given(prefix: HostPrefix | None) -> HostPrefix:
 
 def _failed(name: str, text: str, evidence: list[str], fix: str | None = None) -> DoctorStep:
     return DoctorStep(name=name, level=Level.FAIL, text=text, evidence=tuple(evidence), fix=fix)
-
-
-def _sample(prefix: HostPrefix, dump: Dump) -> int:
-    taken = {row.address for row in dump.addresses} | {row.address for row in dump.neighbours}
-    while True:
-        address = prefix.network | (1 + secrets.randbelow((1 << (128 - prefix.length)) - 1))
-        if address not in taken and contains(prefix.network, prefix.length, address):
-            return address
 
 
 def _plain_bind(source: str) -> str | None:

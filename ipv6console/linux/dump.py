@@ -146,9 +146,14 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dump:
-    """All tables as they were at `at` (unix seconds); `pooled` are the addresses we assigned for the pool."""
+    """All tables as they are at `at` (unix seconds); `pooled` are the addresses we assigned for the pool.
+
+    Lifetimes of addresses count from `read_at`, when the kernel told them; by default that is `at`. The kernel's own
+    routes to single local addresses are left out: each says no more than that there is the address.
+    """
 
     at: float
+    read_at: float | None = None
     links: tuple[Link, ...] = ()
     addresses: tuple[Address, ...] = ()
     routes: tuple[Route, ...] = ()
@@ -181,14 +186,19 @@ class NoticeKind(StrEnum):
 
     LINK = "link"
     ADDRESS = "address"
+    POOLED = "pooled"
     ROUTE = "route"
+    NEIGHBOUR = "neighbour"
     OVERRUN = "overrun"
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something changed in the kernel; after an OVERRUN notices were lost and only a new dump tells what is so."""
+    """Something changed in the kernel; after an OVERRUN notices were lost and only a new dump tells what is so.
+
+    POOLED is about an address that we assigned. A NEIGHBOUR counts as removed once nothing is known of it any more.
+    """
 
     kind: NoticeKind
     removed: bool = False
-    row: Link | Address | Route | None = None
+    row: Link | Address | Route | Neighbour | None = None

@@ -20,6 +20,7 @@ from ipaddress import IPv6Network, collapse_addresses
 from typing import Any
 
 from ipv6console.linux import capability
+from ipv6console.linux.generation import generation
 from ipv6console.pool.address import format_address, parse_address
 from ipv6console.wire.status import Finding, Level
 
@@ -31,6 +32,8 @@ SUBJECT = "firewall"
 INSTALL = "apt-get install -y nftables"
 _RULES = 7
 _LOOK_EVERY = 2.0
+_TRY_EVERY = 30.0
+_SAFETY = 600.0
 Key = tuple[int, int]
 
 
@@ -169,35 +172,46 @@ class Firewall:
 
 
 class FirewallKeeper:
-    """Keeps the table equal to what is announced, also when somebody else removes it (`nft flush ruleset`)."""
+    """Keeps the table equal to what is announced, also when somebody else removes it (`nft flush ruleset`).
+
+    The table is listed, which costs a process, only when the ruleset is another one than when it was last seen right.
+    """
 
     def __init__(self, *, wanted: bool, program: str = "nft") -> None:
         self._firewall = Firewall(program)
         self._wanted = wanted
         self._kept: Guard | None = None
-        self._due = 0.0
-        self._told: tuple[Finding, ...] = ()
+        self._seen: int | None = None
+        self._looked = float("-inf")
+        self._trouble: tuple[Finding, ...] = ()
+        self._mended = False
 
     async def keep(self, wanted: Guard) -> tuple[Finding, ...]:
         """Make the table guard `wanted`; returns what an operator should know. What fails is a finding, never an error."""
-        now = time.monotonic()
-        if not self._wanted or (wanted == self._kept and now < self._due):
-            return self._told
-        try:
-            put = await self._firewall.put(wanted)
-        except FirewallError as error:
-            self._told = (finding(error),)
-        else:
-            gone = put and wanted == self._kept
-            self._told = (
-                (Finding(SUBJECT, Level.WARN, f"the table `{TABLE}` was gone; added it again"),) if gone else ()
-            )
-        self._kept, self._due = wanted, now + _LOOK_EVERY
-        return self._told
+        if not self._wanted:
+            return ()
+        number, now = generation(), time.monotonic()
+        if wanted != self._kept or now - self._looked >= self._pause(number):
+            try:
+                put = await self._firewall.put(wanted)
+            except FirewallError as error:
+                self._trouble, self._mended = (finding(error),), False
+            else:
+                self._trouble, self._mended = (), put and wanted == self._kept
+            self._kept, self._looked, self._seen = wanted, now, number
+        if self._mended and now - self._looked < _LOOK_EVERY:
+            return (Finding(SUBJECT, Level.WARN, f"the table `{TABLE}` was gone; added it again"),)
+        return self._trouble
+
+    def _pause(self, number: int | None) -> float:
+        """Return how long after the last look the next one is due, now that the ruleset's number is `number`."""
+        if number is not None and number != self._seen:
+            return _LOOK_EVERY
+        return _TRY_EVERY if self._trouble else _SAFETY
 
     async def end(self) -> None:
         """Remove the table; without privilege or nft there is none of ours to remove."""
-        self._kept, self._told = None, ()
+        self._kept, self._trouble = None, ()
         with suppress(FirewallError):
             await self._firewall.remove()
 

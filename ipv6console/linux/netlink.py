@@ -2,6 +2,7 @@
 
 pyroute2's asynchronous sockets need a standard-library event loop, so they live in a thread of their own with one; the
 methods here may be awaited on any loop. The thread starts with the first call, in the network namespace of its caller.
+Tables are read without pyroute2 (`tables`), everything else goes through it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import asyncio
 import errno
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -18,16 +18,13 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from ipv6console.linux.dump import POOLED_METRIC, PROTOCOL, Dump, Neighbour, Notice, NoticeKind, Route
-from ipv6console.linux.message import read_address, read_link, read_neighbour, read_notice, read_routes
-from ipv6console.pool.address import format_address
+from ipv6console.linux.message import AF_INET6, NTF_PROXY
+from ipv6console.linux.tables import Tables
+from ipv6console.pool.address import format_address, parse_address
 
 T = TypeVar("T")
 
-_AF_INET6 = 10
-_GROUPS = 0x1 | 0x100 | 0x400
-"""RTMGRP_LINK, RTMGRP_IPV6_IFADDR and RTMGRP_IPV6_ROUTE (linux/rtnetlink.h)."""
 _QUEUE = 4_096
-_NTF_PROXY = 0x08
 _POOLED = 0x02 | 0x200
 """IFA_F_NODAD and IFA_F_NOPREFIXROUTE (linux/if_addr.h)."""
 _EXISTS = errno.EEXIST
@@ -63,8 +60,11 @@ class Notices:
         return tuple(self._queue.popleft() for _ in range(len(self._queue)))
 
     def push(self, notices: Iterable[Notice]) -> None:
-        """Hand over `notices`, from the netlink thread."""
+        """Hand over `notices`, from the netlink thread; too many at once become one that says so."""
         self._queue.extend(notices)
+        if len(self._queue) == _QUEUE:
+            self._queue.clear()
+            self._queue.append(Notice(NoticeKind.OVERRUN))
         try:
             self._loop.call_soon_threadsafe(self._arrived.set)
         except RuntimeError:
@@ -85,33 +85,32 @@ class Netlink:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket: Any = None
         self._turn: asyncio.Lock | None = None
-        self._watcher: asyncio.Task[None] | None = None
+        self._tables: Tables | None = None
         self._subscribers: set[Notices] = set()
 
+    @property
+    def tables_read(self) -> int:
+        """How many tables the kernel has been asked for since the thread was started."""
+        return 0 if self._tables is None else self._tables.asked
+
     async def dump(self) -> Dump:
-        """Return all tables at this moment."""
-        return await self._call("reading the kernel's IPv6 tables", self._dump)
+        """Return all tables as they are at this moment; the kernel is asked only for those that have changed."""
 
-    async def neighbours(self) -> tuple[Neighbour, ...]:
-        """Return the neighbour table at this moment."""
-        return await self._call("reading the kernel's neighbours", _neighbours)
+        async def read() -> Dump:
+            return self._heard().read()
 
-    async def routes(self, table: int) -> tuple[Route, ...]:
-        """Return the IPv6 routes of `table`."""
-
-        async def read(socket: Any) -> tuple[Route, ...]:
-            found = [read_routes(m) async for m in await socket.route("dump", family=_AF_INET6)]
-            return tuple(route for routes in found for route in routes if route.table == table)
-
-        return await self._call("reading the kernel's IPv6 routes", read)
+        return await self._run("reading the kernel's IPv6 tables", read())
 
     async def resolve(self, address: int) -> Route:
         """Return the route the kernel takes to `address`; raises OSError when there is none."""
         text = format_address(address)
 
         async def ask(socket: Any) -> Route:
-            (answer,) = await socket.route("get", family=_AF_INET6, dst=text, dst_len=128)
-            return read_routes(answer)[0]
+            (answer,) = await socket.route("get", family=AF_INET6, dst=text, dst_len=128)
+            found = dict(answer["attrs"])
+            gateway, table = found.get("RTA_GATEWAY"), found.get("RTA_TABLE", answer["table"])
+            via = None if gateway is None else parse_address(gateway)
+            return Route(table, answer["type"], address, 128, found.get("RTA_OIF"), via, answer["proto"])
 
         return await self._call(f"looking up the route to {text}", ask)
 
@@ -146,13 +145,10 @@ class Netlink:
     async def proxies(self) -> tuple[Neighbour, ...]:
         """Return the proxy entries of all interfaces, which `dump` leaves out as the kernel does."""
 
-        async def read(socket: Any) -> tuple[Neighbour, ...]:
-            # With a filter of the caller's, pyroute2 sends the flags to the kernel instead of filtering by them.
-            asked = await socket.neigh("dump", dump_filter=lambda _: True, family=_AF_INET6, flags=_NTF_PROXY)
-            found = [read_neighbour(m) async for m in asked]
-            return tuple(row for row in found if row is not None)
+        async def read() -> tuple[Neighbour, ...]:
+            return self._heard().proxies()
 
-        return await self._call("reading the kernel's proxy entries", read)
+        return await self._run("reading the kernel's proxy entries", read())
 
     async def put_proxies(self, addresses: Collection[int], index: int) -> None:
         """Have the kernel answer for `addresses` on interface `index`, each by a proxy entry of ours."""
@@ -193,7 +189,7 @@ class Netlink:
         await self._call(f"taking back {len(addresses)} addresses", drop)
 
     def notices(self) -> AbstractAsyncContextManager[Notices]:
-        """Subscribe to changes of links, addresses and routes; nothing is missed from the moment it is entered."""
+        """Subscribe to changes of links, addresses, routes and neighbours; from the moment it is entered none is missed."""
         return self._subscription()
 
     async def close(self) -> None:
@@ -254,39 +250,17 @@ class Netlink:
                 self._socket = None
                 raise
 
-    async def _dump(self, socket: Any) -> Dump:
-        links = [read_link(m) async for m in await socket.link("dump")]
-        addresses = [read_address(m) async for m in await socket.addr("dump", family=_AF_INET6)]
-        routes = [read_routes(m) async for m in await socket.route("dump", family=_AF_INET6)]
-        neighbours = await _neighbours(socket)
-        return Dump(
-            at=time.time(),
-            links=tuple(links),
-            addresses=tuple(row for row in addresses if row is not None and not row.pooled),
-            routes=tuple(route for hops in routes for route in hops),
-            neighbours=neighbours,
-            pooled=tuple(row for row in addresses if row is not None and row.pooled),
-        )
-
     async def _listen(self, notices: Notices) -> None:
-        if self._watcher is None or self._watcher.done():
-            socket = await _bound(self._receive_buffer)
-            self._watcher = asyncio.create_task(self._watch(socket))
+        self._heard()
         self._subscribers.add(notices)
 
-    async def _watch(self, socket: Any) -> None:
-        try:
-            while True:
-                try:
-                    async for message in socket.get():
-                        self._publish(read_notice(message))
-                except OSError:
-                    # After an overrun the socket is spent (netlink(7), ENOBUFS): open another, let subscribers dump.
-                    socket.close()
-                    socket = await _bound(self._receive_buffer)
-                    self._publish((Notice(NoticeKind.OVERRUN),))
-        finally:
-            socket.close()
+    def _heard(self) -> Tables:
+        """Return the tables with all that the kernel has said so far, told to the subscribers too."""
+        if self._tables is None:
+            self._tables = Tables(self._receive_buffer)
+            asyncio.get_running_loop().add_reader(self._tables, self._heard)
+        self._publish(self._tables.hear())
+        return self._tables
 
     def _publish(self, notices: tuple[Notice, ...]) -> None:
         if notices:
@@ -294,10 +268,10 @@ class Netlink:
                 subscriber.push(notices)
 
     async def _shut(self) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.gather(self._watcher, return_exceptions=True)
-            self._watcher = None
+        if self._tables is not None:
+            asyncio.get_running_loop().remove_reader(self._tables)
+            self._tables.close()
+            self._tables = None
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -323,16 +297,6 @@ def _open() -> Any:
     return import_module("pyroute2").AsyncIPRoute()
 
 
-async def _bound(receive_buffer: int) -> Any:
-    socket = import_module("pyroute2").AsyncIPRoute(rcvbuf=receive_buffer)
-    try:
-        await socket.bind(groups=_GROUPS)
-    except BaseException:  # whoever asked may have stopped waiting
-        socket.close()
-        raise
-    return socket
-
-
 def _explained(what: str, code: int | None, said: str | None) -> OSError:
     number = code or errno.EIO
     step = _NEXT_STEPS.get(number)
@@ -349,16 +313,16 @@ async def _unless_absent(work: Coroutine[Any, Any, Any]) -> None:
 
 
 def _proxy(address: int, index: int) -> dict[str, Any]:
-    return {"family": _AF_INET6, "dst": format_address(address), "ifindex": index, "flags": _NTF_PROXY}
+    return {"family": AF_INET6, "dst": format_address(address), "ifindex": index, "flags": NTF_PROXY}
 
 
 def _assigned(address: int, index: int) -> dict[str, Any]:
-    return {"family": _AF_INET6, "address": format_address(address), "prefixlen": 128, "index": index}
+    return {"family": AF_INET6, "address": format_address(address), "prefixlen": 128, "index": index}
 
 
 def _specification(route: Route) -> dict[str, Any]:
     wanted: dict[str, Any] = {
-        "family": _AF_INET6,
+        "family": AF_INET6,
         "table": route.table,
         "type": route.kind,
         "dst": format_address(route.network),
@@ -369,8 +333,3 @@ def _specification(route: Route) -> dict[str, Any]:
     if route.metric:
         wanted["priority"] = route.metric
     return wanted
-
-
-async def _neighbours(socket: Any) -> tuple[Neighbour, ...]:
-    rows = [read_neighbour(m) async for m in await socket.neigh("dump", family=_AF_INET6)]
-    return tuple(row for row in rows if row is not None)

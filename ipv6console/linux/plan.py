@@ -14,9 +14,9 @@ from ipv6console.linux.dump import POOLED_METRIC, PROTOCOL, TABLE_LOCAL, Dump
 from ipv6console.linux.firewall import REMOVAL, TABLE, Firewall, FirewallError, Guard, command, guard
 from ipv6console.linux.ndp.answering import owner
 from ipv6console.linux.ndp.block import difference, has_block, without_block
-from ipv6console.linux.ndp.entries import proxy_needs
+from ipv6console.linux.ndp.proxying import proxy_needs
 from ipv6console.linux.ndp.service import ServiceFile, answering
-from ipv6console.linux.ndp.strategy import ADDRESS, NDPPD, PROXY, RESPONDER, choose, probe
+from ipv6console.linux.ndp.strategy import ADDRESS, NDPPD, PROXY, RESPONDER, choose, find_means
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.prefixes import prefix_text, select
 from ipv6console.linux.record import RecordFile
@@ -221,7 +221,7 @@ class HostPlan:
 
     def _ndp(self, prefix: HostPrefix, dump: Dump) -> list[PrivilegedChange]:
         text, interface = prefix_text(prefix.network, prefix.length), prefix.interface
-        strategy, why = choose(self._settings.ndp, prefix, probe(self._settings))
+        strategy, why = choose(self._settings.ndp, prefix, find_means(self._settings))
         if strategy == NDPPD and self._settings.ndppd_service:
             return [self._service(prefix, why)]
         if strategy == NDPPD:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Network
@@ -66,6 +67,36 @@ def prefix_text(network: int, length: int) -> str:
     return f"{format_address(network)}/{length}"
 
 
+def unused(prefix: HostPrefix, dump: Dump) -> int:
+    """Return an address of `prefix`, drawn at random, that neither this host nor a known neighbour has."""
+    taken = {row.address for row in (*dump.addresses, *dump.pooled)} | {row.address for row in dump.neighbours}
+    while True:
+        address = prefix.network | (1 + secrets.randbelow((1 << (128 - prefix.length)) - 1))
+        if address not in taken:
+            return address
+
+
+def severed(prefix: HostPrefix, dump: Dump, ways: frozenset[str]) -> tuple[str, str | None] | None:
+    """Return what is wrong with the cable when nothing can reach `prefix`, and the command that helps, if one does.
+
+    That is the link of an on-link prefix; of a routed one the links in `ways` (names) by which the default routes left
+    when there last were any.
+    """
+    names = [prefix.interface] if prefix.on_link else sorted(ways)
+    links = [link for name in names if (link := dump.link(name)) is not None]
+    if not links or any(link.carrier for link in links):
+        return None
+    link = links[0]
+    if not link.up:
+        return f"{link.name} is down", f"ip link set dev {link.name} up"
+    return f"{link.name} has no carrier: the cable, the other end or the hypervisor's port is down", None
+
+
+def ways_out(dump: Dump) -> frozenset[str]:
+    """Return the names of the interfaces by which default routes leave."""
+    return frozenset(dump.by_index[r.index].name for r in dump.default_routes() if r.index in dump.by_index)
+
+
 def resolves_on(dump: Dump, link: Link) -> bool:
     """Return whether neighbours look for addresses of a prefix on `link` there, rather than a router sending them here.
 
@@ -122,8 +153,8 @@ def _detected(dump: Dump, key: tuple[int, int], holders: list[tuple[Link, Addres
         on_link=resolves_on(dump, link),
         address=addresses[0].address,
         deprecated=all(address.deprecated for address in addresses),
-        preferred_until=_latest(dump.at, [address.preferred for address in addresses]),
-        valid_until=_latest(dump.at, [address.valid for address in addresses]),
+        preferred_until=_latest(dump.read_at or dump.at, [address.preferred for address in addresses]),
+        valid_until=_latest(dump.read_at or dump.at, [address.valid for address in addresses]),
     )
 
 

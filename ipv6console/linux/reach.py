@@ -5,38 +5,43 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix, Reachability
 from ipv6console.linux import capability, sysctl
-from ipv6console.linux.dump import TABLE_LOCAL, Dump, Link, Notice, NoticeKind, Route
+from ipv6console.linux.dump import TABLE_LOCAL, Address, Dump, Link, Neighbour, Notice, NoticeKind, Route
 from ipv6console.linux.firewall import FirewallKeeper, guard
 from ipv6console.linux.ndp.answering import ResponderStrategy
-from ipv6console.linux.ndp.entries import AddressStrategy, ProxyStrategy
+from ipv6console.linux.ndp.assigning import AddressStrategy
+from ipv6console.linux.ndp.inquiry import Inquiries
 from ipv6console.linux.ndp.ndppd import NdppdStrategy
+from ipv6console.linux.ndp.proxying import ProxyStrategy
 from ipv6console.linux.ndp.routed import RoutedStrategy
 from ipv6console.linux.ndp.service import ServiceStrategy
 from ipv6console.linux.ndp.strategy import (
     ADDRESS,
+    AUTO,
     BY_ADDRESS,
     NDPPD,
     PROXY,
     RESPONDER,
     ROUTED,
+    Evidence,
     Strategy,
     choose,
+    find_means,
     known,
-    probe,
+    placed,
 )
 from ipv6console.linux.netlink import Netlink
-from ipv6console.linux.prefixes import contains, prefix_text
+from ipv6console.linux.prefixes import contains, prefix_text, severed, ways_out
 from ipv6console.linux.record import RecordFile
 from ipv6console.linux.routes import LocalRoutes, bystanders, ours, route_command, state
 from ipv6console.linux.sysctl import NONLOCAL_BIND, NonlocalBind, Sysctls
-from ipv6console.linux.tables import Tables
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.status import Finding, Level, Stamp
 
 Key = tuple[int, int]
@@ -44,9 +49,13 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Announced:
+    """One prefix as the kernel has it, and as it is served: where the network showed that it is asked for."""
+
+    host: HostPrefix
     prefix: HostPrefix
     strategy: str
     why: str
+    evidence: Evidence | None = None
 
 
 class HostReach:
@@ -55,7 +64,7 @@ class HostReach:
     def __init__(self, settings: NetworkSettings, state_dir: Path, netlink: Netlink) -> None:
         known(settings.ndp)
         self._settings = settings
-        self._tables = Tables(netlink)
+        self._netlink = netlink
         self._routes = LocalRoutes(netlink)
         self._record = RecordFile(state_dir)
         self._bind = NonlocalBind(self._record)
@@ -71,7 +80,10 @@ class HostReach:
             ADDRESS: AddressStrategy(netlink),
             PROXY: ProxyStrategy(netlink, self._sysctls),
         }
+        self._inquiries = Inquiries(self._ring)
         self._firewall = FirewallKeeper(wanted=settings.firewall)
+        self._capability: tuple[Finding, ...] | None = None
+        self._ways: frozenset[str] = frozenset()
         self._announced: dict[Key, _Announced] = {}
         self._live: set[int] = set()
         self._listeners: set[asyncio.Event] = set()
@@ -84,30 +96,24 @@ class HostReach:
         raise: addresses of a working route are worth having, and `inspect` says what is missing.
         """
         async with self._turn:
-            strategy, why = choose(self._settings.ndp, prefix, probe(self._settings))
-            key = (prefix.network, prefix.length)
-            before = self._announced.get(key)
-            if before is not None and (before.strategy, before.prefix.interface) != (strategy, prefix.interface):
-                await self._strategies[before.strategy].drop(before.prefix)
-            self._announced[key] = _Announced(prefix, strategy, why)
+            item = self._chosen(prefix)
+            await self._give_up(item)
+            self._announced[prefix.network, prefix.length] = item
             self._enable_bind()
-            self._tables.forget()
-            dump = await self._tables.read()
+            dump = await self._netlink.dump()
+            self._ways = ways_out(dump) or self._ways
             await self._guard(dump)
             try:
-                await self._put(prefix, dump)
+                await self._put(item.prefix, dump)
             finally:
-                self._tables.forget()
-                await self._strategies[strategy].serve(prefix)
-                if strategy in BY_ADDRESS:
-                    await self._strategies[strategy].answer(prefix, _inside(prefix, self._live), ())
+                await self._serve(item)
+                self._inquire(item, dump)
 
     async def withdraw(self, network: int, length: int) -> None:
         """Remove what `announce` set up for that prefix; raises OSError."""
         async with self._turn:
             await self._withdraw((network, length))
-            self._tables.forget()
-            await self._guard(await self._tables.read())
+            await self._guard(await self._netlink.dump())
 
     async def withdraw_all(self) -> None:
         """Remove everything that was set up, last to first, and set the sysctl back; raises OSError after trying all."""
@@ -119,6 +125,7 @@ class HostReach:
                 except OSError as error:
                     failures.append(error)
             await self._firewall.end()
+            self._ways = frozenset()
             try:
                 for strategy in self._strategies.values():
                     await strategy.stop()
@@ -164,12 +171,25 @@ class HostReach:
         """Look at the kernel and the daemons now, mend what is broken, and say how each announced prefix stands."""
         async with self._turn:
             tidied = await self._tidy()
-            dump = await self._tables.read()
-            general = (*capability.findings(), *tidied, *await self._guard(dump))
+            dump = await self._netlink.dump()
+            self._ways = ways_out(dump) or self._ways
+            if self._capability is None:
+                self._capability = capability.findings()
+            general = (*self._capability, *tidied, *await self._guard(dump))
+            for item in list(self._announced.values()):
+                await self._reconsider(item, dump)
             for strategy in self._strategies.values():
                 with suppress(OSError):  # its row says what is wrong
                     await strategy.mend(dump)
             return tuple([await self._reachability(item, dump, general) for item in self._announced.values()])
+
+    async def config(self, network: int, length: int) -> NdpConfig | None:
+        """Return what NDP wants configured for an announced prefix and what is there; raises OSError."""
+        async with self._turn:
+            item = self._announced.get((network, length))
+            if item is None:
+                return None
+            return await self._strategies[item.strategy].config(item.prefix, await self._netlink.dump())
 
     async def changes(self) -> AsyncIterator[None]:
         """Yield whenever something changed by itself that `inspect` would tell of: a daemon died, a route was deleted."""
@@ -190,21 +210,22 @@ class HostReach:
         return capability.may_change_routes()
 
     async def _listen(self, bell: asyncio.Event) -> None:
-        async with aclosing(self._tables.notices()) as tables:
-            async for news in tables:
-                if any(self._concerns(notice) for notice in news):
+        async with self._netlink.notices() as notices:
+            while True:
+                if any(self._concerns(notice) for notice in await notices.next()):
                     bell.set()
 
     def _concerns(self, notice: Notice) -> bool:
-        if notice.kind is NoticeKind.OVERRUN:
-            return True
-        route = notice.row
-        return (
-            notice.removed
-            and isinstance(route, Route)
-            and route.table == TABLE_LOCAL
-            and (route.network, route.length) in self._announced
-        )
+        row = notice.row
+        if isinstance(row, Route):
+            ours = row.table == TABLE_LOCAL and (row.network, row.length) in self._announced
+            return (ours and notice.removed) or row.length == 0
+        if isinstance(row, Address):
+            return notice.kind is NoticeKind.POOLED and notice.removed and row.address in self._live
+        if isinstance(row, Neighbour):
+            inside = (contains(*key, row.address) for key in self._announced)
+            return not notice.removed and any(inside)
+        return True
 
     def _ring(self) -> None:
         for bell in self._listeners:
@@ -230,16 +251,55 @@ class HostReach:
     async def _put(self, prefix: HostPrefix, dump: Dump) -> bool:
         """Set up exceptions, then the route; returns whether the route was missing."""
         text = prefix_text(prefix.network, prefix.length)
-        if not state(dump.routes, prefix.network, prefix.length).present:
+        present = state(dump.routes, prefix.network, prefix.length).present
+        if not present:
             # On disk first: a route nobody remembers would outlive a crash.
             self._record.remember_prefix(text)
         await self._routes.spare(prefix, dump)
-        return await self._routes.put(prefix.network, prefix.length, _loopback(dump).index)
+        return not present and await self._routes.put(prefix.network, prefix.length, _loopback(dump).index)
+
+    def _chosen(self, host: HostPrefix) -> _Announced:
+        """Return how `host` is served, as far as the network has shown by now."""
+        evidence = self._inquiries.evidence(host) if self._settings.ndp == AUTO else None
+        strategy, why = choose(self._settings.ndp, host, find_means(self._settings), evidence)
+        return _Announced(host, placed(host, evidence), strategy, why, evidence)
+
+    def _inquire(self, item: _Announced, dump: Dump) -> None:
+        if self._settings.ndp == AUTO and severed(item.prefix, dump, self._ways) is None:
+            self._inquiries.look(item.host, dump)
+
+    async def _reconsider(self, item: _Announced, dump: Dump) -> None:
+        """Serve a prefix as the network has shown meanwhile that it wants to be, and ask if there is reason to."""
+        self._inquire(item, dump)
+        evidence = self._inquiries.evidence(item.host)
+        if evidence is item.evidence:
+            return
+        fresh = self._chosen(item.host)
+        if (fresh.strategy, fresh.prefix) != (item.strategy, item.prefix):
+            await self._give_up(fresh)
+            with suppress(OSError):  # the row says what is wrong, and `mend` tries again
+                await self._serve(fresh)
+        self._announced[item.host.network, item.host.length] = fresh
+
+    async def _give_up(self, fresh: _Announced) -> None:
+        """End what served the prefix of `fresh` in another way before."""
+        before = self._announced.get((fresh.host.network, fresh.host.length))
+        if before is not None and (before.strategy, before.prefix.interface) != (
+            fresh.strategy,
+            fresh.prefix.interface,
+        ):
+            await self._strategies[before.strategy].drop(before.prefix)
+
+    async def _serve(self, item: _Announced) -> None:
+        await self._strategies[item.strategy].serve(item.prefix)
+        if item.strategy in BY_ADDRESS:
+            await self._strategies[item.strategy].answer(item.prefix, _inside(item.prefix, self._live), ())
 
     async def _withdraw(self, key: Key) -> None:
         item = self._announced.pop(key, None)
         if item is None:
             return
+        await self._inquiries.forget(item.host)
         await self._strategies[item.strategy].drop(item.prefix)
         await self._routes.remove(*key)
         self._record.forget_prefix(prefix_text(*key))
@@ -291,14 +351,22 @@ class HostReach:
     async def _reachability(self, item: _Announced, dump: Dump, general: tuple[Finding, ...]) -> Reachability:
         prefix = item.prefix
         level, text, findings = await self._route(prefix, dump)
+        row = self._strategies[item.strategy].row(prefix, item.why)
+        cut = severed(prefix, dump, self._ways)
+        if cut is not None:
+            what, fix = cut
+            level, text = Level.FAIL, f"{what}; {text}"
+            row = replace(row, level=Level.FAIL, text=f"{what}, so nobody can ask; {row.text}", fix=fix)
+            findings = (*findings, Finding(prefix_text(prefix.network, prefix.length), Level.FAIL, what, fix))
         return Reachability(
             network=prefix.network,
             length=prefix.length,
             stamp=Stamp(time.time(), "netlink"),
             route=level,
             text=text,
-            ndp=self._strategies[item.strategy].row(prefix, item.why),
+            ndp=row,
             findings=(*general, *findings),
+            on_link=item.evidence.on_link if item.evidence else None,
         )
 
     async def _route(self, prefix: HostPrefix, dump: Dump) -> tuple[Level, str, tuple[Finding, ...]]:
@@ -306,7 +374,7 @@ class HostReach:
         command = route_command(prefix.network, prefix.length)
         try:
             missing = await self._put(prefix, dump)
-            table = await self._routes.dump()
+            table = await self._routes.dump() if missing else dump.routes
         except OSError as error:
             return Level.FAIL, str(error), (Finding(subject, Level.FAIL, str(error), command),)
         standing = state(table, prefix.network, prefix.length)

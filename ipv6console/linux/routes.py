@@ -49,8 +49,8 @@ class LocalRoutes:
         self._netlink = netlink
 
     async def dump(self) -> tuple[Route, ...]:
-        """Return the table `local`; raises OSError."""
-        return await self._netlink.routes(TABLE_LOCAL)
+        """Return the table `local`, without the kernel's own routes to single addresses; raises OSError."""
+        return tuple(route for route in (await self._netlink.dump()).routes if route.table == TABLE_LOCAL)
 
     async def put(self, network: int, length: int, loopback: int) -> bool:
         """Make the prefix local, unless it is already; returns whether a route was added. Raises OSError."""
@@ -116,7 +116,7 @@ def bystanders(prefix: HostPrefix, dump: Dump) -> dict[int, int]:
     link = dump.link(prefix.interface)
     if not prefix.on_link or link is None:
         return {}
-    own = {row.address for row in dump.addresses}
+    own = {row.address for row in (*dump.addresses, *dump.pooled)}
     seen = {row.address: row.index for row in dump.neighbours if row.known and row.index == link.index}
     gateways = {r.gateway: r.index for r in dump.routes if r.gateway is not None and r.index == link.index}
     return {

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix, HostView
-from ipv6console.linux.dump import Dump
-from ipv6console.linux.netlink import Netlink
+from ipv6console.linux.dump import Dump, NoticeKind
+from ipv6console.linux.netlink import Netlink, Notices
 from ipv6console.linux.prefixes import select
 from ipv6console.wire.status import Stamp
 
@@ -39,7 +39,7 @@ class KernelWatch:
             yield last
             while True:
                 try:
-                    await asyncio.wait_for(notices.next(), self._settings.poll)
+                    await asyncio.wait_for(_news(notices), self._settings.poll)
                     heard = True
                 except TimeoutError:
                     heard = False
@@ -70,6 +70,12 @@ class KernelWatch:
             preferred_until=_steady(preferred, prefix.preferred_until),
             valid_until=_steady(valid, prefix.valid_until),
         )
+
+
+async def _news(notices: Notices) -> None:
+    """Wait for a notice that may change a view: what comes and goes for the pool does not."""
+    while all(notice.kind is NoticeKind.POOLED for notice in await notices.next()):
+        pass
 
 
 def _steady(before: float | None, now: float | None) -> float | None:

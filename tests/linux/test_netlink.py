@@ -52,7 +52,7 @@ async def test_deleting_never_takes_a_route_of_another_protocol(host: Host, netl
 
     assert await LocalRoutes(netlink).remove(NETWORK, 64) is False
 
-    found = state(await netlink.routes(TABLE_LOCAL), NETWORK, 64)
+    found = state((await netlink.dump()).routes, NETWORK, 64)
     assert (found.present, found.ours, found.owner) == (True, False, "proto static")
 
 
@@ -64,7 +64,7 @@ async def test_our_routes_are_known_by_their_protocol(host: Host, upstream: Peer
     for route in (spared, local_route(NETWORK, 64, 1)):
         await netlink.add(route)
 
-    assert ours(await netlink.routes(TABLE_LOCAL)) == (local_route(NETWORK, 64, 1), spared)
+    assert ours((await netlink.dump()).routes) == (local_route(NETWORK, 64, 1), spared)
 
 
 async def test_the_kernel_says_which_route_an_address_takes(host: Host, upstream: Peer, netlink: Netlink) -> None:

@@ -244,6 +244,7 @@ async def test_a_vanished_interface_ends_ndppd_and_its_return_starts_it(
     await until(lambda: not running(first))
 
     host.shell(f"ip link add up0 type veth peer name dn0 netns {upstream.pid} && ip link set up0 up")
+    upstream.shell("ip link set dn0 up")
 
     async def back() -> bool:
         return (await only(reach)).ndp.level is Level.WARN

@@ -14,8 +14,10 @@ from ipv6console.linux import capability
 from ipv6console.linux.dump import Dump
 from ipv6console.linux.ndp import responder
 from ipv6console.linux.ndp.child import Child, Condition
+from ipv6console.linux.ndp.comparison import of_nothing
 from ipv6console.linux.ndp.strategy import RESPONDER
 from ipv6console.linux.prefixes import prefix_text
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.state import NdpRow
 from ipv6console.wire.status import Level, Stamp
 
@@ -154,6 +156,13 @@ class ResponderStrategy:
 
     async def mend(self, dump: Dump) -> None:
         """Need nothing: the children are watched all the time."""
+
+    async def config(self, prefix: HostPrefix, dump: Dump) -> NdpConfig:
+        """Return that the responder is told what it answers for, and has no file."""
+        child = self._children.get(prefix.interface)
+        count = len(child.live.get((prefix.network, prefix.length), ())) if child else 0
+        text = f"the responder has no file: the engine tells it the {count} live addresses it answers for"
+        return of_nothing(prefix, RESPONDER, text)
 
     def row(self, prefix: HostPrefix, why: str) -> NdpRow:
         """Return how the responder stands for `prefix` now, with its counters since it was started."""

@@ -10,6 +10,11 @@ Rule = tuple[int, int]
 """Network and length of a prefix ndppd answers for."""
 
 
+def config_path(state_dir: Path, interface: str) -> Path:
+    """Return where the file of the ndppd of `interface` is."""
+    return state_dir / f"ndppd-{interface}.conf"
+
+
 def render(interface: str, rules: tuple[Rule, ...]) -> str:
     """Return the file that makes ndppd answer on `interface` for every address of `rules`, as a host."""
     return f"route-ttl 30000\n{proxy(interface, rules)}"

@@ -13,11 +13,13 @@ from pathlib import Path
 from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix
 from ipv6console.linux import capability, process, sysctl
-from ipv6console.linux.dump import POOLED_METRIC, PROTOCOL, Dump, Neighbour
+from ipv6console.linux.dump import Dump, Neighbour
+from ipv6console.linux.ndp.assigning import assignment
 from ipv6console.linux.ndp.config import render
-from ipv6console.linux.ndp.entries import index_of, proxy_needs
+from ipv6console.linux.ndp.entries import index_of
 from ipv6console.linux.ndp.ndppd import INSTALL
-from ipv6console.linux.ndp.strategy import ADDRESS, NDPPD, PROXY, ROUTED, choose, probe
+from ipv6console.linux.ndp.proxying import entry, proxy_needs
+from ipv6console.linux.ndp.strategy import ADDRESS, NDPPD, PROXY, ROUTED, choose, find_means
 from ipv6console.linux.prefixes import contains, prefix_text
 from ipv6console.pool.address import format_address
 from ipv6console.wire.doctor import DoctorStep
@@ -46,7 +48,7 @@ def answered_already(prefix: HostPrefix, dump: Dump, proxies: tuple[Neighbour, .
 
 def examine(around: Surroundings, settings: NetworkSettings, state_dir: Path) -> DoctorStep:
     """Return the doctor's step: who answers for the source address, or the command that makes somebody."""
-    strategy, why = choose(settings.ndp, around.prefix, probe(settings))
+    strategy, why = choose(settings.ndp, around.prefix, find_means(settings))
     if strategy == ROUTED:
         return _step(Level.OK, "nothing to answer", [f"{strategy}: {why}"])
     index = index_of(around.prefix.interface)
@@ -61,9 +63,9 @@ def examine(around: Surroundings, settings: NetworkSettings, state_dir: Path) ->
         return answering
     text, fix = f"nobody answers neighbours on {around.prefix.interface}", start
     if strategy == ADDRESS:
-        fix = _assign(around.source, around.prefix)
+        fix = assignment(around.source, around.prefix.interface)
     elif strategy == PROXY:
-        fix = " && ".join([*_settings(around), _entry(around.source, around.prefix)])
+        fix = " && ".join([*_settings(around), entry(around.source, around.prefix.interface)])
     elif shutil.which(settings.ndppd) is None and strategy == NDPPD:
         text, fix = f"{text}, and ndppd is not installed", INSTALL
     elif shutil.which(settings.ndppd) is None:
@@ -76,7 +78,9 @@ def _by_kernel(around: Surroundings, index: int | None, evidence: list[str]) -> 
     assigned = next((row for row in around.dump.pooled if row.address == source and row.index == index), None)
     if assigned is not None and assigned.tentative:
         text = f"{format_address(source)} is still being tested for duplicates (tentative), so nothing can use it yet"
-        return _step(Level.FAIL, text, evidence, f"{_unassign(source, prefix)} && {_assign(source, prefix)}")
+        return _step(
+            Level.FAIL, text, evidence, f"{_unassign(source, prefix)} && {assignment(source, prefix.interface)}"
+        )
     if assigned is not None:
         return _step(Level.OK, f"{format_address(source)} is assigned to {prefix.interface}", evidence)
     if any(row.address == source and row.index == index for row in around.proxies):
@@ -135,17 +139,6 @@ def _rules(pid: int) -> tuple[str, list[IPv6Network]]:
 def _settings(around: Surroundings) -> list[str]:
     needs = proxy_needs(around.prefix.interface, around.dump)
     return [sysctl.command(key, value) for key, value, right in needs if not right]
-
-
-def _assign(source: int, prefix: HostPrefix) -> str:
-    return (
-        f"ip -6 addr add {format_address(source)}/128 dev {prefix.interface} nodad noprefixroute preferred_lft 0"
-        f" metric {POOLED_METRIC}"
-    )
-
-
-def _entry(source: int, prefix: HostPrefix) -> str:
-    return f"ip -6 neigh replace proxy {format_address(source)} dev {prefix.interface} protocol {PROTOCOL}"
 
 
 def _unassign(source: int, prefix: HostPrefix) -> str:

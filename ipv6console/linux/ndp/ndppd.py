@@ -16,9 +16,11 @@ from ipv6console.engine.protocol import HostPrefix
 from ipv6console.linux import capability
 from ipv6console.linux.dump import Dump
 from ipv6console.linux.ndp.child import Child, Condition
-from ipv6console.linux.ndp.config import Rule, write
+from ipv6console.linux.ndp.comparison import of_file
+from ipv6console.linux.ndp.config import Rule, config_path, render, write
 from ipv6console.linux.ndp.strategy import NDPPD
 from ipv6console.linux.prefixes import prefix_text
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.state import NdpRow
 from ipv6console.wire.status import Level, Stamp
 
@@ -30,7 +32,7 @@ class NdppdChild(Child):
 
     def __init__(self, interface: str, program: str, state_dir: Path, changed: Callable[[], None]) -> None:
         super().__init__("ndppd", interface, changed)
-        self.config = state_dir / f"ndppd-{interface}.conf"
+        self.config = config_path(state_dir, interface)
         self._program = program
         self._rules: tuple[Rule, ...] = ()
 
@@ -97,6 +99,12 @@ class NdppdStrategy:
     async def mend(self, dump: Dump) -> None:
         """Need nothing: the children are watched all the time."""
 
+    async def config(self, prefix: HostPrefix, dump: Dump) -> NdpConfig:
+        """Return the file of the interface's ndppd, which serves all its prefixes."""
+        wanted = render(prefix.interface, self._rules(prefix.interface))
+        path = config_path(self._state_dir, prefix.interface)
+        return of_file(prefix, NDPPD, path, wanted, "the engine's own ndppd reads this file alone")
+
     def row(self, prefix: HostPrefix, why: str) -> NdpRow:
         """Return how ndppd stands for `prefix` now."""
         child = self._children.get(prefix.interface)
@@ -118,7 +126,7 @@ class NdppdStrategy:
         )
 
     async def _apply(self, interface: str) -> None:
-        rules = tuple(sorted(key for key, name in self._served.items() if name == interface))
+        rules = self._rules(interface)
         if not rules:
             child = self._children.pop(interface, None)
             if child is not None:
@@ -127,3 +135,6 @@ class NdppdStrategy:
         if interface not in self._children:
             self._children[interface] = NdppdChild(interface, self._command, self._state_dir, self._changed)
         await self._children[interface].serve(rules)
+
+    def _rules(self, interface: str) -> tuple[Rule, ...]:
+        return tuple(sorted(key for key, name in self._served.items() if name == interface))

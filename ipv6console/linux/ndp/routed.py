@@ -7,8 +7,10 @@ from collections.abc import Collection
 
 from ipv6console.engine.protocol import HostPrefix
 from ipv6console.linux.dump import Dump
+from ipv6console.linux.ndp.comparison import of_nothing
 from ipv6console.linux.ndp.strategy import ROUTED
 from ipv6console.linux.prefixes import prefix_text
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.state import NdpRow
 from ipv6console.wire.status import Level, Stamp
 
@@ -30,6 +32,10 @@ class RoutedStrategy:
 
     async def mend(self, dump: Dump) -> None:
         """Have nothing to set right."""
+
+    async def config(self, prefix: HostPrefix, dump: Dump) -> NdpConfig:
+        """Return that there is nothing to configure."""
+        return of_nothing(prefix, ROUTED, "a router sends the whole prefix here, so nothing has to answer for it")
 
     def row(self, prefix: HostPrefix, why: str) -> NdpRow:
         """Return the row of `prefix`."""

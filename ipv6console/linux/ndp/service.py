@@ -22,10 +22,12 @@ from ipv6console.linux import process
 from ipv6console.linux.dump import Dump
 from ipv6console.linux.ndp.block import claims, has_block, with_block, without_block
 from ipv6console.linux.ndp.child import Condition
+from ipv6console.linux.ndp.comparison import of_file
 from ipv6console.linux.ndp.config import Rule, proxy
 from ipv6console.linux.ndp.entries import index_of
 from ipv6console.linux.ndp.strategy import NDPPD
 from ipv6console.linux.prefixes import prefix_text
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.state import NdpRow
 from ipv6console.wire.status import Level, Stamp
 
@@ -165,6 +167,7 @@ class ServiceStrategy:
         self._file = ServiceFile(settings)
         self._fix = settings.ndppd_restart
         self._served: dict[Key, str] = {}
+        self._seen: dict[str, int] = {}
         self._trouble: Condition | None = None
         self._restarts = 0
         self._due = 0.0
@@ -193,15 +196,23 @@ class ServiceStrategy:
         now = time.monotonic()
         if not self._served or now < self._due:
             return
-        dead = [name for name in self._wanted() if dump.link(name) is not None and not answering(name)]
+        dead = [name for name in self._wanted() if dump.link(name) is not None and self._answering(name) is None]
         if dead or self._file.read() != self._planned():
             self._due = now + _AGAIN_AFTER
             self._restarts += 1
             await self._apply()
 
+    async def config(self, prefix: HostPrefix, dump: Dump) -> NdpConfig:
+        """Return the system's file with our block in it, against what it is."""
+        try:
+            wanted, text = self._file.planned(self._wanted()), "our block in the configuration of the system's ndppd"
+        except ValueError as error:
+            wanted, text = None, str(error)
+        return of_file(prefix, NDPPD, self._file.path, wanted, text)
+
     def row(self, prefix: HostPrefix, why: str) -> NdpRow:
         """Return how the service stands for `prefix` now."""
-        pid = next(iter(answering(prefix.interface)), None)
+        pid = self._answering(prefix.interface)
         condition = self._trouble
         if condition is None and pid is None:
             condition = Condition(Level.FAIL, f"no ndppd answers on {prefix.interface}", self._fix)
@@ -222,6 +233,18 @@ class ServiceStrategy:
             cpu=None,
             config=str(self._file.path),
         )
+
+    def _answering(self, interface: str) -> int | None:
+        """Return the ndppd that answers on `interface`; the one of before is looked at first, then all processes."""
+        pid, index = self._seen.get(interface), index_of(interface)
+        heard = pid is not None and any(sock.index == index for sock in process.packet_sockets(pid))
+        if pid is None or not heard or process.stopped(pid):
+            pid = next(iter(answering(interface)), None)
+        if pid is None:
+            self._seen.pop(interface, None)
+        else:
+            self._seen[interface] = pid
+        return pid
 
     def _wanted(self) -> Wanted:
         names = set(self._served.values())

@@ -4,7 +4,7 @@ import pytest
 
 from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix
-from ipv6console.linux.ndp.strategy import Means, choose, probe
+from ipv6console.linux.ndp.strategy import Means, choose, find_means
 
 ALL = Means(ndppd=True, packets=True, routes=True)
 
@@ -54,7 +54,7 @@ def test_on_link_the_strategy_follows_what_works_here_and_says_so(means: Means, 
 
 
 def test_an_ndppd_that_is_not_installed_is_no_means() -> None:
-    assert not probe(NetworkSettings(ndppd="ndppd-that-is-not-there")).ndppd
+    assert not find_means(NetworkSettings(ndppd="ndppd-that-is-not-there")).ndppd
 
 
 def test_an_unknown_strategy_is_refused_with_the_known_ones() -> None:
