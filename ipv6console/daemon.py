@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from ipv6console.api.server import run
+from ipv6console.api.server import require_token, run
 from ipv6console.config import Settings
 from ipv6console.engine.engine import Engine
 from ipv6console.linux.doctor import HostDoctor
@@ -53,6 +53,11 @@ async def serve(settings: Settings, sockets: Sequence[socket.socket], *, tie: in
     folder = state_dir(settings.engine.state_dir)
     async with AsyncExitStack() as stack:
         engine = await _compose(settings, folder, stack)
+        # Before anything on the host is touched; tokens are in the store.
+        await engine.open()
+        require_token(engine, sockets)
+        stack.push_async_callback(engine.stop)
+        await engine.start()
         engine.listening(listeners(sockets))
         await run(engine, sockets, settings, stop=stop)
 
@@ -78,8 +83,6 @@ async def _compose(settings: Settings, folder: Path, stack: AsyncExitStack) -> E
         state_dir=str(folder),
         lab=os.environ.get("IPV6CONSOLE_LAB"),
     )
-    stack.push_async_callback(engine.stop)
-    await engine.start()
     return engine
 
 

@@ -40,7 +40,7 @@ async def run(
     The sockets are closed at the end; a Unix socket's file is left to whoever bound it. Raises ListenError when other
     hosts could call and there is no token to tell them apart.
     """
-    _require_token(engine, sockets)
+    require_token(engine, sockets)
     config = uvicorn.Config(
         create_app(engine, settings, stop=stop, limits=limits),
         http=Http,
@@ -81,7 +81,8 @@ async def run(
         await serving
 
 
-def _require_token(engine: Engine, sockets: Sequence[socket.socket]) -> None:
+def require_token(engine: Engine, sockets: Sequence[socket.socket]) -> None:
+    """Close the sockets and raise ListenError when other hosts could call and there is no token to tell them apart."""
     wide = beyond_loopback(sockets)
     if wide and not engine.tokens():
         for sock in sockets:

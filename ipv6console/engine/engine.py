@@ -98,6 +98,7 @@ class Engine:
         self._prober = Prober(core, self._checker, self._keeper)
         self._records = Records(core)
         self._tokens = Tokens(core)
+        self._opened = False
         self._moving = Moving(core, self._checker, self._answering, self._spawner.pace, on_link)
         self._document = Document(
             core,
@@ -124,9 +125,15 @@ class Engine:
         """Say where callers reach this engine."""
         self._document.listeners = listeners
 
-    async def start(self) -> None:
-        """Read what was committed and start the tasks; returns when the first view of the kernel was taken up."""
+    async def open(self) -> None:
+        """Read what was committed, and touch nothing else yet; `start` does so by itself otherwise."""
         await self._core.open()
+        self._opened = True
+
+    async def start(self) -> None:
+        """Start the tasks; returns when the first view of the kernel was taken up."""
+        if not self._opened:
+            await self.open()
         self._core.journal.write("engine.started", "the engine started")
         await self._keeper.take(await self._watch.view())
         for task in (

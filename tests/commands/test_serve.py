@@ -135,6 +135,80 @@ def test_what_cannot_be_opened_is_named(words: tuple[str, ...], said: str, start
     assert "Traceback" not in err
 
 
+class Host:
+    """A network namespace that has a prefix, and a monitor of its routes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.holder = subprocess.Popen([*NAMESPACE, "sleep", "1000"])
+        self._told = folder / "monitor"
+        self._marks = 0
+
+    def watch(self, eventually: Eventually) -> subprocess.Popen[bytes]:
+        eventually(self._is_apart, "the namespace is there")
+        self.ip("link", "add", "up0", "type", "veth", "peer", "name", "isp0")
+        self.ip("link", "set", "up0", "up")
+        self.ip("link", "set", "isp0", "up")
+        self.ip("address", "add", "2001:db8:5::2/64", "dev", "up0", "nodad")
+        with self._told.open("wb") as told:
+            monitor = subprocess.Popen(
+                ["nsenter", "-n", "-t", str(self.holder.pid), "ip", "-6", "monitor", "route"], stdout=told
+            )
+        self.mark(eventually)
+        return monitor
+
+    def ip(self, *words: str) -> None:
+        command = ["nsenter", "-n", "-t", str(self.holder.pid), "ip", "-6", *words]
+        subprocess.run(command, check=True, timeout=PATIENCE, capture_output=True)
+
+    def mark(self, eventually: Eventually) -> None:
+        """Wait until the monitor has told everything up to now."""
+        self._marks += 1
+        addr = f"2001:db8:ffff::{self._marks}"
+
+        def told() -> bool:
+            self.ip("route", "replace", "local", addr, "dev", "lo")
+            seen = addr in self.told()
+            self.ip("route", "del", "local", addr, "dev", "lo")
+            return seen
+
+        eventually(told, "the monitor tells of a route", PATIENCE)
+
+    def told(self) -> str:
+        return self._told.read_text()
+
+    def _is_apart(self) -> bool:
+        ours, its = (Path(f"/proc/{pid}/ns/net").readlink() for pid in ("self", self.holder.pid))
+        return ours != its
+
+
+@pytest.fixture
+def host(tmp_path: Path, eventually: Eventually) -> Iterator[Host]:
+    host = Host(tmp_path)
+    processes = [host.holder]
+    try:
+        processes.append(host.watch(eventually))
+        yield host
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait(PATIENCE)
+
+
+def test_a_wide_listener_without_a_token_is_refused_before_anything_on_the_host_is_touched(
+    start: Start, host: Host, folder: Path, eventually: Eventually
+) -> None:
+    code, err = ended(start("serve", "--listen", "[::]:16000", beside=host.holder))
+    assert code == ExitCode.NO
+    assert "would let other hosts in" in err
+    assert "\n  next: Make one first" in err
+    host.mark(eventually)
+    assert "local 2001:db8:5::/64" not in host.told()
+    assert not (folder / "e.sock").exists()
+    # The same engine on loopback sets up that route, and the monitor tells of it.
+    start("serve", beside=host.holder)
+    eventually(lambda: "local 2001:db8:5::/64 dev lo" in host.told(), "the route is set up", PATIENCE)
+
+
 class Terminal:
     """A process on a terminal of its own, and all it wrote there."""
 
