@@ -15,7 +15,7 @@ from ipv6console.commands.failure import ExitCode, Failure
 
 COMMANDS = {
     "console": "Open the console; starts an engine when none answers.",
-    "attach": "Open the console on a running engine.",
+    "attach": "Open the console on running engines.",
     "serve": "Run the engine without a screen.",
     "lab": "A small internet in network namespaces to try everything in.",
     "status": "Show how prefix, NDP, pool, mirrors and store are.",

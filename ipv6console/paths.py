@@ -98,6 +98,13 @@ def state_dir(configured: str = "") -> Path:
     return Path(platformdirs.user_state_dir("ipv6console"))
 
 
+def user_state() -> Path:
+    """Return the folder for what a user's console keeps: what was looked at, exports; nothing is made."""
+    import platformdirs  # noqa: PLC0415 - see state_dir
+
+    return Path(platformdirs.user_state_dir("ipv6console")) / "console"
+
+
 def database_file(configured_state_dir: str = "") -> Path:
     """Return the engine's database."""
     return state_dir(configured_state_dir) / "engine.db"

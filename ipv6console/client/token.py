@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 TOKEN_FILE = "IPV6CONSOLE_TOKEN_FILE"  # noqa: S105 - the name of a variable, not a secret
+TOKEN = "IPV6CONSOLE_TOKEN"  # noqa: S105 - as above
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """RFC 6750, 2.1."""
 
@@ -18,18 +19,21 @@ def find_token(
     *,
     environ: Mapping[str, str] = os.environ,
 ) -> str | None:
-    """Return `token`, else what `token_file` holds, else what the file named by IPV6CONSOLE_TOKEN_FILE does, else None.
+    """Return `token`, else what `token_file` holds, else what the environment gives, else None.
 
-    Raises ValueError, which names the file and never shows the token.
+    The environment names a file in IPV6CONSOLE_TOKEN_FILE, or holds the token itself in IPV6CONSOLE_TOKEN. An empty
+    `token` is none, also when the environment has one. Raises ValueError, which names the file and never shows the token.
     """
     if token is not None and token_file is not None:
         raise ValueError("token and token_file are two tokens; give one of them")
     if token is not None:
-        return _proper(token, "token")
+        return _proper(token, "token") if token else None
     if token_file is not None:
         return _read(Path(token_file), "token_file")
     if environ.get(TOKEN_FILE):
         return _read(Path(environ[TOKEN_FILE]), TOKEN_FILE)
+    if environ.get(TOKEN):
+        return _proper(environ[TOKEN], TOKEN)
     return None
 
 

@@ -94,12 +94,12 @@ class Engine:
             raise Failure(f"{error.title}: {error.detail}", next=error.next, code=ExitCode.REFUSED) from error
 
 
-def require_token(token_file: str | None) -> None:
-    """End the command with a Failure when the token that is to be shown cannot be read."""
+def require_token(token_file: str | None) -> str | None:
+    """Return the token that is to be shown, if one is; when it cannot be read the command ends with a Failure."""
     from ipv6console.client.token import find_token  # noqa: PLC0415 - as in `Engine.target`
 
     try:
-        find_token(token_file=token_file)
+        return find_token(token_file=token_file)
     except ValueError as error:
         raise Failure(
             str(error),

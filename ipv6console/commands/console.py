@@ -5,16 +5,23 @@ from __future__ import annotations
 import os
 import socket as sockets
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ipv6console import paths
 from ipv6console.commands.connection import answers, require_token
 from ipv6console.commands.failure import ExitCode, Failure
+from ipv6console.commands.info import gather
 from ipv6console.commands.launch import Launch, launch_options
 from ipv6console.commands.serve import let_go, listening
 from ipv6console.commands.sheet import is_dumb
+
+if TYPE_CHECKING:
+    from ipv6console.console.start import Belongings
 
 
 @click.command(
@@ -28,11 +35,11 @@ def console(launch: Launch, read_only: bool) -> int:
     It attaches to the first Unix socket that answers: --socket, IPV6CONSOLE_SOCKET, the one of your runtime folder,
     /run/ipv6console/engine.sock. When none does it starts an engine of its own and stops it on leaving.
     """
-    require_token(None)
+    token = require_token(None)
     require_terminal()
     url = os.environ.get("IPV6CONSOLE_URL")
     if url and launch.socket is None:
-        return show(launch, url, attached=True, read_only=read_only)
+        return show(launch, url, attached=True, read_only=read_only, token=token or "")
     candidates = (Path(launch.socket),) if launch.socket else paths.socket_candidates(launch.settings.engine.socket)
     for path in candidates:
         if answers(path):
@@ -56,12 +63,38 @@ def require_terminal() -> None:
         )
 
 
-def show(launch: Launch, target: str, *, attached: bool, read_only: bool) -> int:
-    """Run the console on the engine at `target`, a URL or a socket's path; return its exit code."""
-    from ipv6console.console.start import run  # noqa: PLC0415 - Textual is for this command only
+def show(
+    launch: Launch,
+    target: str,
+    *,
+    attached: bool,
+    read_only: bool,
+    token: str = "",
+    others: Sequence[tuple[str, str]] = (),
+) -> int:
+    """Run the console on the engine at `target`, a URL or a socket's path; return its exit code.
+
+    `token` is shown to it, "" is none. `others` are targets and tokens of engines to open too.
+    """
+    from ipv6console.console.start import Attachment, run  # noqa: PLC0415 - Textual is for this command only
 
     look = launch.settings.console
-    return run(target, attached=attached, read_only=read_only or look.read_only, theme=look.theme)
+    return run(
+        target,
+        attached=attached,
+        read_only=read_only or look.read_only,
+        theme=look.theme,
+        token=token,
+        others=[Attachment(target=place, token=secret) for place, secret in others],
+        belongings=_belongings(launch),
+    )
+
+
+def _belongings(launch: Launch) -> Belongings:
+    from ipv6console.console.start import Belongings  # noqa: PLC0415 - as in `show`
+
+    own = paths.user_state()
+    return Belongings(seen=own / "seen.json", folders=(Path.cwd(), own / "exports"), config=partial(gather, launch))
 
 
 def _with_engine(launch: Launch, *, read_only: bool) -> int:
@@ -83,6 +116,12 @@ def _with_engine(launch: Launch, *, read_only: bool) -> int:
         from ipv6console.console.start import run  # noqa: PLC0415 - the child starts meanwhile
 
         look = launch.settings.console
-        return run(target, read_only=read_only or look.read_only, theme=look.theme, owner=child)
+        return run(
+            target,
+            read_only=read_only or look.read_only,
+            theme=look.theme,
+            owner=child,
+            belongings=_belongings(launch),
+        )
     finally:
         let_go(opened, [Path(target)])

@@ -77,17 +77,22 @@ def info(launch: Launch, as_json: bool) -> None:
 
     It takes the flags of `serve`. Passwords and tokens are shown as ***; so is what follows ? in a URL.
     """
-    found = Info(
+    found = gather(launch)
+    if as_json:
+        print_json(found)
+    else:
+        _show(found)
+
+
+def gather(launch: Launch) -> Info:
+    """Return all of it, secrets masked."""
+    return Info(
         versions=_versions(),
         paths=_paths(launch),
         engine=_engine(launch),
         environment=_environment(),
         settings=_settings(launch),
     )
-    if as_json:
-        print_json(found)
-    else:
-        _show(found)
 
 
 def _versions() -> dict[str, str]:

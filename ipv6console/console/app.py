@@ -11,15 +11,16 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, ClassVar
 
 from textual.app import App
-from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from ipv6console.console.act import Acts
-from ipv6console.console.action import ACTIONS, Standing, action, for_key, obstacle
+from ipv6console.console.action import Keys, Standing, action, for_key, obstacle
 from ipv6console.console.call import Door
 from ipv6console.console.context import Context, Contexts, standing_of
 from ipv6console.console.desk import Desk
 from ipv6console.console.means import Means
+from ipv6console.console.dress import Dress, bindings
+from ipv6console.console.look import Look, Looks
 from ipv6console.console.model import SILENCE, Condition, Model
 from ipv6console.console.palette import ActionProvider
 from ipv6console.console.recall import keep_in_mind
@@ -47,7 +48,7 @@ class ConsoleApp(App[str]):
     """The console. Returns "leave" when the engine it owns is to run on, else "stop" or None.
 
     `label` is LOCAL or ATTACHED with the place, `target` a Unix socket's path or a base URL; `clock` is monotonic
-    seconds, `zone` the time zone of shown times (None is the local one). `means` are what the console may use of the
+    seconds, `zone` the time zone of shown times (None is the local one). `look` is worn, `looks` renews it. `means` are what the console may use of the
     host it runs on; `minds_signals` is for the one console that has the terminal.
     """
 
@@ -55,10 +56,6 @@ class ConsoleApp(App[str]):
     DEFAULT_MODE = "overview"
     COMMANDS: ClassVar[set[Any]] = {ActionProvider}
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, f"key('{key}')", show=False, priority=key in {"ctrl+c", "ctrl+q"})
-        for key in dict.fromkeys(key for item in ACTIONS for key in (item.key, *item.aliases))
-    ]
 
     def __init__(
         self,
@@ -67,7 +64,8 @@ class ConsoleApp(App[str]):
         label: str,
         target: str,
         read_only: bool = False,
-        theme: str = "textual-dark",
+        look: Look | None = None,
+        looks: Looks | None = None,
         owner: Owner | None = None,
         clock: Callable[[], float] = time.monotonic,
         zone: tzinfo | None = None,
@@ -88,7 +86,10 @@ class ConsoleApp(App[str]):
         self._drawn: tuple[object, ...] = ()
         self._told = -1.0
         self._drawing = self._forgetful = False
-        self._wanted_theme = theme
+        self._others = self._bindings
+        self.dress = Dress(self, look or Look(), looks)
+        self.bind_keys(self.dress.look.keys)
+        self._filters.append(self.dress.ascii)
         self.animation_level = "none"
         self.HORIZONTAL_BREAKPOINTS = list(BREAKPOINTS)
 
@@ -102,17 +103,25 @@ class ConsoleApp(App[str]):
 
     def on_mount(self) -> None:
         """Start reading, drawing, and minding signals."""
-        if self._wanted_theme in self.available_themes:
-            self.theme = self._wanted_theme
+        self.dress.put_on()
         if self._minds_signals:
             loop = asyncio.get_running_loop()
             with suppress(ValueError, RuntimeError):  # not the main thread: somebody else minds the signals
                 for number in _SIGNALS:
                     loop.add_signal_handler(number, self.leave_quietly)
         for context in self.contexts:
+            if context.rewinder is None:
+                self._furnish(context)
             self.listen(context)
         if self.means.memory is not None:
             self.set_interval(_KEEP_EVERY, self._keep_in_mind)
+
+    def bind_keys(self, keys: Keys) -> None:
+        """Let these keys do the actions of the registry, before whatever else they do in an app."""
+        own = bindings(keys)
+        for key, held in self._others.key_to_bindings.items():
+            own.key_to_bindings.setdefault(key, held)
+        self._bindings = own
 
     def on_page_shown(self) -> None:
         """Draw a page that has come to the front; from the first one on, go on drawing."""
@@ -265,6 +274,7 @@ class ConsoleApp(App[str]):
     @read_only.setter
     def read_only(self, refused: bool) -> None:
         self.context.read_only = refused
+        self.context.source.introduce(read_only=refused)
 
     @property
     def paused(self) -> bool:

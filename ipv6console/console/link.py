@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import TypeVar
 
 from ipv6console.client.engine import AsyncIPv6Client
@@ -24,6 +25,7 @@ from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
 from ipv6console.wire.prefix import PrefixStory
+from ipv6console.wire.presence import Presence, WatcherKind
 from ipv6console.wire.reply import ResetReply, SpawnsReply
 from ipv6console.wire.rewind import RewindSpan
 from ipv6console.wire.state import MirrorRow, PrefixRow, State
@@ -40,13 +42,24 @@ _QUEUE = 64
 class Link:
     """A Source over the client library; `target` is a Unix socket's path or a base URL. It never gives up.
 
-    The first attempts follow each other quickly, because an engine that was just started is there in a moment.
+    The first attempts follow each other quickly, because an engine that was just started is there in a moment. `token`
+    is shown to this engine; "" is none, also not the environment's. Others see this console as `name`. Raises
+    ValueError when the target is no place or the token none.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, token: str | None = None, name: str = "", read_only: bool = False) -> None:
         self.target = target
         self._socket = None if "://" in target else target
-        self._client = AsyncIPv6Client(socket=self._socket) if self._socket else AsyncIPv6Client(url=target)
+        where = {"socket": self._socket} if self._socket else {"url": target}
+        self._client = AsyncIPv6Client(**where, token=token)
+        self._presence = Presence(name=name, kind=WatcherKind.CONSOLE, read_only=read_only)
+        self._changed = asyncio.Event()
+
+    def introduce(self, *, read_only: bool) -> None:
+        """Tell others from now on whether this console acts: the stream is opened anew under that sign."""
+        if read_only != self._presence.read_only:
+            self._presence = replace(self._presence, read_only=read_only)
+            self._changed.set()
 
     async def frames(self) -> AsyncGenerator[Frame, None]:
         """Yield the frames of both streams as they come."""
@@ -67,15 +80,30 @@ class Link:
             await asyncio.gather(getter, *followers, return_exceptions=True)
 
     async def _follow_state(self, queue: asyncio.Queue[Frame]) -> None:
-        failures = 0
+        while True:
+            self._changed.clear()
+            watching = asyncio.create_task(self._watch_state(queue))
+            changed = asyncio.create_task(self._changed.wait())
+            try:
+                await asyncio.wait({watching, changed}, return_when=asyncio.FIRST_COMPLETED)
+                if watching.done():
+                    watching.result()
+            finally:
+                watching.cancel()
+                changed.cancel()
+                await asyncio.gather(watching, changed, return_exceptions=True)
+
+    async def _watch_state(self, queue: asyncio.Queue[Frame]) -> None:
+        failures, presence = 0, self._presence
         while True:
             try:
-                async with aclosing(self._client.follow_state(attempts=0, interval=0.0)) as stream:
-                    async for news in stream:
-                        if isinstance(news, Connected):
+                news = self._client.follow_state(attempts=0, interval=0.0, presence=presence)
+                async with aclosing(news) as stream:
+                    async for item in stream:
+                        if isinstance(item, Connected):
                             failures = 0
-                        if not isinstance(news, Disconnected):
-                            await queue.put(Joined() if isinstance(news, Connected) else news)
+                        if not isinstance(item, Disconnected):
+                            await queue.put(Joined() if isinstance(item, Connected) else item)
             except (EngineUnreachable, EngineRefused, WireError) as error:
                 failures += 1
                 await queue.put(self._loss(error, failures))

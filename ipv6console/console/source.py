@@ -136,6 +136,9 @@ class Source(Protocol):
     async def ndp_config(self, prefix: str) -> NdpConfig:
         """Ask what the NDP strategy of a prefix wants configured, and what is there."""
 
+    def introduce(self, *, read_only: bool) -> None:
+        """Let others who are attached know whether this console acts."""
+
     async def close(self) -> None:
         """Let the connection go."""
 

@@ -28,6 +28,9 @@ class Still:
             yield self._model.loss
         await asyncio.Event().wait()
 
+    def introduce(self, *, read_only: bool) -> None:
+        """Say nothing: nobody comes or goes."""
+
     async def close(self) -> None:
         """Leave the connection to whoever opened it."""
 

@@ -23,6 +23,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def no_token_around(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("IPV6CONSOLE_TOKEN_FILE", raising=False)
+    monkeypatch.delenv("IPV6CONSOLE_TOKEN", raising=False)
 
 
 def test_a_token_is_taken_from_the_argument_the_file_or_the_environments_file(file: Path) -> None:
@@ -32,6 +33,17 @@ def test_a_token_is_taken_from_the_argument_the_file_or_the_environments_file(fi
     assert find_token(environ=environ) == SECRET
     assert find_token(environ={}) is None
     assert find_token(environ={"IPV6CONSOLE_TOKEN_FILE": ""}) is None
+
+
+def test_the_environment_may_hold_the_token_itself_and_a_file_goes_first(file: Path) -> None:
+    assert find_token(environ={"IPV6CONSOLE_TOKEN": "abc"}) == "abc"
+    assert find_token(environ={"IPV6CONSOLE_TOKEN": "abc", "IPV6CONSOLE_TOKEN_FILE": str(file)}) == SECRET
+    with pytest.raises(ValueError, match="IPV6CONSOLE_TOKEN holds no bearer token"):
+        find_token(environ={"IPV6CONSOLE_TOKEN": "two words"})
+
+
+def test_an_empty_token_is_none_whatever_the_environment_has(file: Path) -> None:
+    assert find_token("", environ={"IPV6CONSOLE_TOKEN_FILE": str(file)}) is None
 
 
 def test_two_tokens_are_one_too_many(file: Path) -> None:

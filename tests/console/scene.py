@@ -324,6 +324,7 @@ class ScriptedSource:
     crash: Exception | None = None
     closed: bool = False
     kept: tuple[Event, ...] = ()
+    introduced: list[bool] = field(default_factory=list)
     stories: dict[str, PrefixStory] = field(default_factory=dict)
     config: NdpConfig | None = None
     past: dict[int, State] = field(default_factory=dict)
@@ -558,6 +559,9 @@ class ScriptedSource:
     async def ndp_config(self, prefix: str) -> NdpConfig:
         await self._answer("ndp_config", prefix)
         return self.config or ndp_config(prefix)
+
+    def introduce(self, *, read_only: bool) -> None:
+        self.introduced.append(read_only)
 
     async def close(self) -> None:
         self.closed = True
