@@ -77,7 +77,9 @@ class UsageRecorded(NamedTuple):
     """What one mirror knows of one address; replaces the row with the same (mirror_id, address_id).
 
     `status` is idle, using, resting or bad; `until` ends a lease, a rest or a cool-down; `owned` says that the lease's
-    token was shown back; `strikes` counts bad verdicts in a row by the same `target`; `uses` counts picks; `since` is the last change.
+    token was shown back; `strikes` counts bad verdicts in a row that named no host; `uses` counts picks; `since` is the
+    last change; `target` is the host a lease was picked for, `process` who holds it as the engine saw it. `bans` is JSON:
+    {host: [its bad verdicts in a row, until when or 0]}, the host "" standing for all when others are named.
     """
 
     mirror_id: int
@@ -91,10 +93,15 @@ class UsageRecorded(NamedTuple):
     strikes: int
     uses: int
     target: str | None = None
+    bans: str | None = None
+    process: str | None = None
 
 
 class LeaseEnded(NamedTuple):
-    """A lease has ended, for the history; `verdict` is idle, bad, expired, lost, flushed, revoked or reset."""
+    """A lease has ended, for the history; `verdict` is idle, bad, expired, lost, flushed, revoked or reset.
+
+    `target` is the host the verdict names, `process` who held it as the engine saw it.
+    """
 
     address: int
     mirror: str
@@ -104,6 +111,7 @@ class LeaseEnded(NamedTuple):
     verdict: str
     target: str | None = None
     reason: str | None = None
+    process: str | None = None
 
 
 class TokenRecorded(NamedTuple):

@@ -43,6 +43,10 @@ class RowQueue:
         self._position += 1
         return row
 
+    def unpop(self) -> None:
+        """Put back the row that `pop` has just returned, in front."""
+        self._position -= 1
+
     def __iter__(self) -> Iterator[int]:
         yield from self._head[self._position :]
         yield from (row for chunk in self._chunks or () for row in chunk)

@@ -13,7 +13,8 @@ from ipv6console.pool.change import LeaseEnded
 class Lease:
     """One live lease; times are unix seconds.
 
-    `owned` means that its holder knows the token: from then on nothing about it changes without the token.
+    `owned` means that its holder knows the token: from then on nothing about it changes without the token. `target` is
+    the host it was picked for, if one was named; `process` whoever holds it, as the engine saw it and not as it calls itself.
     """
 
     row: int
@@ -24,6 +25,8 @@ class Lease:
     since: float
     until: float
     owned: bool
+    target: str | None = None
+    process: str | None = None
 
     def opened_by(self, token: str | None) -> bool:
         """Return whether `token` entitles to this lease: the right one, or none while nobody owns it."""
@@ -33,7 +36,9 @@ class Lease:
 
     def ended(self, verdict: str, now: float, target: str | None = None, reason: str | None = None) -> LeaseEnded:
         """Return what the history keeps of the lease."""
-        return LeaseEnded(self.address, self.mirror, self.holder, self.since, now, verdict, target, reason)
+        return LeaseEnded(
+            self.address, self.mirror, self.holder, self.since, now, verdict, target, reason, self.process
+        )
 
 
 def history(ended: Iterable[Lease], verdict: str, now: float, reason: str = "") -> list[LeaseEnded]:

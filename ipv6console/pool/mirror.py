@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from ipv6console.pool.ban import Ban, Bans
 from ipv6console.pool.breaker import Breaker
 from ipv6console.pool.change import MirrorRecorded, UsageRecorded
-from ipv6console.pool.fifo import RowQueue
+from ipv6console.pool.custom import Custom
 from ipv6console.pool.lease import Lease
 from ipv6console.pool.table import AddressTable
 from ipv6console.pool.tally import Tally
+from ipv6console.pool.turn import Turn
 
 _LOOKS = 256
 
@@ -35,31 +36,19 @@ class Count(NamedTuple):
     bad: int
 
 
-class Custom(NamedTuple):
-    """What one mirror does differently; None means as the pool does, durations are seconds."""
-
-    usable_num: int | None = None
-    lease_ttl: float | None = None
-    bad_cooldown: float | None = None
-    max_leases_per_64: int | None = None
-    check_urls: tuple[str, ...] = ()
-
-
 class Mirror:
     """What one task has done with the pool; addresses it never touched cost it nothing.
 
-    `active` is the pool's count of live addresses by id of active prefix, shared with it and kept by it.
+    `active` is the pool's count of live addresses by id of active prefix, shared with it and kept by it. An address that
+    some hosts ban is bad here, but a pick that names another host may have it; `hosts` are the bans, None while there are none.
     """
 
     __slots__ = (
         "_active",
         "_bad_in",
-        "_claimed",
         "_crowd",
-        "_cursor",
-        "_freed",
-        "_parked",
         "_table",
+        "_turn",
         "_using_in",
         "bad",
         "bans",
@@ -68,6 +57,7 @@ class Mirror:
         "custom",
         "draining",
         "expired",
+        "hosts",
         "id",
         "last_pick_at",
         "leases",
@@ -93,19 +83,17 @@ class Mirror:
 
     def clear(self) -> None:
         """Forget all usage."""
-        self._cursor = 0
-        self._freed = RowQueue()
-        self._parked: dict[int, array[int]] = {}
+        self._turn = Turn(self._table, self._active)
         self.tally = Tally()
         self._using_in: dict[int, int] = {}
         self._bad_in: dict[int, int] = {}
         self._crowd: dict[int, int] = {}
-        self._claimed: set[int] = set()
         self.breaker = Breaker()
         self.leases: dict[int, Lease] = {}
         self.resting: dict[int, float] = {}
         self.bad: dict[int, float] = {}
-        self.strikes: dict[int, tuple[int, str | None]] = {}
+        self.strikes: dict[int, int] = {}
+        self.hosts: Bans | None = None
 
     def record(self) -> MirrorRecorded:
         """Return the row to commit."""
@@ -143,57 +131,40 @@ class Mirror:
         """Return how many addresses of the prefix are leased or resting here."""
         return self._using_in.get(prefix_id, 0)
 
-    def next_row(self, max_per_64: int = 0) -> int | None:
-        """Return the idle row that was released least recently, removing it from the idle ones.
+    def next_row(self, max_per_64: int = 0, host: str | None = None) -> int | None:
+        """Return the row that was released least recently, removing it from those that wait for their turn.
 
-        With `max_per_64` rows whose /64 has so many leases here go to the end of the queue; after a bounded number of
-        them None is returned.
+        It is idle, or with `host` one that only other hosts ban. With `max_per_64` rows whose /64 has so many leases here
+        go to the end of the queue; after a bounded number of them None is returned.
         """
         if not max_per_64:
-            return self._next()
+            return self._next(host)
         crowded: list[int] = []
-        while (row := self._next()) is not None and self._crowd.get(self._subnet(row), 0) >= max_per_64:
+        while (row := self._next(host)) is not None and self._crowd.get(self._subnet(row), 0) >= max_per_64:
             crowded.append(row)
             if len(crowded) >= _LOOKS:
                 row = None
                 break
         for skipped in crowded:
-            self._freed.push(skipped)
-        return row
-
-    def _next(self) -> int | None:
-        table = self._table
-        while True:
-            if self._cursor < len(table):
-                row = self._cursor
-                self._cursor = row + 1
-                if self._claimed and row in self._claimed:
-                    self._claimed.discard(row)
-                    continue
+            if self.hosts is not None and skipped in self.bad:
+                self.hosts.spare.push(skipped)
             else:
-                freed = self._freed.pop()
-                if freed is None:
-                    return None
-                row = freed
-            if not table.alive(row):
-                continue
-            prefix_id = table.prefix_id(row)
-            if prefix_id in self._active:
-                return row
-            self._parked.setdefault(prefix_id, array("I")).append(row)
+                self._turn.released.push(skipped)
+        return row
 
     def claim(self, row: int, uses: int) -> bool:
         """Take a row that was never picked here out of the idle ones, counting `uses`; False when it was."""
-        if row < self._cursor or row in self._claimed:
+        if not self._turn.claim(row):
             return False
-        self._claimed.add(row)
         self.tally.add(row, uses, 0.0)
         return True
 
     def hold(self, lease: Lease, *, counted: bool = True) -> None:
-        """Enter a lease of a row that is not among the idle ones."""
+        """Enter a lease of a row that no longer waits for its turn."""
         row = lease.row
         self._touch(row)
+        if row in self.bad:
+            self._unspoil(row)
         self.leases[row] = lease
         prefix_id = self._table.prefix_id(row)
         self._using_in[prefix_id] = self._using_in.get(prefix_id, 0) + 1
@@ -209,26 +180,56 @@ class Mirror:
         self._touch(row)
 
     def spoil(self, row: int, until: float) -> None:
-        """Turn a lease or a rest into a bad verdict that cools down until `until`."""
+        """Turn a lease or a rest into a bad verdict for every host that cools down until `until`."""
         self._unuse(row)
         self._touch(row)
-        self.bad[row] = until
-        prefix_id = self._table.prefix_id(row)
-        self._bad_in[prefix_id] = self._bad_in.get(prefix_id, 0) + 1
+        self._bench(row, until)
 
-    def cool(self, row: int, until: float) -> None:
-        """Let a bad row cool down until `until` instead."""
+    def strike(self, row: int, host: str) -> Ban | None:
+        """Count a ban by one host; None when so many ban the row that it is bad for all."""
+        if self.hosts is None:
+            self.hosts = Bans()
+        return self.hosts.strike(row, host)
+
+    def praise(self, row: int, host: str | None) -> None:
+        """Forget bad verdicts in a row: those that named no host, and those of the host the row served well."""
+        self.strikes.pop(row, None)
+        if self.hosts is not None:
+            self.hosts.praise(row, host)
+
+    def pardon(self, row: int) -> None:
+        """Forget every bad verdict on a row; one that is benched still has to be freed."""
+        self.strikes.pop(row, None)
+        if self.hosts is not None:
+            self.hosts.forget(row)
+
+    def postpone(self, row: int, now: float, until: float) -> None:
+        """Let what has cooled down of a bad row cool down until `until` instead."""
+        if self.hosts is not None and row in self.hosts.spare:
+            self.hosts.postpone(row, now, until)
+            until = self.hosts.until(row) or until
         self.bad[row] = until
         self._touch(row)
 
+    def acquit(self, row: int, now: float) -> None:
+        """Make a bad row idle whose verdict has cooled down; it stays bad while a host bans it beyond `now`."""
+        if self.hosts is not None:
+            self.hosts.lift(row, now)
+        self.free(row)
+
     def free(self, row: int) -> None:
-        """Make a leased, resting or bad row idle."""
+        """Make a leased, resting or bad row idle, or while some hosts ban it bad."""
         self._touch(row)
         if row in self.bad:
             self._unspoil(row)
         else:
             self._unuse(row)
-        self._freed.push(row)
+        until = None if self.hosts is None else self.hosts.until(row)
+        if self.hosts is not None and until is not None:
+            self._bench(row, until)
+            self.hosts.spare.push(row)
+        else:
+            self._turn.released.push(row)
 
     def drop(self, row: int) -> Lease | None:
         """Forget a row that leaves the pool; return the lease it ended."""
@@ -237,13 +238,12 @@ class Mirror:
             self._unspoil(row)
         elif lease is not None or row in self.resting:
             self._unuse(row)
-        self.strikes.pop(row, None)
+        self.pardon(row)
         return lease
 
     def unpark(self, prefix_id: int) -> None:
-        """Bring back the idle rows of a prefix that is handed out again."""
-        for row in self._parked.pop(prefix_id, ()):
-            self._freed.push(row)
+        """Bring back the rows of a prefix that is handed out again."""
+        self._turn.unpark(prefix_id, self.hosts)
 
     def status(self, row: int) -> Status:
         """Return what the row is here."""
@@ -252,6 +252,13 @@ class Mirror:
         if row in self.resting:
             return Status.RESTING
         return Status.BAD if row in self.bad else Status.IDLE
+
+    def until(self, row: int) -> float:
+        """Return when the row's lease, rest or cool-down ends."""
+        lease = self.leases.get(row)
+        if lease is not None:
+            return lease.until
+        return self.resting[row] if row in self.resting else self.bad[row]
 
     def touched(self) -> Iterator[int]:
         """Yield every row this mirror has leased, rests or holds bad."""
@@ -264,6 +271,9 @@ class Mirror:
         lease = self.leases.get(row)
         status = self.status(row)
         until = lease.until if lease else self.resting.get(row) or self.bad.get(row)
+        bans = None
+        if self.hosts is not None:
+            bans = self.hosts.write(row, None if row in self.hosts.spare else self.bad.get(row))
         return UsageRecorded(
             self.id,
             row,
@@ -273,18 +283,17 @@ class Mirror:
             lease.since if lease else since,
             until,
             lease.owned if lease else False,
-            self.strikes.get(row, (0, None))[0],
+            self.strikes.get(row, 0),
             self.tally.uses(row),
-            self.strikes.get(row, (0, None))[1],
+            lease.target if lease else None,
+            bans,
+            lease.process if lease else None,
         )
 
     def restore(self, usages: Sequence[UsageRecorded]) -> None:
         """Take up committed usage, ordered by time, so that what was never picked comes first again."""
         touched = {usage.address_id for usage in usages}
-        self._cursor = max(touched, default=-1) + 1
-        for row in range(self._cursor):
-            if row not in touched:
-                self._freed.push(row)
+        self._turn.begin_at(max(touched, default=-1) + 1, touched)
         for usage in usages:
             self._restore_row(usage)
 
@@ -292,6 +301,11 @@ class Mirror:
         trail = self._table.trail
         if trail.on:
             trail.touch(row)
+
+    def _next(self, host: str | None) -> int | None:
+        if host is None or self.hosts is None:
+            return self._turn.next()
+        return self._turn.next_for(host, self.hosts, self.tally)
 
     def _restore_row(self, usage: UsageRecorded) -> None:
         row = usage.address_id
@@ -307,20 +321,31 @@ class Mirror:
             usage.since,
             until,
             usage.owned,
+            usage.target,
+            usage.process,
         )
         self.hold(lease, counted=False)
         self.tally.add(row, usage.uses, usage.since)
         if usage.strikes:
-            self.strikes[row] = (usage.strikes, usage.target)
+            self.strikes[row] = usage.strikes
+        bad_for_all = True
+        if usage.bans is not None:
+            self.hosts = self.hosts or Bans()
+            bad_for_all = self.hosts.read(row, usage.bans)
         match Status(usage.status):
-            case Status.IDLE:
-                self.free(row)
             case Status.RESTING:
                 self.rest(row, until)
-            case Status.BAD:
+            case Status.BAD if bad_for_all:
                 self.spoil(row, until)
+            case Status.BAD | Status.IDLE:
+                self.free(row)
             case Status.USING:
                 pass
+
+    def _bench(self, row: int, until: float) -> None:
+        self.bad[row] = until
+        prefix_id = self._table.prefix_id(row)
+        self._bad_in[prefix_id] = self._bad_in.get(prefix_id, 0) + 1
 
     def _unuse(self, row: int) -> None:
         if self.leases.pop(row, None) is None:
@@ -338,3 +363,5 @@ class Mirror:
     def _unspoil(self, row: int) -> None:
         del self.bad[row]
         self._bad_in[self._table.prefix_id(row)] -= 1
+        if self.hosts is not None:
+            self.hosts.spare.discard(row)

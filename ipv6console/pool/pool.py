@@ -17,11 +17,12 @@ from ipv6console.pool.change import (
     Snapshot,
     UsageRecorded,
 )
+from ipv6console.pool.custom import Custom
 from ipv6console.pool.deadline import Deadlines
 from ipv6console.pool.exclusion import Exclusions
 from ipv6console.pool.lease import Lease, compose_token, history, locate_token
 from ipv6console.pool.limits import Limits, TooManyMirrors, check_name
-from ipv6console.pool.mirror import Custom, Mirror, Status
+from ipv6console.pool.mirror import Mirror, Status
 from ipv6console.pool.outcome import Expiry, Withdrawal
 from ipv6console.pool.prefix import Prefix, Standing
 from ipv6console.pool.table import AddressTable
@@ -170,24 +171,32 @@ class Pool:
     # Leases
 
     def lease(
-        self, mirror: Mirror, now: float, *, holder: str, ttl: float | None = None
+        self,
+        mirror: Mirror,
+        now: float,
+        *,
+        holder: str,
+        process: str | None = None,
+        ttl: float | None = None,
+        target: str | None = None,
     ) -> tuple[Lease, UsageRecorded] | None:
-        """Lease the address that was released least recently; None when the mirror has no idle one or drains.
+        """Lease the address that was released least recently; None when the mirror has none to give or drains.
 
-        With `ttl` (seconds, at most `lease_ttl`) the lease is owned: only its token ends it. Without, it is
-        token-less until its token is shown.
+        Without `target` it is an idle one, with `target` also one that only other hosts ban. With `ttl` (seconds, at most
+        `lease_ttl`) the lease is owned: only its token ends it. Without, it is token-less until its token is shown.
         """
         if mirror.draining:
             return None
-        crowd = mirror.custom.max_leases_per_64
-        row = mirror.next_row(self.limits.max_leases_per_64 if crowd is None else crowd)
+        row = mirror.next_row(mirror.custom.crowd(self.limits), target)
         if row is None:
             return None
-        until = now + (
-            self._longest(mirror, owned=False) if ttl is None else min(ttl, self._longest(mirror, owned=True))
-        )
+        if target is not None and row in mirror.bad:
+            self._unschedule(mirror, row)
+        longest = mirror.custom.longest(self.limits, owned=ttl is not None)
+        until = now + (longest if ttl is None else min(ttl, longest))
         token = compose_token(mirror.id, row, self._secret())
-        lease = Lease(row, self.table.address(row), mirror.name, token, holder, now, until, ttl is not None)
+        address = self.table.address(row)
+        lease = Lease(row, address, mirror.name, token, holder, now, until, ttl is not None, target, process)
         mirror.hold(lease)
         mirror.picks += 1
         mirror.last_pick_at = now
@@ -222,7 +231,7 @@ class Pool:
     def renew(self, lease: Lease, now: float, ttl: float | None = None) -> UsageRecorded:
         """Let the lease run `ttl` seconds from now (default and at most: the time its kind has)."""
         mirror = self.mirrors[lease.mirror]
-        longest = self._longest(mirror, owned=lease.owned)
+        longest = mirror.custom.longest(self.limits, owned=lease.owned)
         self._unschedule(mirror, lease.row)
         lease.until = now + (longest if ttl is None else min(ttl, longest))
         self._schedule(mirror, lease.row, lease.until)
@@ -231,24 +240,23 @@ class Pool:
     def end(
         self, lease: Lease, verdict: Status, now: float, *, target: str | None = None, reason: str | None = None
     ) -> tuple[UsageRecorded, LeaseEnded]:
-        """End a lease: IDLE gives the address back, BAD cools it down, longer with every ban in a row by one target."""
+        """End a lease: IDLE gives the address back, BAD cools it down, longer with every such verdict in a row.
+
+        A bad verdict that names a `target` is one for that host alone, and counted for it alone.
+        """
         mirror, row = self.mirrors[lease.mirror], lease.row
         self._unschedule(mirror, row)
         mirror.reports += 1
         mirror.tally.see(row, now)
         bad, limits = verdict is Status.BAD, self.limits
-        mirror.breaker.judge(
-            bad, now, window=limits.breaker_verdicts, ratio=limits.breaker_ratio, rest=self._cooldown(mirror)
-        )
+        rest = mirror.custom.cooldown(limits)
+        mirror.breaker.judge(bad, now, window=limits.breaker_verdicts, ratio=limits.breaker_ratio, rest=rest)
         if bad:
-            before, by = mirror.strikes.get(row, (0, target))
-            strikes = before + 1 if by == target else 1
-            mirror.strikes[row] = (strikes, target)
             mirror.bans += 1
-            self._spoil(mirror, row, now, strikes)
+            self._ban(mirror, row, now, target)
         else:
-            mirror.strikes.pop(row, None)
-            mirror.free(row)
+            mirror.praise(row, target or lease.target)
+            self._free(mirror, row)
         return mirror.usage(row, now), lease.ended(verdict.value, now, target, reason)
 
     def reset(self, mirror: Mirror, row: int, now: float) -> tuple[Change, ...]:
@@ -260,7 +268,7 @@ class Pool:
         if lease is not None and lease.owned:
             raise NotLeased("a scraper holds that address; its lease ends with its token, or by a flush")
         self._unschedule(mirror, row)
-        mirror.strikes.pop(row, None)
+        mirror.pardon(row)
         mirror.free(row)
         changed = mirror.usage(row, now)
         return (changed,) if lease is None else (changed, lease.ended("reset", now))
@@ -271,8 +279,7 @@ class Pool:
             return None
         mirror.hold(Lease(row, self.table.address(row), mirror.name, "", "", now, now, False), counted=False)
         if bad:
-            mirror.strikes[row] = (1, None)
-            self._spoil(mirror, row, now, 1)
+            self._ban(mirror, row, now, None)
         else:
             mirror.free(row)
         return mirror.usage(row, now)
@@ -300,23 +307,28 @@ class Pool:
                     self._schedule(mirror, row, until)
                     changes.append(mirror.usage(row, now))
                     continue
-            mirror.free(row)
+            self._free(mirror, row)
             changes.append(mirror.usage(row, now))
         return Expiry(tuple(ended), tuple(cooled), tuple(changes))
 
     def acquit(self, mirror: Mirror, row: int, now: float) -> UsageRecorded | None:
-        """Make a bad row idle after it passed a check; its strikes are kept until it serves well."""
+        """Make a bad row idle after it passed a check; its strikes are kept until it serves well.
+
+        A ban by one host that has not cooled down stands, and the row stays bad for it.
+        """
         if row not in mirror.bad:
             return None
         self._unschedule(mirror, row)
-        mirror.free(row)
+        mirror.acquit(row, now)
+        if row in mirror.bad:
+            self._schedule(mirror, row, mirror.bad[row])
         return mirror.usage(row, now)
 
     def postpone(self, mirror: Mirror, row: int, now: float) -> None:
         """Cool a bad row for one more shortest cool-down, when it could not be checked."""
         if row in mirror.bad:
             self._unschedule(mirror, row)
-            mirror.cool(row, now + self._cooldown(mirror))
+            mirror.postpone(row, now, now + mirror.custom.cooldown(self.limits))
             self._schedule(mirror, row, mirror.bad[row])
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -344,7 +356,7 @@ class Pool:
             self.mirrors[mirror.name] = self._by_id[mirror.id] = mirror
             mirror.restore(usages.get(mirror.id, ()))
             for row in mirror.touched():
-                self._schedule(mirror, row, self._until(mirror, row))
+                self._schedule(mirror, row, mirror.until(row))
 
     def _stand(self, prefix: Prefix, standing: Standing, now: float) -> PrefixRecorded:
         if prefix.standing is not standing:
@@ -373,29 +385,24 @@ class Pool:
             self.departures += 1
         return ended
 
-    def _spoil(self, mirror: Mirror, row: int, now: float, strikes: int) -> None:
-        wait = min(self._cooldown(mirror) * 2 ** min(strikes - 1, 30), self.limits.bad_cooldown_max)
-        mirror.spoil(row, now + wait)
-        self._schedule(mirror, row, now + wait)
+    def _ban(self, mirror: Mirror, row: int, now: float, host: str | None) -> None:
+        ban = None if host is None else mirror.strike(row, host)
+        if ban is not None:
+            ban.until = now + mirror.custom.cooldown(self.limits, ban.strikes)
+            self._free(mirror, row)
+            return
+        strikes = mirror.strikes[row] = mirror.strikes.get(row, 0) + 1
+        until = now + mirror.custom.cooldown(self.limits, strikes)
+        mirror.spoil(row, until)
+        self._schedule(mirror, row, until)
 
-    def _cooldown(self, mirror: Mirror) -> float:
-        own = mirror.custom.bad_cooldown
-        return self.limits.bad_cooldown if own is None else own
-
-    def _longest(self, mirror: Mirror, *, owned: bool) -> float:
-        own = mirror.custom.lease_ttl
-        if own is not None:
-            return own
-        return self.limits.lease_ttl if owned else self.limits.tokenless_ttl
-
-    def _until(self, mirror: Mirror, row: int) -> float:
-        lease = mirror.leases.get(row)
-        if lease is not None:
-            return lease.until
-        return mirror.resting[row] if row in mirror.resting else mirror.bad[row]
+    def _free(self, mirror: Mirror, row: int) -> None:
+        mirror.free(row)
+        if row in mirror.bad:
+            self._schedule(mirror, row, mirror.bad[row])
 
     def _schedule(self, mirror: Mirror, row: int, until: float) -> None:
         self._deadlines.add(mirror.id << _ROW_BITS | row, until)
 
     def _unschedule(self, mirror: Mirror, row: int) -> None:
-        self._deadlines.discard(mirror.id << _ROW_BITS | row, self._until(mirror, row))
+        self._deadlines.discard(mirror.id << _ROW_BITS | row, mirror.until(row))

@@ -24,7 +24,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """The revision these tables have; a file with another one is migrated."""
 
 metadata = MetaData(
@@ -99,6 +99,8 @@ usage = Table(
     Column("strikes", Integer, nullable=False),
     Column("uses", BigInteger().with_variant(Integer(), "sqlite"), nullable=False),
     Column("target", Text),
+    Column("bans", Text),
+    Column("process", Text),
     sqlite_with_rowid=False,
 )
 
@@ -126,6 +128,7 @@ history = Table(
     Column("verdict", Text, nullable=False),
     Column("target", Text),
     Column("reason", Text),
+    Column("process", Text),
 )
 BAN = (history.c.verdict == literal_column("'bad'")) & history.c.target.is_not(None)
 """A bad verdict that names the host; literal, or the index on it would not be used."""
@@ -140,6 +143,26 @@ Index(
     history.c.verdict,
     sqlite_where=BAN,
     postgresql_where=BAN,
+)
+
+# The history by address is indexed afterwards, in blocks of rows that follow each other: an index of SQLite's own would
+# touch a page of its own for every lease that ends. `oldest` and `newest` are when a block's leases begin and end.
+history_block = Table(
+    "history_block",
+    metadata,
+    Column("block", _Id, primary_key=True, autoincrement=False),
+    Column("rows", Integer, nullable=False),
+    Column("oldest", Double, nullable=False),
+    Column("newest", Double, nullable=False),
+)
+
+history_address = Table(
+    "history_address",
+    metadata,
+    Column("block", _Id, primary_key=True, autoincrement=False),
+    Column("key", _Id, primary_key=True, autoincrement=False),
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
 )
 
 token = Table(
@@ -167,22 +190,22 @@ kept_event = Table(
 
 VIEWS = (
     """CREATE VIEW lease AS
-SELECT mirror.name AS mirror, address.address AS address, usage.holder AS holder,
+SELECT mirror.name AS mirror, address.address AS address, usage.holder AS holder, usage.process AS process,
        datetime(usage.since, 'unixepoch') AS leased_at, datetime(usage.until, 'unixepoch') AS expires_at,
-       usage.owned AS owned, usage.uses AS uses
+       usage.owned AS owned, usage.uses AS uses, usage.target AS target
 FROM usage JOIN mirror ON mirror.id = usage.mirror_id JOIN address ON address.id = usage.address_id
 WHERE usage.status = 'using'""",
     """CREATE VIEW cooling AS
 SELECT mirror.name AS mirror, address.address AS address, usage.status AS status, usage.strikes AS strikes,
        datetime(usage.since, 'unixepoch') AS since, datetime(usage.until, 'unixepoch') AS until,
-       usage.target AS target
+       usage.bans AS bans
 FROM usage JOIN mirror ON mirror.id = usage.mirror_id JOIN address ON address.id = usage.address_id
 WHERE usage.status IN ('bad', 'resting')""",
     """CREATE VIEW journal AS
 SELECT id, datetime(at, 'unixepoch') AS at, level, kind, subject, actor, text FROM event""",
     """CREATE VIEW past_lease AS
-SELECT mirror, address, holder, datetime(since, 'unixepoch') AS leased_at, datetime(until, 'unixepoch') AS ended_at,
-       verdict, target, reason
+SELECT mirror, address, holder, process, datetime(since, 'unixepoch') AS leased_at,
+       datetime(until, 'unixepoch') AS ended_at, verdict, target, reason
 FROM history""",
 )
 """Readable text for the `sqlite3` shell; lease tokens are secrets and stay out of it."""

@@ -54,7 +54,7 @@ def _read(connection: Connection) -> Snapshot:
     )
     usages = _rows(
         connection,
-        "SELECT mirror_id, address_id, status, token, holder, since, until, owned, strikes, uses, target"
+        "SELECT mirror_id, address_id, status, token, holder, since, until, owned, strikes, uses, target, bans, process"
         " FROM usage ORDER BY since, mirror_id, address_id",
     )
     revocations = _rows(connection, "SELECT network, length, reason, actor, at FROM revocation ORDER BY id")
@@ -80,8 +80,8 @@ def _read(connection: Connection) -> Snapshot:
         ),
         usages=tuple(
             [
-                UsageRecorded(task, key, status, token, holder, since, until, bool(owned), strikes, uses, target)
-                for task, key, status, token, holder, since, until, owned, strikes, uses, target in usages
+                UsageRecorded(task, key, status, token, holder, since, until, bool(owned), *rest)
+                for task, key, status, token, holder, since, until, owned, *rest in usages
             ]
         ),
         revocations=tuple(

@@ -6,8 +6,10 @@ from itertools import count
 
 import pytest
 
+from ipv6console.pool.custom import Custom
+from ipv6console.pool.lease import Lease
 from ipv6console.pool.limits import InvalidName, Limits, TooManyMirrors
-from ipv6console.pool.mirror import Custom, Mirror, Status
+from ipv6console.pool.mirror import Mirror, Status
 from ipv6console.pool.pool import NotLeased, Pool
 from ipv6console.pool.prefix import parse_prefix
 
@@ -129,18 +131,128 @@ def test_an_untouched_mirror_costs_next_to_nothing(pool: Pool) -> None:
     assert not any((mirror.leases, mirror.bad, mirror.resting, mirror.strikes))
 
 
-def test_a_ban_by_another_target_starts_its_own_count(pool: Pool, mirror: Mirror) -> None:
-    waits = []
-    for target in ("a.example", "a.example", "b.example"):
-        lease = next(
-            leased[0] for _ in range(5) if (leased := pool.lease(mirror, NOW, holder="t")) and not leased[0].row
-        )
-        pool.end(lease, Status.BAD, NOW, target=target)
-        waits.append(mirror.bad[0] - NOW)
-        for other in list(mirror.leases.values()):
-            pool.end(other, Status.IDLE, NOW)
-        pool.acquit(mirror, 0, NOW)
-    assert waits == [50, 100, 50]
+def _pick(pool: Pool, mirror: Mirror, target: str | None = None, now: float = NOW) -> Lease:
+    leased = pool.lease(mirror, now, holder="t", target=target)
+    assert leased
+    return leased[0]
+
+
+class TestBansByTarget:
+    @pytest.fixture
+    def banned(self, pool: Pool, mirror: Mirror) -> Mirror:
+        """A mirror whose five addresses a.example bans."""
+        for lease in [_pick(pool, mirror) for _ in range(5)]:
+            pool.end(lease, Status.BAD, NOW, target="a.example")
+        return mirror
+
+    def test_an_address_one_host_bans_is_bad_and_serves_another_host(self, pool: Pool, banned: Mirror) -> None:
+        assert banned.count() == (5, 0, 0, 5)
+        assert not pool.lease(banned, NOW, holder="t")
+        assert not pool.lease(banned, NOW, holder="t", target="a.example")
+        lease = _pick(pool, banned, "b.example")
+        assert banned.count() == (5, 0, 1, 4)
+        pool.end(lease, Status.IDLE, NOW)
+        assert banned.count() == (5, 0, 0, 5)
+
+    def test_each_host_counts_its_own_bans(self, pool: Pool, banned: Mirror) -> None:
+        lease = _pick(pool, banned, "b.example")
+        pool.end(lease, Status.BAD, NOW, target="b.example")
+        assert banned.bad[lease.row] == NOW + 50
+        waits = {}
+        for now in (NOW + 50, NOW + 150):
+            pool.acquit(banned, lease.row, now)
+            again = next(l for _ in range(5) if (l := _pick(pool, banned, "b.example", now)).row == lease.row)  # noqa: E741
+            pool.end(again, Status.BAD, now, target="b.example")
+            waits[now] = banned.bad[lease.row] - now
+            for other in list(banned.leases.values()):
+                pool.end(other, Status.IDLE, now, target="c.example")
+        assert waits == {NOW + 50: 100, NOW + 150: 200}
+
+    def test_a_verdict_that_names_no_host_benches_for_every_host(self, pool: Pool, banned: Mirror) -> None:
+        lease = _pick(pool, banned, "b.example")
+        pool.end(lease, Status.BAD, NOW)
+        rows = {_pick(pool, banned, "b.example").row for _ in range(4)}
+        assert lease.row not in rows
+        assert not pool.lease(banned, NOW, holder="t", target="c.example")
+
+    def test_a_ban_that_has_cooled_down_ends_alone(self, pool: Pool, mirror: Mirror) -> None:
+        lease = _pick(pool, mirror)
+        pool.end(lease, Status.BAD, NOW, target="a.example")
+        for _ in range(4):
+            _pick(pool, mirror)
+        again = _pick(pool, mirror, "b.example", NOW + 30)
+        assert again.row == lease.row
+        pool.end(again, Status.BAD, NOW + 30, target="b.example")
+        [cooled] = pool.expire(NOW + 50).cooled
+        assert cooled == ("task1", lease.row)
+        pool.acquit(mirror, lease.row, NOW + 50)
+        assert not pool.lease(mirror, NOW + 50, holder="t", target="b.example")
+        assert _pick(pool, mirror, "a.example", NOW + 50).row == lease.row
+
+    def test_a_host_that_was_served_well_starts_at_the_shortest_cool_down(self, pool: Pool, banned: Mirror) -> None:
+        for row in list(banned.bad):
+            pool.acquit(banned, row, NOW + 50)
+        waits = []
+        for verdict in (Status.BAD, Status.IDLE, Status.BAD):
+            lease = next(l for _ in range(5) if (l := _pick(pool, banned, "a.example", NOW + 50)).row == 0)  # noqa: E741
+            pool.end(lease, verdict, NOW + 50, target="a.example" if verdict is Status.BAD else None)
+            waits.append(banned.bad[0] - NOW - 50 if verdict is Status.BAD else 0)
+            pool.acquit(banned, 0, NOW + 1_000)
+            for other in list(banned.leases.values()):
+                pool.end(other, Status.IDLE, NOW + 50, target="c.example")
+        assert waits == [100, 0, 50]
+
+    def test_of_the_idle_and_the_spare_the_one_released_first_is_picked_first(self, pool: Pool, mirror: Mirror) -> None:
+        leases = [_pick(pool, mirror) for _ in range(5)]
+        for number, lease in enumerate(leases):
+            verdict, target = (Status.BAD, "a.example") if number % 2 else (Status.IDLE, None)
+            pool.end(lease, verdict, NOW + number, target=target)
+        assert [_pick(pool, mirror, "b.example").row for _ in range(5)] == [lease.row for lease in leases]
+
+    def test_an_address_that_many_hosts_ban_is_bad_for_all(self, pool: Pool, banned: Mirror) -> None:
+        for _ in range(4):
+            _pick(pool, banned, "other")
+        row = next(iter(banned.bad))
+        for number in range(32):
+            lease = _pick(pool, banned, f"host{number}.example")
+            pool.end(lease, Status.BAD, NOW, target=f"host{number}.example")
+        assert banned.bad[row]
+        assert not pool.lease(banned, NOW, holder="t", target="unheard.example")
+
+    def test_a_reset_forgets_every_ban(self, pool: Pool, banned: Mirror) -> None:
+        for row in range(5):
+            pool.reset(banned, row, NOW)
+        assert banned.count() == (5, 5, 0, 0)
+        assert len({_pick(pool, banned, "a.example").row for _ in range(5)}) == 5
+
+    def test_a_spare_address_of_a_draining_prefix_is_not_handed_out_until_it_serves_again(
+        self, pool: Pool, banned: Mirror
+    ) -> None:
+        prefix = pool.prefixes[1]
+        pool.drain(prefix, NOW)
+        assert not pool.lease(banned, NOW, holder="t", target="b.example")
+        pool.acquit(banned, 0, NOW + 50)
+        assert not pool.lease(banned, NOW, holder="t", target="b.example")
+        pool.admit(prefix.network, prefix.length, interface="up0", source="interface", now=NOW)
+        assert sorted(_pick(pool, banned, "b.example").row for _ in range(5)) == [0, 1, 2, 3, 4]
+        assert not pool.lease(banned, NOW, holder="t", target="b.example")
+
+    def test_the_bound_of_a_64_holds_for_spare_addresses_too(self) -> None:
+        pool = Pool(Limits(max_leases_per_64=1), secret=lambda: "s")
+        network, length = parse_prefix("2001:db8:56::/56")
+        prefix, _ = pool.admit(network, length, interface="up0", source="interface", now=NOW)
+        for subnet in range(2):
+            for number in range(1, 4):
+                pool.add(network | subnet << 64 | number, prefix, NOW)
+        mirror, _ = pool.mirror("polite", NOW)
+        for _ in range(3):
+            for lease in [_pick(pool, mirror), _pick(pool, mirror)]:
+                pool.end(lease, Status.BAD, NOW, target="a.example")
+        assert {_pick(pool, mirror, "b.example").address >> 64 & 0xFF for _ in range(2)} == {0, 1}
+        assert not pool.lease(mirror, NOW, holder="t", target="b.example")
+        for lease in list(mirror.leases.values()):
+            pool.end(lease, Status.IDLE, NOW)
+        assert _pick(pool, mirror, "b.example").row in mirror.leases
 
 
 def test_a_mirror_whose_target_bans_everything_trips_its_breaker_for_one_cool_down() -> None:

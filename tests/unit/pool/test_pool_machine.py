@@ -1,14 +1,18 @@
-"""The pool against a dumb model: I1, I3, I4 and I6 of the design hold whatever is done in whatever order."""
+"""The pool against a dumb model: I1, I3, I4 and I6 of the design hold whatever is done in whatever order.
+
+The model also keeps who banned what, and knows exactly which addresses a pick may give.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import count
 from random import Random
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ipv6console.pool.change import (
     AddressAdded,
@@ -45,9 +49,47 @@ PREFIXES = tuple(
 NAMES = ("default", "task1", "a.b-c_d")
 LIMITS = Limits(lease_ttl=100, tokenless_ttl=300, bad_cooldown=50, bad_cooldown_max=400, max_mirrors=10)
 
-mirrors = st.sampled_from(NAMES)
+mirrors = st.sampled_from((NAMES[0], *NAMES))
 prefixes = st.sampled_from(PREFIXES)
 numbers = st.integers(0, 1 << 30)
+hosts = st.sampled_from([None, "a.example", "b.example", "c.example"])
+
+Key = tuple[str, int]
+
+
+class Verdicts:
+    """Bad verdicts on addresses of mirrors as plain dicts: for all hosts under None, and how often in a row."""
+
+    def __init__(self) -> None:
+        self.until: dict[Key, dict[str | None, float]] = {}
+        self.strikes: dict[Key, Counter[str | None]] = {}
+
+    def bad(self, key: Key) -> bool:
+        return bool(self.until.get(key))
+
+    def bars(self, key: Key, host: str | None) -> bool:
+        until = self.until.get(key, {})
+        return bool(until) and (host is None or None in until or host in until)
+
+    def strike(self, key: Key, host: str | None, now: float) -> None:
+        strikes = self.strikes.setdefault(key, Counter())
+        strikes[host] += 1
+        wait = min(LIMITS.bad_cooldown * 2 ** (strikes[host] - 1), LIMITS.bad_cooldown_max)
+        self.until.setdefault(key, {})[host] = now + wait
+
+    def praise(self, key: Key, host: str | None) -> None:
+        strikes = self.strikes.get(key, Counter())
+        strikes.pop(None, None)
+        for served in [host] if host else [host for host in strikes if host not in self.until.get(key, {})]:
+            strikes.pop(served, None)
+            self.until.get(key, {}).pop(served, None)
+
+    def cool(self, key: Key, now: float) -> None:
+        self.until[key] = {host: until for host, until in self.until[key].items() if host and until > now}
+
+    def forget(self, chosen: Callable[[Key], bool]) -> None:
+        self.until = {key: value for key, value in self.until.items() if not chosen(key)}
+        self.strikes = {key: value for key, value in self.strikes.items() if not chosen(key)}
 
 
 class Ledger:
@@ -123,6 +165,14 @@ class PoolMachine(RuleBasedStateMachine):
         self.ended: set[str] = set()
         self.ever_verified: set[int] = set()
         self.revoked: list[tuple[int, int]] = []
+        self.verdicts = Verdicts()
+        self.served: dict[str, str | None] = {}
+
+    @initialize(seed=numbers)
+    def begin(self, seed: int) -> None:
+        for prefix in PREFIXES[::2]:
+            self.admit(prefix)
+            self.spawn(prefix, 3, seed)
 
     @rule(prefix=prefixes)
     def admit(self, prefix: tuple[int, int]) -> None:
@@ -145,19 +195,45 @@ class PoolMachine(RuleBasedStateMachine):
                 self.ever_verified.add(address)
                 self.ledger.apply(change)
 
-    @rule(name=mirrors, owned=st.booleans())
-    def pick(self, name: str, owned: bool) -> None:
+    @rule(name=mirrors, owned=st.booleans(), host=hosts, times=st.integers(1, 6))
+    def pick(self, name: str, owned: bool, host: str | None, times: int) -> None:
+        for _ in range(times):
+            self._pick(name, owned, host)
+
+    def _pick(self, name: str, owned: bool, host: str | None) -> None:
         mirror = self._mirror(name)
-        idle = mirror.count().idle
-        leased = self.pool.lease(mirror, self.now, holder="test", ttl=60 if owned else None)
-        assert (leased is not None) == (idle > 0 and not mirror.draining)
+        fit = self._fit(mirror, host)
+        leased = self.pool.lease(mirror, self.now, holder="test", ttl=60 if owned else None, target=host)
+        assert (leased is not None) == (bool(fit) and not mirror.draining)
         if leased is None:
             return
         lease, change = leased
         self.ledger.apply(change)
+        assert lease.address in fit, "it is taken, rests, or is banned by that host"
+        self.served[lease.token] = host
         assert (name, lease.address) not in self.held.values(), "I1: leased twice"
         self._check_handed_out(lease)
         self.held[lease.token] = (name, lease.address)
+
+    def _fit(self, mirror: Mirror, host: str | None) -> set[int]:
+        """Return the addresses a pick for the host may give."""
+        free = (row for row in self.pool.table.rows() if row not in mirror.leases and row not in mirror.resting)
+        addresses = {self.pool.table.address(row) for row in free if self._standing(row) is Standing.ACTIVE}
+        return {address for address in addresses if not self.verdicts.bars((mirror.name, address), host)}
+
+    @staticmethod
+    def _offers(mirror: Mirror) -> dict[int, tuple[float, int, bool, frozenset[str]]]:
+        """Return of each bad row until when it is bad, its strikes, whether some hosts may have it, and who bans it."""
+        bans = mirror.hosts
+        return {
+            row: (
+                until,
+                mirror.strikes.get(row, 0),
+                bans is not None and row in bans.spare,
+                frozenset(bans.hosts(row) if bans else ()),
+            )
+            for row, until in mirror.bad.items()
+        }
 
     def _check_handed_out(self, lease: Lease) -> None:
         assert lease.address in self.ever_verified
@@ -165,16 +241,23 @@ class PoolMachine(RuleBasedStateMachine):
         assert any(lease.address in p and p.standing is Standing.ACTIVE for p in self.pool.prefixes.values())
 
     @precondition(lambda self: self.held)
-    @rule(data=st.data(), verdict=st.sampled_from([Status.IDLE, Status.BAD]))
-    def report_with_the_token(self, data: st.DataObject, verdict: Status) -> None:
-        token = data.draw(st.sampled_from(sorted(self.held)))
+    @rule(data=st.data(), verdict=st.sampled_from([Status.IDLE, Status.BAD, Status.BAD]), host=hosts)
+    def report_with_tokens(self, data: st.DataObject, verdict: Status, host: str | None) -> None:
+        for token in data.draw(st.lists(st.sampled_from(sorted(self.held)), min_size=1, max_size=6, unique=True)):
+            self._report(token, verdict, host)
+
+    def _report(self, token: str, verdict: Status, host: str | None) -> None:
         name, address = self.held[token]
         try:
             lease = self.pool.held(self._mirror(name), address, token, self.now)
         except NotLeased:
             assert self._expired(name, address)
             return
-        self.ledger.apply(*self.pool.end(lease, verdict, self.now))
+        self.ledger.apply(*self.pool.end(lease, verdict, self.now, target=host))
+        if verdict is Status.BAD:
+            self.verdicts.strike((name, address), host, self.now)
+        else:
+            self.verdicts.praise((name, address), host or self.served[token])
         self._end(lease)
 
     @precondition(lambda self: self.held)
@@ -189,6 +272,7 @@ class PoolMachine(RuleBasedStateMachine):
         elif not self._expired(name, address):
             found = self.pool.held(mirror, address, None, self.now)
             self.ledger.apply(*self.pool.end(found, Status.IDLE, self.now))
+            self.verdicts.praise((name, address), self.served[token])
             self._end(found)
 
     @precondition(lambda self: self.ended)
@@ -220,6 +304,7 @@ class PoolMachine(RuleBasedStateMachine):
             assert lease.until <= self.now
             self._end(lease)
         for name, row in expiry.cooled:
+            self.verdicts.cool((name, self.pool.table.address(row)), self.now)
             self.ledger.apply(self.pool.acquit(self._mirror(name), row, self.now))
 
     @rule(prefix=prefixes)
@@ -228,38 +313,47 @@ class PoolMachine(RuleBasedStateMachine):
         if known is not None and known.standing is Standing.ACTIVE:
             self.ledger.apply(self.pool.drain(known, self.now))
 
-    @rule(prefix=prefixes)
-    def retire(self, prefix: tuple[int, int]) -> None:
+    @rule(data=st.data(), prefix=prefixes, name=mirrors)
+    def withdraw(self, data: st.DataObject, prefix: tuple[int, int], name: str) -> None:
+        """Do one of what undoes much, so that it is done seldom."""
+        match data.draw(st.sampled_from(["flush", "retire", "revoke an address", "revoke a prefix", "empty"])):
+            case "flush":
+                self._flush(name)
+            case "retire":
+                self._retire(prefix)
+            case "revoke an address" if self.ever_verified:
+                self._revoke_an_address(data)
+            case "revoke a prefix" if len(self.revoked) < 4:
+                self._revoke_a_prefix(prefix)
+            case "empty":
+                self._empty()
+
+    def _retire(self, prefix: tuple[int, int]) -> None:
         known = self.pool.find_prefix(*prefix)
         if known is not None and known.standing is not Standing.REVOKED:
             self._withdraw(self.pool.retire(known, self.now))
 
-    @precondition(lambda self: self.ever_verified)
-    @rule(data=st.data())
-    def revoke_an_address(self, data: st.DataObject) -> None:
+    def _revoke_an_address(self, data: st.DataObject) -> None:
         address = data.draw(st.sampled_from(sorted(self.ever_verified)))
         self.revoked.append((address, 128))
         self._withdraw(self.pool.revoke(address, 128, reason="abuse", actor="test", now=self.now))
 
-    @precondition(lambda self: len(self.revoked) < 4)
-    @rule(prefix=prefixes)
-    def revoke_a_prefix(self, prefix: tuple[int, int]) -> None:
+    def _revoke_a_prefix(self, prefix: tuple[int, int]) -> None:
         if self.pool.find_prefix(*prefix) is not None and prefix != PREFIXES[0]:
             self.revoked.append(prefix)
             self._withdraw(self.pool.revoke(*prefix, reason="abuse", actor="test", now=self.now))
 
-    @rule(name=mirrors)
-    def flush(self, name: str) -> None:
+    def _flush(self, name: str) -> None:
         self._withdraw(self.pool.flush(self._mirror(name), self.now))
+        self.verdicts.forget(lambda key: key[0] == name)
         count = self._mirror(name).count()
         assert count.using == count.bad == 0
 
-    @rule()
-    def empty(self) -> None:
+    def _empty(self) -> None:
         self._withdraw(self.pool.empty(self.now))
         assert self.pool.table.live == 0
 
-    @rule(name=mirrors, draining=st.booleans())
+    @rule(name=mirrors, draining=st.sampled_from([False, False, True]))
     def drain_mirror(self, name: str, draining: bool) -> None:
         self.ledger.apply(self.pool.drain_mirror(self._mirror(name), draining))
 
@@ -273,18 +367,21 @@ class PoolMachine(RuleBasedStateMachine):
         if lease is not None and lease.owned:
             self._refuses(lambda: self.pool.reset(mirror, row, self.now))
             return
+        was_idle = mirror.status(row) is Status.IDLE
         self.ledger.apply(*self.pool.reset(mirror, row, self.now))
         assert mirror.status(row) is Status.IDLE
+        if not was_idle:
+            self.verdicts.forget(lambda key: key == (name, self.pool.table.address(row)))
         if lease is not None:
             self._end(lease)
 
     @rule()
     def restart(self) -> None:
-        before = {name: mirror.count() for name, mirror in self.pool.mirrors.items()}
+        before = {name: (mirror.count(), self._offers(mirror)) for name, mirror in self.pool.mirrors.items()}
         exclusions = self.pool.exclusions
         self.pool = Pool(LIMITS, secret=lambda: str(next(self.secrets)))
         self.pool.restore(self.ledger.snapshot())
-        assert {name: mirror.count() for name, mirror in self.pool.mirrors.items()} == before
+        assert {name: (mirror.count(), self._offers(mirror)) for name, mirror in self.pool.mirrors.items()} == before
         assert all((address in self.pool.exclusions) == (address in exclusions) for address in self.ever_verified)
 
     @invariant()
@@ -296,6 +393,14 @@ class PoolMachine(RuleBasedStateMachine):
             live = [row for row in self.pool.table.rows() if self._standing(row) is Standing.ACTIVE]
             assert seen.idle == sum(mirror.status(row) is Status.IDLE for row in live)
             assert seen.bad == sum(mirror.status(row) is Status.BAD for row in live)
+
+    @invariant()
+    def bad_is_what_somebody_banned_and_nobody_uses(self) -> None:
+        for mirror in self.pool.mirrors.values():
+            for row in self.pool.table.rows():
+                if row not in mirror.leases and row not in mirror.resting:
+                    banned = self.verdicts.bad((mirror.name, self.pool.table.address(row)))
+                    assert (mirror.status(row) is Status.BAD) == banned
 
     @invariant()
     def the_history_has_every_ended_lease_once(self) -> None:
@@ -324,6 +429,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     def _withdraw(self, withdrawal: Withdrawal) -> None:
         self.ledger.apply(*withdrawal.changes)
+        self.verdicts.forget(lambda key: self.pool.table.find(key[1]) is None)
         for lease in withdrawal.ended:
             self._end(lease)
 

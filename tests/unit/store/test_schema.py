@@ -50,14 +50,14 @@ def constraints_last(sql: str) -> str:
     return f"{start}({', '.join(sorted(items, key=lambda item: item.startswith('CONSTRAINT')))}){end}"
 
 
-def make_first_release(path: Path) -> None:
-    """Make an empty database as the first release would."""
+def make_release(path: Path, revision: str) -> None:
+    """Make an empty database as an earlier release would."""
     config = Config()
     config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations").replace("%", "%%"))
     engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ async def test_the_migrated_schema_is_the_one_the_tables_describe(tmp_path: Path
 
 async def test_a_database_of_the_first_release_comes_up_with_everything_it_had(tmp_path: Path) -> None:
     path = tmp_path / "engine.db"
-    make_first_release(path)
+    make_release(path, "0001")
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
             """
@@ -127,11 +127,35 @@ async def test_a_database_of_the_first_release_comes_up_with_everything_it_had(t
 
 
 async def test_a_database_of_the_first_release_gets_the_schema_the_tables_describe(tmp_path: Path) -> None:
-    make_first_release(tmp_path / "old.db")
+    make_release(tmp_path / "old.db", "0001")
     for name in ("old.db", "new.db"):
         store = await SqliteStore.open(tmp_path / name)
         await store.close()
     assert objects(tmp_path / "old.db") == objects(tmp_path / "new.db")
+
+
+async def test_bad_verdicts_that_named_a_host_become_bans_by_that_host(tmp_path: Path) -> None:
+    path = tmp_path / "engine.db"
+    make_release(path, "0002")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            """
+            INSERT INTO prefix VALUES (1, '2001:db8::', 64, 'eth0', 'interface', 'active', 1.0, 2.0, 1);
+            INSERT INTO address VALUES (1, 1, '2001:db8::a', 3.0), (2, 1, '2001:db8::b', 4.0), (3, 1, '2001:db8::c', 4.0);
+            INSERT INTO mirror (id, name, created_at, draining) VALUES (1, 'task1', 5.0, 0);
+            INSERT INTO usage VALUES (1, 1, 'bad', NULL, NULL, 9.0, 90.0, 0, 2, 4, 'shop.example'),
+                                     (1, 2, 'idle', NULL, NULL, 9.0, NULL, 0, 1, 4, 'maps.example'),
+                                     (1, 3, 'bad', NULL, NULL, 9.0, 80.0, 0, 3, 4, NULL);
+            """
+        )
+    store = await SqliteStore.open(path)
+    usages = (await store.load()).usages
+    assert [(usage.strikes, usage.target, usage.bans, usage.until) for usage in usages] == [
+        (0, None, '{"shop.example":[2,90.0]}', 90.0),
+        (0, None, '{"maps.example":[1,0.0]}', None),
+        (3, None, None, 80.0),
+    ]
+    await store.close()
 
 
 async def test_an_empty_file_is_migrated_like_no_file(tmp_path: Path) -> None:
@@ -191,20 +215,27 @@ async def test_the_leases_are_readable_with_the_sqlite3_shell(tmp_path: Path) ->
             PrefixRecorded(1, 0x20010DB800000010 << 64, 64, "eth0", "interface", "active", 0.0, 0.0),
             AddressAdded(1, 1, (0x20010DB800000010 << 64) | 0xA, 0.0),
             MirrorRecorded(1, "task1", 0.0, draining=False),
-            UsageRecorded(1, 1, "using", "secret", "curl", 60.0, 3660.0, owned=True, strikes=0, uses=1),
+            UsageRecorded(
+                1, 1, "using", "secret", "curl", 60.0, 3660.0, True, 0, 1, "shop.example", None, "pid 7 curl uid 0"
+            ),
         ]
     )
     done = await anyio.run_process(["sqlite3", str(path), "SELECT * FROM lease"])
     await store.close()
-    assert done.stdout == b"task1|2001:db8:0:10::a|curl|1970-01-01 00:01:00|1970-01-01 01:01:00|1|1\n"
+    assert done.stdout == (
+        b"task1|2001:db8:0:10::a|curl|pid 7 curl uid 0|1970-01-01 00:01:00|1970-01-01 01:01:00|1|1|shop.example\n"
+    )
 
 
 async def test_past_leases_are_readable_with_the_sqlite3_shell(tmp_path: Path) -> None:
     path = tmp_path / "engine.db"
     store = await SqliteStore.open(path)
     await store.commit(
-        [LeaseEnded(0x20010DB8 << 96 | 0xA, "task1", "curl", 60.0, 90.0, "bad", "a.example", "http 429")]
+        [LeaseEnded(0x20010DB8 << 96 | 0xA, "task1", "curl", 60.0, 90.0, "bad", "a.example", "http 429", "pid 7 curl")]
     )
     done = await anyio.run_process(["sqlite3", str(path), "SELECT * FROM past_lease"])
     await store.close()
-    assert done.stdout == b"task1|2001:db8::a|curl|1970-01-01 00:01:00|1970-01-01 00:01:30|bad|a.example|http 429\n"
+    assert (
+        done.stdout
+        == b"task1|2001:db8::a|curl|pid 7 curl|1970-01-01 00:01:00|1970-01-01 00:01:30|bad|a.example|http 429\n"
+    )
