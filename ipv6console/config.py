@@ -78,12 +78,18 @@ class NetworkSettings:
     poll: float = 1_800.0
 
 
+THEMES = ("dark", "light", "high-contrast", "deuteranopia", "ansi")
+"""What the console's theme may be."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSettings:
-    """How the console looks and asks."""
+    """How the console looks and asks; `keys` are "ACTION=KEY", for actions that are to have another key."""
 
-    theme: str = "textual-dark"
+    theme: str = "dark"
+    glyphs: str = "auto"
     read_only: bool = False
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

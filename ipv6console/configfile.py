@@ -32,11 +32,15 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One value somebody gave, as Settings holds it, and where: "FILE:LINE", a variable's or a flag's name."""
+    """One value somebody gave, as Settings holds it, and where: "FILE:LINE", a variable's or a flag's name.
+
+    `items` has the same for each item of a list or table in a file, by its number or key.
+    """
 
     value: object
     where: str
     source: Source
+    items: Mapping[int | str, str] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:
@@ -78,13 +82,11 @@ def effective(
     name of the flag, or of a variable that stands for it, and the value. Raises ConfigError.
     """
     environ = os.environ if environ is None else environ
-    named = config or environ.get("IPV6CONSOLE_CONFIG") or None
+    system, own = places(config, environ)
+    named = bool(config or environ.get("IPV6CONSOLE_CONFIG"))
     merged: Layer = {}
     read = []
-    for path, must_exist in (
-        (paths.system_config(), False),
-        (Path(named) if named else paths.user_config(), named is not None),
-    ):
+    for path, must_exist in ((system, False), (own, named)):
         layer = _file(path, must_exist=must_exist)
         if layer is not None:
             read.append(path)
@@ -103,6 +105,13 @@ def effective(
     return Effective(settings, merged, tuple(read))
 
 
+def places(config: str | None = None, environ: Mapping[str, str] | None = None) -> tuple[Path, Path]:
+    """Return the system's file of settings and the user's, or the one that `config` or IPV6CONSOLE_CONFIG names."""
+    environ = os.environ if environ is None else environ
+    named = config or environ.get("IPV6CONSOLE_CONFIG") or None
+    return paths.system_config(), Path(named) if named else paths.user_config()
+
+
 def parse(text: str, name: str) -> Layer:
     """Return what the TOML `text` of the file `name` sets; raises ConfigError naming the line."""
     import tomli  # noqa: PLC0415 - most commands find no file to parse
@@ -116,7 +125,8 @@ def parse(text: str, name: str) -> Layer:
     lines = key_lines(text)
     layer: Layer = {}
     for section, table in document.items():
-        origin = f"{name}:{lines[(section,)]}"
+        first = min(line for path, line in lines.items() if path[0] == section)
+        origin = f"{name}:{first}"
         if section not in KINDS:
             raise ConfigError(f"{origin}: {_unknown_section(section, table)}")
         if not isinstance(table, dict):
@@ -125,8 +135,11 @@ def parse(text: str, name: str) -> Layer:
             line = lines[(section, key)]
             if key not in KINDS[section]:
                 raise ConfigError(f"{name}:{line}: {_unknown_key(section, key)}")
+            items = {
+                path[2]: f"{name}:{at}" for path, at in lines.items() if path[:2] == (section, key) and len(path) == 3
+            }
             try:
-                layer[section, key] = Given(KINDS[section][key].read(value), f"{name}:{line}", Source.FILE)
+                layer[section, key] = Given(KINDS[section][key].read(value), f"{name}:{line}", Source.FILE, items)
             except Unfit as error:
                 line = line if error.item is None else lines[(section, key, error.item)]
                 raise ConfigError(f"{name}:{line}: {section}.{key}: {error}") from error

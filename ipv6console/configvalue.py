@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
+
+from ipv6console.config import THEMES
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
@@ -20,9 +22,9 @@ _Place = TypeVar("_Place", ipaddress.IPv6Address, ipaddress.IPv6Network)
 
 
 class Unfit(ValueError):
-    """A value that is not allowed; the message says what is. `item` counts from 0 when one of a list is meant."""
+    """A value that is not allowed; the message says what is. `item` counts from 0 in a list, in a table it is the key."""
 
-    item: int | None = None
+    item: int | str | None = None
 
 
 class Kind(Protocol):
@@ -183,6 +185,34 @@ class Many:
     def read_text(self, text: str) -> tuple[str, ...]:
         """See Kind."""
         return self.read([item.strip() for item in text.split(",") if item.strip()])
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of texts, as Settings holds it "KEY=VALUE" each; so in the environment, separated by commas."""
+
+    def read(self, value: object) -> tuple[str, ...]:
+        """See Kind."""
+        if isinstance(value, tuple):
+            return self._pairs(str(pair).partition("=") for pair in value)
+        if not isinstance(value, dict):
+            raise Unfit(f'a table, like {{ spawn = "S" }}, is expected, got {_shown(value)}')
+        return self._pairs((key, "=", text) for key, text in value.items())
+
+    def read_text(self, text: str) -> tuple[str, ...]:
+        """See Kind."""
+        return self.read(tuple(item.strip() for item in text.split(",") if item.strip()))
+
+    @staticmethod
+    def _pairs(pairs: Iterable[tuple[str, str, object]]) -> tuple[str, ...]:
+        told = {}
+        for key, equals, text in pairs:
+            if not isinstance(text, str) or not text or not equals or not key:
+                problem = Unfit(f"KEY=VALUE is expected, got {_shown(text if key and equals else key)}")
+                problem.item = key
+                raise problem
+            told[key] = text
+        return tuple(f"{key}={text}" for key, text in told.items())
 
 
 def _shown(value: object) -> str:
@@ -354,8 +384,10 @@ KINDS: dict[str, dict[str, Kind]] = {
         "poll": Duration(1, _DAY),
     },
     "console": {
-        "theme": _matching(r"[a-z0-9][a-z0-9-]*", "the name of a theme, like textual-dark or textual-light,"),
+        "theme": _one_of(*THEMES),
+        "glyphs": _one_of("auto", "unicode", "ascii"),
         "read_only": Flag(),
+        "keys": Table(),
     },
 }
 """The kind of every setting, by section and key; the same keys as Settings."""

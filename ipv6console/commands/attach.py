@@ -53,7 +53,7 @@ def attach(
             tokens[target] = click.prompt(f"Bearer token for {target}", hide_input=True, err=True).strip()
     first, *others = targets
     return show(
-        Launch(effective(config, None), (), None),
+        Launch(effective(config, None), (), None, config),
         first,
         attached=True,
         read_only=read_only,

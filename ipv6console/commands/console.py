@@ -19,6 +19,8 @@ from ipv6console.commands.info import gather
 from ipv6console.commands.launch import Launch, launch_options
 from ipv6console.commands.serve import let_go, listening
 from ipv6console.commands.sheet import is_dumb
+from ipv6console.configfile import ConfigError, places
+from ipv6console.configfile import effective as read_settings
 
 if TYPE_CHECKING:
     from ipv6console.console.start import Belongings
@@ -78,12 +80,10 @@ def show(
     """
     from ipv6console.console.start import Attachment, run  # noqa: PLC0415 - Textual is for this command only
 
-    look = launch.settings.console
     return run(
         target,
         attached=attached,
-        read_only=read_only or look.read_only,
-        theme=look.theme,
+        read_only=read_only or launch.settings.console.read_only,
         token=token,
         others=[Attachment(target=place, token=secret) for place, secret in others],
         belongings=_belongings(launch),
@@ -91,16 +91,27 @@ def show(
 
 
 def _belongings(launch: Launch) -> Belongings:
+    from ipv6console.console.look import Looks  # noqa: PLC0415 - as in `show`
     from ipv6console.console.start import Belongings  # noqa: PLC0415 - as in `show`
 
     own = paths.user_state()
-    return Belongings(seen=own / "seen.json", folders=(Path.cwd(), own / "exports"), config=partial(gather, launch))
+    try:
+        looks = Looks(launch.effective, places(launch.config), partial(read_settings, config=launch.config))
+    except ConfigError as error:
+        raise Failure(str(error), next="docs/keys.md lists the actions and their keys", code=ExitCode.USAGE) from error
+    return Belongings(
+        seen=own / "seen.json",
+        folders=(Path.cwd(), own / "exports"),
+        config=partial(gather, launch),
+        looks=looks,
+    )
 
 
 def _with_engine(launch: Launch, *, read_only: bool) -> int:
     from ipv6console.child import EngineChild  # noqa: PLC0415 - only when no engine answers
 
     engine = launch.settings.engine
+    belongings = _belongings(launch)
     opened = listening(engine)
     [target] = [str(sock.getsockname()) for sock in opened if sock.family == sockets.AF_UNIX]
     log = paths.log_file(engine.state_dir)
@@ -115,13 +126,11 @@ def _with_engine(launch: Launch, *, read_only: bool) -> int:
             ) from error
         from ipv6console.console.start import run  # noqa: PLC0415 - the child starts meanwhile
 
-        look = launch.settings.console
         return run(
             target,
-            read_only=read_only or look.read_only,
-            theme=look.theme,
+            read_only=read_only or launch.settings.console.read_only,
             owner=child,
-            belongings=_belongings(launch),
+            belongings=belongings,
         )
     finally:
         let_go(opened, [Path(target)])

@@ -25,11 +25,15 @@ SOCKET_VARIABLE = "IPV6CONSOLE_SOCKET"
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Settings of an engine to start; `arguments` follow `serve` to give a child the same, `socket` was named."""
+    """Settings of an engine to start; `arguments` follow `serve` to give a child the same, `socket` was named.
+
+    `config` is the file that was named for the settings, if one was.
+    """
 
     effective: Effective
     arguments: tuple[str, ...]
     socket: str | None
+    config: str | None = None
 
     @property
     def settings(self) -> Settings:
@@ -90,7 +94,7 @@ def _launch(
     found = effective(config, flags)
     if port is not None:
         found = _on_port(found, port)
-    return Launch(found, tuple(arguments), socket)
+    return Launch(found, tuple(arguments), socket, config)
 
 
 def _on_port(found: Effective, port: int) -> Effective:

@@ -17,6 +17,7 @@ from ipv6console.console.model import Condition
 from ipv6console.console.screens import help as help_page
 from ipv6console.console.screens.dialog import Choice, Reader
 from ipv6console.console.screens.doctor import DoctorDialog
+from ipv6console.console.screens.letters import Letters
 from ipv6console.console.screens.mirror import MirrorDialog
 from ipv6console.console.screens.plan import PlanDialog
 from ipv6console.console.screens.revoke import RevokeDialog
@@ -61,6 +62,8 @@ class Acts:
             "engine": self.engine,
             **{tab.mode: partial(app.show_page, tab.mode) for tab in TABS},
             **app.desk.acts,
+            "jump": lambda: self._work(self.jump),
+            "theme": lambda: app.dress.next_theme(),
             "palette": app.action_command_palette,
             "help": self.help,
             "back": self.back,
@@ -253,6 +256,14 @@ class Acts:
         """Give the focused pane the whole screen, or give it back."""
         self._app.page.toggle_zoom()
         self._app.redraw()
+
+    async def jump(self) -> None:
+        """Go to the pane whose letter is pressed."""
+        panes = self._app.page.panes
+        places = [(pane.region.offset + (1, 0), f"{pane.topic:<{pane.title_width}}") for pane in panes]
+        chosen = await self._app.push_screen_wait(Letters(places))
+        if chosen is not None and panes[chosen].is_attached:
+            panes[chosen].target.focus()
 
     def copy(self) -> None:
         """Copy what is under the cursor."""

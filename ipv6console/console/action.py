@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
@@ -114,6 +115,39 @@ ACTIONS: tuple[Action, ...] = (
         help="Tell who held an address and when, from the history of leases; the palette takes an address as well.",
     ),
     Action(
+        id="mark",
+        title="Mark",
+        key="space",
+        scope=Scope.POOL,
+        footer=5,
+        help="Mark the address under the cursor for the next act, or take its mark away.",
+    ),
+    Action(
+        id="mark_all",
+        title="Mark all",
+        key="m",
+        scope=Scope.POOL,
+        help="Mark every address that passes the filter; when all of them are marked, take the marks away.",
+    ),
+    Action(
+        id="reset",
+        title="Reset",
+        key="R",
+        scope=Scope.POOL,
+        acts=True,
+        danger=Danger.CONFIRM,
+        footer=4,
+        help="Make the marked addresses, else the one under the cursor, idle again in one mirror.",
+    ),
+    Action(
+        id="order",
+        title="Order",
+        key="o",
+        scope=Scope.POOL,
+        footer=5,
+        help="Choose by which column to order; the same one again turns it round.",
+    ),
+    Action(
         id="open",
         title="Detail",
         key="enter",
@@ -125,40 +159,6 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         id="copy", title="Copy", key="y", help="Copy the name or text under the cursor through the terminal (OSC 52)."
     ),
-    Action(id="pause", title="Pause", key="P", help="Freeze the tables to read them; status and ages go on."),
-    Action(id="read_only", title="Read-only", key="L", help="Refuse every act from this console, or allow them again."),
-    Action(id="engine", title="Engine", key="i", help="Show the engine, its listeners and its store."),
-    *(Action(id=tab.mode, title=tab.title, key=tab.key, help=f"Go to {tab.title}: {tab.help}.") for tab in TABS),
-    Action(
-        id="palette", title="Palette", key="colon", aliases=("ctrl+p",), palette=False, help="Find any action by name."
-    ),
-    Action(id="help", title="Help", key="question_mark", footer=10, help="Explain the focused pane and list the keys."),
-    Action(id="back", title="Back", key="escape", palette=False, help="Leave the filter, the zoom or a dialog."),
-    Action(
-        id="quit",
-        title="Quit",
-        key="q",
-        aliases=("ctrl+c", "ctrl+q"),
-        footer=11,
-        help="Leave. An engine this console started is stopped, with live leases only after a question; a lab ends too.",
-    ),
-)
-"""Every action of the console, in the order help shows them."""
-
-_KEY_NAMES = {
-    "slash": "/", "left_square_bracket": "[", "right_square_bracket": "]", "left_curly_bracket": "{",
-    "right_curly_bracket": "}", "minus": "-", "colon": ":", "question_mark": "?", "enter": "Enter", "escape": "Esc",
-    "ctrl+p": "Ctrl+P", "ctrl+c": "Ctrl+C", "ctrl+q": "Ctrl+Q", "space": "Space",
-}  # fmt: skip
-_BY_ID = {action.id: action for action in ACTIONS}
-_EVERYWHERE = frozenset({Scope.ANYWHERE, Scope.TABLE})
-_TABS = {tab.mode: tab for tab in TABS}
-
-
-def action(action_id: str) -> Action:
-    """Return the action with this id; raises KeyError for an unknown one."""
-    return _BY_ID[action_id]
-
     Action(
         id="rewind_back",
         title="Rewind",
@@ -206,15 +206,104 @@ def action(action_id: str) -> Action:
         key="b",
         help="Write screens, events, doctor, state and settings into one archive, secrets masked, to send along.",
     ),
+    Action(id="pause", title="Pause", key="P", help="Freeze the tables to read them; status and ages go on."),
+    Action(id="read_only", title="Read-only", key="L", help="Refuse every act from this console, or allow them again."),
+    Action(id="engine", title="Engine", key="i", help="Show the engine, its listeners and its store."),
+    *(Action(id=tab.mode, title=tab.title, key=tab.key, help=f"Go to {tab.title}: {tab.help}.") for tab in TABS),
+    Action(
+        id="jump",
+        title="Jump",
+        key="semicolon",
+        palette=False,
+        help="Put a letter on every pane; that letter goes there.",
+    ),
+    Action(
+        id="theme",
+        title="Theme",
+        key="ctrl+t",
+        help="Show the next theme: dark, light, high-contrast, deuteranopia, ansi. The settings keep one for good.",
+    ),
+    Action(
+        id="palette", title="Palette", key="colon", aliases=("ctrl+p",), palette=False, help="Find any action by name."
+    ),
+    Action(id="help", title="Help", key="question_mark", footer=10, help="Explain the focused pane and list the keys."),
+    Action(id="back", title="Back", key="escape", palette=False, help="Leave the filter, the zoom or a dialog."),
+    Action(
+        id="quit",
+        title="Quit",
+        key="q",
+        aliases=("ctrl+c", "ctrl+q"),
+        footer=11,
+        help="Leave. An engine this console started is stopped, with live leases only after a question; a lab ends too.",
+    ),
+)
+"""Every action of the console, in the order help shows them."""
+
+_KEY_NAMES = {
+    "slash": "/", "left_square_bracket": "[", "right_square_bracket": "]", "left_curly_bracket": "{",
+    "right_curly_bracket": "}", "minus": "-", "colon": ":", "question_mark": "?", "enter": "Enter", "escape": "Esc",
+    "space": "Space", "semicolon": ";",
+}  # fmt: skip
+_BY_ID = {action.id: action for action in ACTIONS}
+_EVERYWHERE = frozenset({Scope.ANYWHERE, Scope.TABLE})
+_TABS = {tab.mode: tab for tab in TABS}
+
+
+def action(action_id: str) -> Action:
+    """Return the action with this id; raises KeyError for an unknown one."""
+    return _BY_ID[action_id]
+
+
+Keys = Mapping[str, tuple[str, ...]]
+"""The keys of each action, by its id; the first is the one that is shown."""
+
+OWN_KEYS: Keys = {item.id: (item.key, *item.aliases) for item in ACTIONS}
+_in_force: dict[str, tuple[str, ...]] = dict(OWN_KEYS)
+_other_names: dict[str, str] = {}
+
+
+def put_in_force(keys: Keys) -> None:
+    """Let the actions have these keys, in everything that names or looks up one; `keymap.keymap` makes them."""
+    _in_force.clear()
+    _in_force.update(keys)
+    _other_names.clear()
+    for item in ACTIONS:
+        alone = sum(item.key == other.key for other in ACTIONS) == 1
+        if alone and keys[item.id][0] != item.key:
+            _other_names[spelling(item.key)] = spelling(keys[item.id][0])
+
+
+def spelling(key: str) -> str:
+    """Return a key as people write it."""
+    if key.startswith("ctrl+"):
+        return f"Ctrl+{key[5:].upper()}"
+    return _KEY_NAMES.get(key, key.upper() if len(key) > 1 else key)
+
+
+def keys_of(item: Action) -> tuple[str, ...]:
+    """Return the keys that do an action, the one to show first."""
+    return _in_force[item.id]
+
+
+def key_of(item: Action) -> str:
+    """Return the key of an action as people write it."""
+    return spelling(_in_force[item.id][0])
+
 
 def key_name(key: str) -> str:
-    """Return a key as people write it."""
-    return _KEY_NAMES.get(key, key)
+    """Return what is to be pressed for the action whose own key is `key`, as people write it."""
+    name = spelling(key)
+    return _other_names.get(name, name)
+
+
+def in_force(name: str) -> str:
+    """Return the key to show where a text names one as people write it: the operator's, if it was changed."""
+    return _other_names.get(name, name)
 
 
 def for_key(key: str, here: frozenset[Scope]) -> Action | None:
     """Return what `key` does where the scopes `here` hold; an action of another place when it does nothing here."""
-    found = [item for item in ACTIONS if key in {item.key, *item.aliases}]
+    found = [item for item in ACTIONS if key in _in_force[item.id]]
     return next((item for item in found if item.scope in here), next(iter(found), None))
 
 
@@ -225,6 +314,7 @@ class Standing:
     condition: Condition
     read_only: bool
     too_small: bool = False
+    past: bool = False
     here: frozenset[Scope] = _EVERYWHERE
 
 
@@ -245,9 +335,8 @@ def obstacle(item: Action, standing: Standing) -> str | None:
         return None
     if standing.too_small:
         return "The terminal is too small to show what would be done. Make it at least 60x15."
+    if standing.past:
+        return "The screen shows the past, where nothing can be done. Esc goes back to live."
     if standing.read_only:
         return "The console is read-only. L allows acts."
     return _HINDRANCES.get(standing.condition)
-    past: bool = False
-    if standing.past:
-        return "The screen shows the past, where nothing can be done. Esc goes back to live."

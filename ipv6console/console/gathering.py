@@ -37,7 +37,7 @@ async def pictures(app: ConsoleApp, context: Context) -> tuple[list[Portrait], d
     """
     second = type(app)(
         still(context.source, context.model), label=context.label, target=context.target, read_only=True,
-        theme=app.theme, zone=app.zone, clock=app.clock, minds_signals=False,
+        look=app.dress.look, zone=app.zone, clock=app.clock, minds_signals=False,
     )  # fmt: skip
     taken: list[Portrait] = []
     missing: dict[str, str] = {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from ipv6console.console.action import ACTIONS, Action, key_name, obstacle
+from ipv6console.console.action import ACTIONS, Action, key_of, obstacle
 from ipv6console.console.screens.who import address_in
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class ActionProvider(Provider):
     def _told(self, item: Action) -> tuple[str, str]:
         console = cast("ConsoleApp", self.app)
         reason = obstacle(item, console.standing)
-        return f"{item.title} ({key_name(item.key)})", f"Not now: {reason}" if reason else item.help
+        return f"{item.title} ({key_of(item)})", f"Not now: {reason}" if reason else item.help
 
     async def discover(self) -> Hits:
         """Offer all of them."""

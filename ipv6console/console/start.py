@@ -14,6 +14,7 @@ from textual.worker import WorkerFailed
 from ipv6console.console.app import ConsoleApp
 from ipv6console.console.context import Context
 from ipv6console.console.link import Link
+from ipv6console.console.look import Looks
 from ipv6console.console.means import Means
 from ipv6console.console.model import Model
 from ipv6console.console.presence import own_name
@@ -29,12 +30,13 @@ class Belongings:
     """What this user's console keeps and takes along.
 
     `seen` is the file that remembers what was looked at, `folders` are where exports and bundles go (the first that can
-    be written to), `config` tells versions, paths and settings.
+    be written to), `config` tells versions, paths and settings, `looks` how the console is to look.
     """
 
     seen: Path | None = None
     folders: tuple[Path, ...] = ()
     config: Callable[[], object] | None = None
+    looks: Looks | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,6 @@ def run(
     *,
     attached: bool = False,
     read_only: bool = False,
-    theme: str = "textual-dark",
     owner: Owner | None = None,
     source: Source | None = None,
     token: str = "",
@@ -85,7 +86,8 @@ def run(
         label="ATTACHED" if attached else "LOCAL",
         target=target,
         read_only=read_only,
-        theme=theme,
+        look=own.looks.look if own.looks else None,
+        looks=own.looks,
         owner=owner,
         means=means,
     )

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from textual.content import Content
 
+from ipv6console.console.action import in_force
 from ipv6console.wire.event import EventLevel
 from ipv6console.wire.status import Level
 
@@ -22,6 +23,9 @@ class Tone(StrEnum):
     UNKNOWN = "unknown"
     BUSY = "busy"
     KEY = "key"
+    """The own key of an action; the operator's is shown if it was changed."""
+    PRESS = "press"
+    """A key that cannot be changed."""
 
 
 STYLES: dict[Tone, str] = {
@@ -34,6 +38,7 @@ STYLES: dict[Tone, str] = {
     Tone.UNKNOWN: "$foreground-muted",
     Tone.BUSY: "$text-primary",
     Tone.KEY: "bold $text-primary",
+    Tone.PRESS: "bold $text-primary",
 }
 """The theme's colour of each tone, in the words of Textual's content markup."""
 
@@ -75,4 +80,10 @@ def glyph_of(level: Level, *, stale: bool = False) -> Span:
 
 def content(*spans: Span | str | Content) -> Content:
     """Join spans (a bare string is plain) into content; text is taken literally, never as markup."""
-    return Content.assemble(*((span[0], STYLES[span[1]]) if isinstance(span, tuple) else span for span in spans))
+    return Content.assemble(*((told(span), STYLES[span[1]]) if isinstance(span, tuple) else span for span in spans))
+
+
+def told(span: Span) -> str:
+    """Return the text of a span, with the key that is in force where it names one."""
+    text, tone = span
+    return in_force(text) if tone is Tone.KEY else text

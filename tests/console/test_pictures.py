@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from ipv6console.config import THEMES
+from ipv6console.console.look import Look
 from ipv6console.console.screens.dialog import Choice, Reader
 from ipv6console.console.screens.doctor import DoctorDialog
 from ipv6console.console.screens.plan import PlanDialog
@@ -115,9 +117,9 @@ def test_the_overview_in_every_state(snap_compare: Compare, name: str, size: tup
     assert pictured(snap_compare, size, prepare, document)
 
 
-@pytest.mark.parametrize("theme", ["ansi-dark", "textual-light"])
+@pytest.mark.parametrize("theme", THEMES[1:])
 def test_the_overview_in_other_themes(snap_compare: Compare, theme: str) -> None:
-    assert pictured(snap_compare, (120, 40), live, scene.broken(), theme=theme)
+    assert pictured(snap_compare, (120, 40), live, scene.broken(), look=Look(theme=theme))
 
 
 def test_the_overview_in_monochrome(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import tomli
 
 from ipv6console import paths
 from ipv6console.config import Settings
-from ipv6console.configfile import ConfigError, load
+from ipv6console.configfile import ConfigError, effective, load
 from ipv6console.configvalue import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -176,7 +176,9 @@ def test_a_wrong_item_of_a_list_is_told_with_its_own_line(tmp_path: Path) -> Non
         ("check", "probe = -1", "a duration from 0"),
         ("network", 'ndp = "magic"', "one of auto, routed, ndppd, proxy, address, responder is allowed, got 'magic'"),
         ("network", 'ndppd = ""', "the name or path of the ndppd program"),
-        ("console", 'theme = "No Such"', "the name of a theme"),
+        ("console", 'theme = "nord"', "one of dark, light, high-contrast, deuteranopia, ansi is allowed, got 'nord'"),
+        ("console", 'keys = ["spawn"]', "a table, like { spawn"),
+        ("console", "keys = { spawn = 1 }", "KEY=VALUE is expected, got 1"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_with_what_is_allowed(
@@ -210,6 +212,14 @@ def test_addresses_prefixes_and_listeners_are_kept_in_their_proper_spelling(tmp_
     assert settings.pool.exclude == ("2001:db8::a", "2001:db8::/120")
 
 
+def test_the_keys_of_the_console_are_a_table_and_each_has_its_line(tmp_path: Path) -> None:
+    text = '[console.keys]\nspawn = "S"\nzoom = "f11"\n[console]\ntheme = "light"\n'
+    found = effective(config=str(write(tmp_path / "c.toml", text)))
+    assert found.settings.console.keys == ("spawn=S", "zoom=f11")
+    given = found.given["console", "keys"]
+    assert {key: where.rpartition(":")[2] for key, where in given.items.items()} == {"spawn": "2", "zoom": "3"}
+
+
 @pytest.mark.parametrize(
     ("setting", "text", "value"),
     [
@@ -218,7 +228,8 @@ def test_addresses_prefixes_and_listeners_are_kept_in_their_proper_spelling(tmp_
         ("engine.verbose", "Yes", True),
         ("network.nonlocal_bind", "0", False),
         ("pool.spread", "56", 56),
-        ("console.theme", "nord", "nord"),
+        ("console.theme", "light", "light"),
+        ("console.keys", "spawn=S, zoom=f11", ("spawn=S", "zoom=f11")),
     ],
 )
 def test_the_environment_sets_every_kind_of_value(
@@ -271,7 +282,8 @@ def test_the_example_file_says_the_defaults_key_by_key() -> None:
         for field in fields(values):
             value = getattr(values, field.name)
             given = document[section.name][field.name]
-            assert given == (list(value) if isinstance(value, tuple) else value), f"{section.name}.{field.name}"
+            held = type(given)(value) if isinstance(value, tuple) else value
+            assert given == held, f"{section.name}.{field.name}"
             assert isinstance(given, bool) == isinstance(value, bool)
     assert load(config=str(ROOT / "config.example.toml")) == defaults
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from ipv6console.console.action import ACTIONS, Danger, Standing, key_name, obstacle
+from ipv6console.console.action import ACTIONS, Danger, Standing, keys_of, obstacle, spelling
 from ipv6console.console.layout import hang
 from ipv6console.console.tone import Tone, content
 from ipv6console.console.widgets.pane import Pane
@@ -36,7 +36,7 @@ def page(pane: Pane | None, standing: Standing, width: int) -> Content:
     ))  # fmt: skip
     lines += [Content(""), content(("Keys", Tone.STRONG))]
     for item in ACTIONS:
-        keys = " ".join(key_name(key) for key in (item.key, *item.aliases))
+        keys = " ".join(spelling(key) for key in keys_of(item))
         blocked = obstacle(item, standing)
         why = (f" Not now: {blocked}", Tone.WARN) if blocked else ("", Tone.PLAIN)
         head = content((f"{keys:<{_TITLE}}", Tone.KEY), (item.title, Tone.STRONG))

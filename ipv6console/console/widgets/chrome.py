@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ipv6console.console import figure
-from ipv6console.console.action import ACTIONS, Action, Standing, key_name, obstacle
+from ipv6console.console.action import ACTIONS, Action, Standing, key_name, key_of, obstacle
 from ipv6console.console.model import Condition, Model
 from ipv6console.console.rewind import Moment
 from ipv6console.console.tab import TABS
@@ -185,7 +185,7 @@ class KeyBar(Line):
     def redraw(self, standing: Standing, width: int) -> None:
         """Show as many as fit, in the order of the registry."""
         items = sorted((item for item in ACTIONS if item.footer is not None and item.scope in standing.here), key=_rank)
-        while len(items) > 1 and sum(len(key_name(item.key)) + len(item.title) + 3 for item in items) > width:
+        while len(items) > 1 and sum(len(key_of(item)) + len(item.title) + 3 for item in items) > width:
             items.remove(_least(items))
         self.say(Content(" ").join([Content(""), *(self._item(item, standing) for item in items)]))
 
@@ -194,7 +194,7 @@ class KeyBar(Line):
         blocked = obstacle(item, standing) is not None
         key_style = "$foreground-muted strike" if blocked else STYLES[Tone.KEY]
         title_style = "$foreground-muted strike" if blocked else ""
-        label = Content.assemble((key_name(item.key), key_style), " ", (item.title, title_style), " ")
+        label = Content.assemble((key_of(item), key_style), " ", (item.title, title_style), " ")
         return label.stylize(f"@click=app.act('{item.id}')")
 
 

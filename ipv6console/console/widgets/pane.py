@@ -74,6 +74,11 @@ class Pane(Vertical):
         """The widget inside that takes the focus."""
         raise NotImplementedError
 
+    @property
+    def title_width(self) -> int:
+        """Cells the title in the frame takes."""
+        return self._titles[0].cell_length if self._titles else 0
+
     def frame(self, view: View, heading: str, stamp: Stamp | None, *, legend: Sequence[Span] = ()) -> None:
         """Draw title and provenance, and dim the pane when what it shows is old."""
         condition = view.model.condition
