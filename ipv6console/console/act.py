@@ -8,6 +8,7 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING
 
 from textual.content import Content
+from textual.geometry import Offset
 
 from ipv6console.console import call, figure
 from ipv6console.console.action import action, key_name, obstacle
@@ -60,10 +61,11 @@ class Acts:
             "pause": self.pause,
             "read_only": lambda: self._work(self.read_only),
             "engine": self.engine,
+            "again": self.again,
             **{tab.mode: partial(app.show_page, tab.mode) for tab in TABS},
             **app.desk.acts,
             "jump": lambda: self._work(self.jump),
-            "theme": lambda: app.dress.next_theme(),
+            "theme": app.dress.next_theme,
             "palette": app.action_command_palette,
             "help": self.help,
             "back": self.back,
@@ -260,7 +262,7 @@ class Acts:
     async def jump(self) -> None:
         """Go to the pane whose letter is pressed."""
         panes = self._app.page.panes
-        places = [(pane.region.offset + (1, 0), f"{pane.topic:<{pane.title_width}}") for pane in panes]
+        places = [(Offset(pane.region.x + 1, pane.region.y), f"{pane.topic:<{pane.title_width}}") for pane in panes]
         chosen = await self._app.push_screen_wait(Letters(places))
         if chosen is not None and panes[chosen].is_attached:
             panes[chosen].target.focus()
@@ -307,6 +309,10 @@ class Acts:
         now = self._app.model.now
         lines = [("engine at", self._app.door.target), *facts(state.engine, now), ("", ""), *facts(state.store, now)]
         self._app.push_screen(Reader("Engine and store", partial(sheet, lines), copied=self._app.door.target))
+
+    def again(self) -> None:
+        """Say that nothing is asked for here; screens that ask for something have an act of their own."""
+        self._app.say("Again", content("All of this screen comes by itself, as the engine tells it."))
 
     def help(self) -> None:
         """Explain the focused pane and list the keys."""

@@ -18,9 +18,9 @@ from ipv6console.console.action import Keys, Standing, action, for_key, obstacle
 from ipv6console.console.call import Door
 from ipv6console.console.context import Context, Contexts, standing_of
 from ipv6console.console.desk import Desk
-from ipv6console.console.means import Means
 from ipv6console.console.dress import Dress, bindings
 from ipv6console.console.look import Look, Looks
+from ipv6console.console.means import Means
 from ipv6console.console.model import SILENCE, Condition, Model
 from ipv6console.console.palette import ActionProvider
 from ipv6console.console.recall import keep_in_mind
@@ -79,6 +79,10 @@ class ConsoleApp(App[str]):
             number=1, source=source, model=Model(clock), label=label, target=target, read_only=read_only, owner=owner,
             secrets=self.means.secrets,
         )  # fmt: skip
+        self._others = self._bindings
+        self.dress = Dress(self, look or Look(), looks)
+        self.bind_keys(self.dress.look.keys)
+        self._filters.append(self.dress.ascii)
         self.contexts = Contexts(first)
         self._furnish(first)
         self.desk = Desk(self)
@@ -86,10 +90,6 @@ class ConsoleApp(App[str]):
         self._drawn: tuple[object, ...] = ()
         self._told = -1.0
         self._drawing = self._forgetful = False
-        self._others = self._bindings
-        self.dress = Dress(self, look or Look(), looks)
-        self.bind_keys(self.dress.look.keys)
-        self._filters.append(self.dress.ascii)
         self.animation_level = "none"
         self.HORIZONTAL_BREAKPOINTS = list(BREAKPOINTS)
 
@@ -176,7 +176,6 @@ class ConsoleApp(App[str]):
         left.tab = self.page.mode
         self.contexts.show(context)
         self.switch_mode(context.mode(context.tab))
-        self.redraw()
 
     async def close_engine(self, context: Context) -> None:
         """Let go of an engine that is not on the screen; it runs on."""
@@ -318,7 +317,7 @@ class ConsoleApp(App[str]):
 
     def draw(self) -> None:
         """Draw what changed since the last time; panes compare, so that nothing else is painted."""
-        if not self.is_running:
+        if not self.is_running or not self.page.is_mounted:
             return
         for context in self.contexts:
             live = context.model
