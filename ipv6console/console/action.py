@@ -208,6 +208,52 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(id="pause", title="Pause", key="P", help="Freeze the tables to read them; status and ages go on."),
     Action(id="read_only", title="Read-only", key="L", help="Refuse every act from this console, or allow them again."),
+    Action(
+        id="config",
+        title="Config",
+        key="c",
+        scope=Scope.NDP,
+        footer=7,
+        help="Show the strategy of the prefix under the cursor, why it was chosen, and what is configured against what is wanted.",
+    ),
+    Action(
+        id="follow",
+        title="Follow",
+        key="end",
+        scope=Scope.EVENTS,
+        footer=3,
+        help="Go to the newest event and stay there as new ones come.",
+    ),
+    Action(
+        id="time",
+        title="Time",
+        key="t",
+        scope=Scope.EVENTS,
+        footer=3,
+        help="Go to a time in the log: 04:12, -30m, yesterday 23:00, 2026-09-20 04:12.",
+    ),
+    Action(
+        id="louder",
+        title="Louder",
+        key="greater_than_sign",
+        scope=Scope.EVENTS,
+        footer=4,
+        help="Show only louder events: from info to warn, from warn to fail.",
+    ),
+    Action(
+        id="quieter",
+        title="Quieter",
+        key="less_than_sign",
+        scope=Scope.EVENTS,
+        footer=4,
+        help="Show quieter events too: from fail to warn, from warn to info.",
+    ),
+    Action(
+        id="again",
+        title="Again",
+        key="r",
+        help="Ask again for what this screen asked the engine for: timeline, doctor's chain, configuration, kept events.",
+    ),
     Action(id="engine", title="Engine", key="i", help="Show the engine, its listeners and its store."),
     *(Action(id=tab.mode, title=tab.title, key=tab.key, help=f"Go to {tab.title}: {tab.help}.") for tab in TABS),
     Action(
@@ -240,7 +286,8 @@ ACTIONS: tuple[Action, ...] = (
 """Every action of the console, in the order help shows them."""
 
 _KEY_NAMES = {
-    "slash": "/", "left_square_bracket": "[", "right_square_bracket": "]", "left_curly_bracket": "{",
+    "slash": "/", "greater_than_sign": ">", "less_than_sign": "<", "end": "End",
+    "left_square_bracket": "[", "right_square_bracket": "]", "left_curly_bracket": "{",
     "right_curly_bracket": "}", "minus": "-", "colon": ":", "question_mark": "?", "enter": "Enter", "escape": "Esc",
     "space": "Space", "semicolon": ";",
 }  # fmt: skip

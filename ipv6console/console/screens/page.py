@@ -43,6 +43,8 @@ class Page(Screen[None]):
     scopes: ClassVar[frozenset[Scope]] = frozenset()
     """Whose actions make sense anywhere on this page, besides those of the pane in focus."""
 
+    _laid = False
+
     class Shown(Message):
         """The page is on the screen, anew or again, and wants to be drawn."""
 
@@ -66,7 +68,11 @@ class Page(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Ask to be drawn once everything is laid out."""
-        self.call_after_refresh(self.post_message, self.Shown())
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        self._laid = True
+        self.post_message(self.Shown())
 
     @property
     def home(self) -> Pane:
@@ -96,6 +102,8 @@ class Page(Screen[None]):
 
     def draw(self, view: View, where: Where, standing: Standing, *, panes: bool = True) -> None:
         """Show what is known now; without `panes` only the age of the data has changed."""
+        if not self._laid:
+            return
         self.set_class(self.too_small, "-small")
         if self.too_small:
             self._draw_small(view)
