@@ -79,6 +79,10 @@ class PrefixKeeper:
             return
         self._blind = None
         self.reachability = found
+        for key in found:
+            known, host = self._core.pool.find_prefix(*key), self.host_prefix(*key)
+            if known is not None and host is not None:
+                self._note_link(known, host)
         for key, reachability in found.items():
             now = self._summary(reachability)
             if before.get(key, now) != now:
@@ -199,10 +203,11 @@ class PrefixKeeper:
         for lease in gone.ended[:_TOLD]:
             core.journal.warn(
                 "lease.lost",
-                f"{format_address(lease.address)} in {lease.mirror}, held by {lease.holder}: {known} is gone",
+                f"{format_address(lease.address)} in {lease.mirror}, held by {lease.who}: {known} is gone",
                 subject=lease.mirror,
                 addr=format_address(lease.address),
                 holder=lease.holder,
+                process=lease.process,
             )
         self._on_change()
 
@@ -254,7 +259,10 @@ class PrefixKeeper:
         core.journal.warn("address.removed", f"{len(rows)} addresses turned out to be somebody's on this link")
 
     def _note_link(self, prefix: Prefix, host: HostPrefix) -> None:
-        if host.on_link:
+        """Note whether addresses of `prefix` fill a neighbour table: as the network showed, else as the routes say."""
+        reach = self.reachability.get((host.network, host.length))
+        shown = reach.on_link if reach is not None else None
+        if host.on_link if shown is None else shown:
             self._on_link.add(prefix.id)
         else:
             self._on_link.discard(prefix.id)

@@ -15,7 +15,9 @@ from ipv6console.linux import sysctl
 from ipv6console.linux.dump import ROUTE_LOCAL, TABLE_LOCAL, Address, Dump, Link, Neighbour
 from ipv6console.linux.firewall import TABLE, Firewall, FirewallError, Table, command, guard
 from ipv6console.linux.ndp import examination
+from ipv6console.linux.ndp.asking import ask
 from ipv6console.linux.ndp.examination import Surroundings
+from ipv6console.linux.ndp.strategy import AUTO, Evidence, placed
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.prefixes import Selection, prefix_text, select, unused
 from ipv6console.linux.reach import HostReach
@@ -44,6 +46,7 @@ class _Scene:
     proxies: tuple[Neighbour, ...]
     interface: str | None
     source: int
+    evidence: Evidence | None
 
 
 class HostDoctor:
@@ -82,7 +85,10 @@ class HostDoctor:
             steps.append(step)
             if step.level is Level.FAIL:
                 failed = name
-        usable = "on-link" if scene.prefix and scene.prefix.on_link else "routed"
+        on_link = scene.prefix is not None and scene.prefix.on_link
+        if scene.evidence is not None and scene.evidence.on_link is not None:
+            on_link = scene.evidence.on_link
+        usable = "on-link" if on_link else "routed"
         return DoctorReport(
             at=time.time(),
             prefix=prefix_text(scene.prefix.network, scene.prefix.length) if scene.prefix else None,
@@ -108,7 +114,17 @@ class HostDoctor:
             source = examination.answered_already(found, dump, proxies)
         if found is not None and source is None:
             source = unused(found, dump)
-        return _Scene(dump, selection, found, proxies, named, source or 0)
+        evidence = await self._evidence(found, dump)
+        return _Scene(dump, selection, found, proxies, named, source or 0, evidence)
+
+    async def _evidence(self, prefix: HostPrefix | None, dump: Dump) -> Evidence | None:
+        """Return what the network shows of `prefix`: what the engine has found out, or what is asked now."""
+        if prefix is None or self._settings.ndp != AUTO:
+            return None
+        if self._reach is not None:
+            return self._reach.evidence(prefix)
+        link = dump.link(prefix.interface)
+        return await ask(prefix, dump) if link is not None and link.carrier else None
 
     async def _interface(self, scene: _Scene) -> DoctorStep:
         name = scene.interface
@@ -244,7 +260,13 @@ class HostDoctor:
                 told.append(f"{row.solicited} solicitations seen, {row.answered} answered")
             level = Level.WARN if row.level in (Level.UNKNOWN, Level.OFF) else row.level
             return DoctorStep(name="ndp", level=level, text=row.text, evidence=tuple(told), fix=row.fix)
-        around = Surroundings(prefix=prefix, source=scene.source, dump=scene.dump, proxies=scene.proxies)
+        around = Surroundings(
+            prefix=placed(prefix, scene.evidence),
+            source=scene.source,
+            dump=scene.dump,
+            proxies=scene.proxies,
+            evidence=scene.evidence,
+        )
         return examination.examine(around, self._settings, self._state_dir)
 
     async def _echoed(self, scene: _Scene) -> DoctorStep:

@@ -13,10 +13,21 @@ from ipv6console.linux import process, sysctl
 from ipv6console.linux.dump import POOLED_METRIC, PROTOCOL, TABLE_LOCAL, Dump
 from ipv6console.linux.firewall import REMOVAL, TABLE, Firewall, FirewallError, Guard, command, guard
 from ipv6console.linux.ndp.answering import owner
+from ipv6console.linux.ndp.asking import ask
 from ipv6console.linux.ndp.block import difference, has_block, without_block
 from ipv6console.linux.ndp.proxying import proxy_needs
 from ipv6console.linux.ndp.service import ServiceFile, answering
-from ipv6console.linux.ndp.strategy import ADDRESS, NDPPD, PROXY, RESPONDER, choose, find_means
+from ipv6console.linux.ndp.strategy import (
+    ADDRESS,
+    AUTO,
+    NDPPD,
+    PROXY,
+    RESPONDER,
+    Evidence,
+    choose,
+    find_means,
+    placed,
+)
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.prefixes import prefix_text, select
 from ipv6console.linux.record import RecordFile
@@ -77,7 +88,8 @@ class HostPlan:
         if self._settings.firewall and prefixes:
             found.append(await self._inbound(prefixes, dump))
         for prefix in prefixes:
-            found.extend(self._of(prefix, dump))
+            evidence = await ask(prefix, dump) if self._settings.ndp == AUTO else None
+            found.extend(self._of(prefix, dump, evidence))
         return tuple(found)
 
     async def apply(self) -> tuple[PrivilegedChange, ...]:
@@ -199,7 +211,8 @@ class HostPlan:
             undone.append(PrivilegedChange(what=f"took {address} back", command=command, in_place=False))
         return undone
 
-    def _of(self, prefix: HostPrefix, dump: Dump) -> list[PrivilegedChange]:
+    def _of(self, host: HostPrefix, dump: Dump, evidence: Evidence | None) -> list[PrivilegedChange]:
+        prefix = placed(host, evidence)
         text = prefix_text(prefix.network, prefix.length)
         held = {route.network for route in dump.routes if route.length == 128 and route.table == TABLE_LOCAL}
         found = [
@@ -217,11 +230,11 @@ class HostPlan:
                 in_place=state(dump.routes, prefix.network, prefix.length).present,
             )
         )
-        return found + self._ndp(prefix, dump)
+        return found + self._ndp(prefix, dump, choose(self._settings.ndp, host, find_means(self._settings), evidence))
 
-    def _ndp(self, prefix: HostPrefix, dump: Dump) -> list[PrivilegedChange]:
+    def _ndp(self, prefix: HostPrefix, dump: Dump, chosen: tuple[str, str]) -> list[PrivilegedChange]:
         text, interface = prefix_text(prefix.network, prefix.length), prefix.interface
-        strategy, why = choose(self._settings.ndp, prefix, find_means(self._settings))
+        strategy, why = chosen
         if strategy == NDPPD and self._settings.ndppd_service:
             return [self._service(prefix, why)]
         if strategy == NDPPD:

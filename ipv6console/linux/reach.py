@@ -183,6 +183,10 @@ class HostReach:
                     await strategy.mend(dump)
             return tuple([await self._reachability(item, dump, general) for item in self._announced.values()])
 
+    def evidence(self, prefix: HostPrefix) -> Evidence | None:
+        """Return what the network showed of `prefix`, None while nobody has been asked."""
+        return self._inquiries.evidence(prefix)
+
     async def config(self, network: int, length: int) -> NdpConfig | None:
         """Return what NDP wants configured for an announced prefix and what is there; raises OSError."""
         async with self._turn:

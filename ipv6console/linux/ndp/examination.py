@@ -19,7 +19,7 @@ from ipv6console.linux.ndp.config import render
 from ipv6console.linux.ndp.entries import index_of
 from ipv6console.linux.ndp.ndppd import INSTALL
 from ipv6console.linux.ndp.proxying import entry, proxy_needs
-from ipv6console.linux.ndp.strategy import ADDRESS, NDPPD, PROXY, ROUTED, choose, find_means
+from ipv6console.linux.ndp.strategy import ADDRESS, NDPPD, PROXY, ROUTED, Evidence, choose, find_means
 from ipv6console.linux.prefixes import contains, prefix_text
 from ipv6console.pool.address import format_address
 from ipv6console.wire.doctor import DoctorStep
@@ -32,12 +32,13 @@ _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|#[^\n]*", re.DOTALL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What is looked at: the prefix, one source address in it, and the kernel's tables."""
+    """What is looked at: the prefix, one source address in it, the kernel's tables, and what the network showed."""
 
     prefix: HostPrefix
     source: int
     dump: Dump
     proxies: tuple[Neighbour, ...]
+    evidence: Evidence | None
 
 
 def answered_already(prefix: HostPrefix, dump: Dump, proxies: tuple[Neighbour, ...]) -> int | None:
@@ -48,7 +49,7 @@ def answered_already(prefix: HostPrefix, dump: Dump, proxies: tuple[Neighbour, .
 
 def examine(around: Surroundings, settings: NetworkSettings, state_dir: Path) -> DoctorStep:
     """Return the doctor's step: who answers for the source address, or the command that makes somebody."""
-    strategy, why = choose(settings.ndp, around.prefix, find_means(settings))
+    strategy, why = choose(settings.ndp, around.prefix, find_means(settings), around.evidence)
     if strategy == ROUTED:
         return _step(Level.OK, "nothing to answer", [f"{strategy}: {why}"])
     index = index_of(around.prefix.interface)
