@@ -12,8 +12,6 @@ from ipv6console.api.access import Access
 from ipv6console.engine.caller import Caller, Scope
 from ipv6console.engine.engine import Engine
 
-_LONGEST_NAME = 60  # a longer one would push the process out of what is kept of a holder
-
 
 async def _engine(connection: HTTPConnection) -> Engine:
     engine: Engine = connection.app.state.engine
@@ -28,13 +26,6 @@ def _needs(scope: Scope) -> Callable[[HTTPConnection], Awaitable[Caller]]:
         return found
 
     return caller
-
-
-def shown_holder(name: str | None, caller: Caller) -> str | None:
-    """Return how a lease's holder is shown that calls itself `name`: with its process or token, which it cannot choose."""
-    if name is None or (caller.pid is None and caller.token is None):
-        return name
-    return f"{name[:_LONGEST_NAME]} ({caller.label})"
 
 
 EngineHere = Annotated[Engine, Depends(_engine)]

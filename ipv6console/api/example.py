@@ -79,7 +79,16 @@ FLUSHED = FlushReply(success=True, dbname=MIRROR)
 RENEWED = LeaseReply(success=True, addr=ADDR, dbname=MIRROR, expires_at=NOW + 3_600.0, ttl=3_600.0)
 RELEASED = LeaseReply(success=True, addr=ADDR, dbname=MIRROR, expires_at=NOW, ttl=0.0)
 LEASES = LeasePage(
-    leases=(LeaseRow(addr=ADDR, dbname=MIRROR, holder="crawler-7", leased_at=NOW, expires_at=NOW + 3_600.0),),
+    leases=(
+        LeaseRow(
+            addr=ADDR,
+            dbname=MIRROR,
+            holder="crawler-7",
+            leased_at=NOW,
+            expires_at=NOW + 3_600.0,
+            process="pid 812 uid 1000 python3 crawler.py",
+        ),
+    ),
     total=1,
     next=None,
 )
@@ -99,6 +108,7 @@ HISTORY = HistoryPage(
             verdict="bad",
             target="shop.example",
             reason="403 after 12 requests",
+            process="pid 812 uid 1000 python3 crawler.py",
         ),
     )
 )

@@ -63,6 +63,15 @@ Holder = Annotated[
     str | None,
     Query(max_length=200, pattern=_ONE_LINE, description="Who holds the lease, for people.", examples=["crawler-7"]),
 ]
+ForHost = Annotated[
+    str | None,
+    Query(
+        max_length=200,
+        pattern=_ONE_LINE,
+        description="The host the address is for; one that only other hosts ban may be given then.",
+        examples=["shop.example"],
+    ),
+]
 Wait = Annotated[
     float | None,
     Query(

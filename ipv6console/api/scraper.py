@@ -10,9 +10,9 @@ from ipv6console.api import example
 from ipv6console.api.answers import answers, asked
 from ipv6console.api.attendance import attend
 from ipv6console.api.body import CheckBody, ChecksBody, ReportBody, ReportsBody, ResetBody, ResetsBody
-from ipv6console.api.caller import EngineHere, Operator, Reader, Scraper, shown_holder
+from ipv6console.api.caller import EngineHere, Operator, Reader, Scraper
 from ipv6console.api.document import Document
-from ipv6console.api.parameter import DEFAULT_MIRROR, Dbname, Holder, Num, SomeDbname, Ttl, Wait
+from ipv6console.api.parameter import DEFAULT_MIRROR, Dbname, ForHost, Holder, Num, SomeDbname, Ttl, Wait
 from ipv6console.engine.caller import Scope
 from ipv6console.wire.reply import (
     CheckReply,
@@ -73,19 +73,21 @@ async def pick(
     ttl: Ttl = None,
     holder: Holder = None,
     wait: Wait = None,
+    target: ForHost = None,
 ) -> Response:
     """Lease one verified address of a mirror; the least recently released first.
 
-    With `wait` the caller queues when there is none; who hangs up leaves the queue.
+    An address reported bad with a `target` is bad for that host: with `target` here, the host the address is picked for,
+    one that only other hosts ban may be given, without it none that any host bans. With `wait` the caller queues when there is none; who hangs up leaves the queue.
     """
     if not wait:
-        return Document(await engine.pick(dbname, caller, ttl=ttl, holder=shown_holder(holder, caller)))
+        return Document(await engine.pick(dbname, caller, ttl=ttl, holder=holder, target=target))
 
     async def give_back(reply: PickReply) -> None:
         if reply.lease is not None:
             await engine.release(reply.lease)
 
-    picking = engine.pick(dbname, caller, ttl=ttl, holder=shown_holder(holder, caller), wait=wait)
+    picking = engine.pick(dbname, caller, ttl=ttl, holder=holder, wait=wait, target=target)
     found = await attend(request, picking, give_back, request.app.state.stop)
     return Response(status_code=_NOBODY_THERE) if found is None else Document(found)
 
@@ -99,9 +101,10 @@ async def picks(
     num: Num = 1,
     ttl: Ttl = None,
     holder: Holder = None,
+    target: ForHost = None,
 ) -> Document:
-    """Lease several addresses; there may be fewer than asked for."""
-    return Document(await engine.picks(dbname, num, caller, ttl=ttl, holder=shown_holder(holder, caller)))
+    """Lease several addresses; there may be fewer than asked for. With `target` as /pick does."""
+    return Document(await engine.picks(dbname, num, caller, ttl=ttl, holder=holder, target=target))
 
 
 @router.post("/check", response_model=CheckReply, responses=answers(example.CHECKED, problems=(413,)))
@@ -151,7 +154,11 @@ async def report(
         ),
     ],
 ) -> Document:
-    """End a lease with a verdict (`idle`, `bad`), or say that it is still in use (`using`)."""
+    """End a lease with a verdict (`idle`, `bad`), or say that it is still in use (`using`).
+
+    `bad` with a `target` is a verdict of that host: the address rests for it, longer each time, and may serve others that
+    /pick names. Without a `target` it rests for all.
+    """
     return Document(await engine.report(body.dbname, [body.report_info.item()]))
 
 

@@ -35,9 +35,16 @@ def leases(engine: Engine, dbname: str | None, limit: int) -> None:
     if rows:
         print_rows(
             [
-                ("ADDRESS", "MIRROR", "HELD", "LEFT", "HOLDER"),
+                ("ADDRESS", "MIRROR", "HELD", "LEFT", "HOLDER", "PROCESS"),
                 *(
-                    (row.addr, row.dbname, span(now - row.leased_at), span(row.expires_at - now), row.holder)
+                    (
+                        row.addr,
+                        row.dbname,
+                        span(now - row.leased_at),
+                        span(row.expires_at - now),
+                        row.holder,
+                        row.process or "-",
+                    )
                     for row in rows
                 ),
             ]

@@ -28,7 +28,7 @@ def who(engine: Engine, addr: str, at: float | None, dbname: str | None, limit: 
     elif page.entries:
         print_rows(
             [
-                ("SINCE", "UNTIL", "MIRROR", "VERDICT", "HOLDER", "TARGET", "REASON"),
+                ("SINCE", "UNTIL", "MIRROR", "VERDICT", "HOLDER", "PROCESS", "TARGET", "REASON"),
                 *(
                     (
                         moment(row.since),
@@ -36,6 +36,7 @@ def who(engine: Engine, addr: str, at: float | None, dbname: str | None, limit: 
                         row.dbname,
                         row.verdict or "-",
                         row.holder,
+                        row.process or "-",
                         row.target or "-",
                         row.reason or "-",
                     )

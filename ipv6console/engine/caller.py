@@ -26,3 +26,10 @@ class Caller:
     pid: int | None = None
     uid: int | None = None
     token: str | None = None
+
+    @property
+    def process(self) -> str | None:
+        """What is known of the caller that it cannot choose: its process or token; None of one over plain TCP."""
+        if self.pid is None and self.token is None:
+            return None
+        return self.label.removeprefix("unix ")[:200]

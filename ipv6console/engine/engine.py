@@ -171,18 +171,27 @@ class Engine:
         ttl: float | None = None,
         holder: str | None = None,
         wait: float | None = None,
+        target: str | None = None,
     ) -> PickReply:
         """Lease one address; with `ttl` (seconds) the lease is owned by who holds the token.
 
-        With `wait` (seconds, at most 300) the caller waits its turn when there is none.
+        With `wait` (seconds, at most 300) the caller waits its turn when there is none. With `target`, the host it is
+        for, also an address that only other hosts ban.
         """
-        return await self._leasing.pick(dbname, caller, ttl=ttl, holder=holder, wait=wait)
+        return await self._leasing.pick(dbname, caller, ttl=ttl, holder=holder, wait=wait, target=target)
 
     async def picks(
-        self, dbname: str, count: int, caller: Caller, *, ttl: float | None = None, holder: str | None = None
+        self,
+        dbname: str,
+        count: int,
+        caller: Caller,
+        *,
+        ttl: float | None = None,
+        holder: str | None = None,
+        target: str | None = None,
     ) -> PicksReply:
-        """Lease up to `count` addresses."""
-        return await self._leasing.picks(dbname, count, caller, ttl=ttl, holder=holder)
+        """Lease up to `count` addresses, with `target` for that host."""
+        return await self._leasing.picks(dbname, count, caller, ttl=ttl, holder=holder, target=target)
 
     async def report(self, dbname: str, items: Sequence[ReportItem]) -> Reply:
         """End or renew leases with a verdict."""

@@ -91,10 +91,11 @@ class Janitor:
         for lease in ended[:_SINGLY]:
             self._core.journal.warn(
                 "lease.expired",
-                f"{format_address(lease.address)} in {lease.mirror}: its holder {lease.holder} never gave it back",
+                f"{format_address(lease.address)} in {lease.mirror}: its holder {lease.who} never gave it back",
                 subject=lease.mirror,
                 addr=format_address(lease.address),
                 holder=lease.holder,
+                process=lease.process,
             )
         more = Counter(lease.mirror for lease in ended[_SINGLY:])
         for mirror, count in more.items():
@@ -104,10 +105,11 @@ class Janitor:
         for lease in ended:
             self._core.journal.warn(
                 "lease.lost",
-                f"{format_address(lease.address)} in {lease.mirror}, held by {lease.holder}: the address left the pool",
+                f"{format_address(lease.address)} in {lease.mirror}, held by {lease.who}: the address left the pool",
                 subject=lease.mirror,
                 addr=format_address(lease.address),
                 holder=lease.holder,
+                process=lease.process,
             )
 
     async def _forget(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from itertools import islice
 from math import isfinite
+from typing import NamedTuple
 
 from ipv6console.engine.caller import Caller
 from ipv6console.engine.core import Core
@@ -13,16 +14,30 @@ from ipv6console.engine.errors import InvalidRequest, NotFound
 from ipv6console.engine.report import ReportItem
 from ipv6console.engine.waiting import WaitingRoom
 from ipv6console.pool.address import format_address
-from ipv6console.pool.change import Change
+from ipv6console.pool.change import Change, UsageRecorded
 from ipv6console.pool.lease import Lease, locate_token
 from ipv6console.pool.mirror import Mirror, Status
-from ipv6console.pool.pool import NotLeased
+from ipv6console.pool.pool import NotLeased, Pool
 from ipv6console.pool.prefix import Standing
 from ipv6console.wire.lease import LeasePage, LeaseRow
 from ipv6console.wire.reply import LeaseReply, PickedLease, PickReply, PicksReply, Reply, ResetReply
 
 LONGEST_WAIT = 300.0
 _VERDICTS = {"idle": Status.IDLE, "using": Status.USING, "bad": Status.BAD}
+
+
+class Wish(NamedTuple):
+    """What a pick asks for; `host` is the one it is for, None when it names none."""
+
+    dbname: str
+    holder: str
+    process: str | None
+    ttl: float | None
+    host: str | None
+
+    def take(self, pool: Pool, mirror: Mirror, now: float) -> tuple[Lease, UsageRecorded] | None:
+        """Lease one address if there is one."""
+        return pool.lease(mirror, now, holder=self.holder, process=self.process, ttl=self.ttl, target=self.host)
 
 
 class Leasing:
@@ -33,15 +48,23 @@ class Leasing:
         self._core = core
 
     async def pick(
-        self, dbname: str, caller: Caller, *, ttl: float | None, holder: str | None, wait: float | None
+        self,
+        dbname: str,
+        caller: Caller,
+        *,
+        ttl: float | None,
+        holder: str | None,
+        wait: float | None,
+        target: str | None,
     ) -> PickReply:
         """Lease one address, waiting for it up to `wait` seconds behind those who wait already, or say why not."""
         seconds = _checked_wait(wait)
-        leases = await self._lease(dbname, 1, caller, ttl=ttl, holder=holder)
+        wish = Wish(dbname, (holder or caller.label)[:200], caller.process, _checked_ttl(ttl), _host(target))
+        leases = await self._lease(wish, 1)
         if not leases and seconds:
-            leases = await self._wait(dbname, caller, seconds, ttl=ttl, holder=holder)
+            leases = await self._wait(wish, seconds)
         if not leases:
-            return PickReply(success=False, addr=None, dbname=dbname, detail=self.shortage(dbname))
+            return PickReply(success=False, addr=None, dbname=dbname, detail=self.shortage(dbname, wish.host))
         lease = leases[0]
         return PickReply(
             success=True,
@@ -53,10 +76,18 @@ class Leasing:
         )
 
     async def picks(
-        self, dbname: str, count: int, caller: Caller, *, ttl: float | None, holder: str | None
+        self,
+        dbname: str,
+        count: int,
+        caller: Caller,
+        *,
+        ttl: float | None,
+        holder: str | None,
+        target: str | None,
     ) -> PicksReply:
         """Lease up to `count` addresses."""
-        leases = await self._lease(dbname, count, caller, ttl=ttl, holder=holder)
+        wish = Wish(dbname, (holder or caller.label)[:200], caller.process, _checked_ttl(ttl), _host(target))
+        leases = await self._lease(wish, count)
         picked = tuple(
             PickedLease(
                 addr=format_address(lease.address),
@@ -71,7 +102,7 @@ class Leasing:
             addrs=tuple(lease.addr for lease in picked),
             dbname=dbname,
             leases=picked,
-            detail=None if len(picked) == count else self.shortage(dbname),
+            detail=None if len(picked) == count else self.shortage(dbname, wish.host),
         )
 
     async def report(self, dbname: str, items: Sequence[ReportItem]) -> Reply:
@@ -91,7 +122,7 @@ class Leasing:
             if verdict is Status.USING:
                 changes.append(pool.renew(lease, now))
                 continue
-            changes.extend(pool.end(lease, verdict, now, target=item.target, reason=item.reason))
+            changes.extend(pool.end(lease, verdict, now, target=_host(item.target), reason=item.reason))
             if verdict is Status.BAD:
                 core.journal.ban(dbname)
         await core.commit(*changes)
@@ -162,8 +193,8 @@ class Leasing:
             next=f"{last[0].name}:{last[1]}" if last else None,
         )
 
-    def shortage(self, dbname: str) -> str:
-        """Return why the mirror has nothing to give, and what helps."""
+    def shortage(self, dbname: str, host: str | None = None) -> str:
+        """Return why the mirror has nothing to give for `host` (None is any), and what helps."""
         pool = self._core.pool
         mirror = pool.mirrors[dbname]
         if mirror.draining:
@@ -171,42 +202,37 @@ class Leasing:
         if not any(prefix.standing is Standing.ACTIVE for prefix in pool.prefixes.values()):
             return "there is no active prefix; `ipv6console doctor` says why"
         count = mirror.count()
-        if count.idle and self.room.occupied(dbname):
+        if count.idle and self.room.occupied(dbname, host):
             return f"others wait for an address of {dbname}; wait behind them with wait=SECONDS"
         if count.idle:
             return f"every /64 has as many leases in {dbname} as max_leases_per_64 allows; try again"
         if count.total == 0:
             return "the pool is empty and being filled; try again, `ipv6console status` shows how far it is"
-        return f"all {count.total} addresses are taken in {dbname} ({count.using} using, {count.bad} bad); try again"
+        return _taken(mirror, host)
 
-    async def _lease(
-        self, dbname: str, count: int, caller: Caller, *, ttl: float | None, holder: str | None
-    ) -> list[Lease]:
+    async def _lease(self, wish: Wish, count: int) -> list[Lease]:
         core = self._core
-        seconds = _checked_ttl(ttl)
-        mirror, made = core.mirror(dbname)
+        mirror, made = core.mirror(wish.dbname)
         pool, now = core.working(), core.clock.now()
-        label = (holder or caller.label)[:200]
         leases: list[Lease] = []
         changes: list[Change | None] = [made]
-        count = 0 if self.room.occupied(dbname) else count
-        while len(leases) < count and (leased := pool.lease(mirror, now, holder=label, ttl=seconds)):
+        count = 0 if self.room.occupied(wish.dbname, wish.host) else count
+        while len(leases) < count and (leased := wish.take(pool, mirror, now)):
             leases.append(leased[0])
             changes.append(leased[1])
         await core.commit(*changes)
         core.changed.set()
         return leases
 
-    async def _wait(
-        self, dbname: str, caller: Caller, seconds: float, *, ttl: float | None, holder: str | None
-    ) -> list[Lease]:
-        core, label = self._core, (holder or caller.label)[:200]
+    async def _wait(self, wish: Wish, seconds: float) -> list[Lease]:
+        core = self._core
 
         def take() -> tuple[Lease, Change] | None:
-            mirror = core.working().mirrors.get(dbname)
-            return core.pool.lease(mirror, core.clock.now(), holder=label, ttl=ttl) if mirror else None
+            pool = core.working()
+            mirror = pool.mirrors.get(wish.dbname)
+            return wish.take(pool, mirror, core.clock.now()) if mirror else None
 
-        leased = await self.room.wait(dbname, seconds, take)
+        leased = await self.room.wait(wish.dbname, seconds, take, wish.host)
         if leased is None:
             return []
         try:
@@ -258,6 +284,21 @@ def _checked_ttl(ttl: float | None) -> float | None:
     return ttl
 
 
+def _taken(mirror: Mirror, host: str | None) -> str:
+    count = mirror.count()
+    told = f"all {count.total} addresses are taken in {mirror.name} ({count.using} using, {count.bad} bad"
+    if mirror.hosts is None or not mirror.hosts.spare:
+        return f"{told}); try again"
+    if host is not None:
+        return f"{told}, for {host} too); try again"
+    return f"{told}, some of them for some hosts only); name the host they are for with target=HOST, or try again"
+
+
+def _host(target: str | None) -> str | None:
+    """Return a host as bans are counted for it: names know no case (RFC 4343)."""
+    return (target.strip().rstrip(".").lower() or None) if target else None
+
+
 def _checked_wait(wait: float | None) -> float:
     if wait is not None and not (isfinite(wait) and wait >= 0):
         raise InvalidRequest(f"waiting {wait} seconds has no meaning", next="give a number of seconds, or leave it out")
@@ -278,6 +319,7 @@ def _row(lease: Lease) -> LeaseRow:
         addr=format_address(lease.address),
         dbname=lease.mirror,
         holder=lease.holder,
+        process=lease.process,
         leased_at=lease.since,
         expires_at=lease.until,
     )

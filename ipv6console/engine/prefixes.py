@@ -198,7 +198,9 @@ class PrefixKeeper:
             return
         self._refused.pop((known.network, known.length), None)
         self._silent.discard((known.network, known.length))
-        text = f"{known} is gone: {gone.removed} addresses left the pool, {len(gone.ended)} leases are lost"
+        cut = dict(self.view.cut).get(known.interface) if self.view is not None else None
+        why = f" because {cut}" if cut else ""
+        text = f"{known} is gone{why}: {gone.removed} addresses left the pool, {len(gone.ended)} leases are lost"
         core.journal.warn("prefix.gone", text, subject=str(known), count=gone.removed, leases=len(gone.ended))
         for lease in gone.ended[:_TOLD]:
             core.journal.warn(

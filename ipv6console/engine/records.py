@@ -193,6 +193,7 @@ def _living(lease: Lease) -> HistoryRow:
         verdict=None,
         target=None,
         reason=None,
+        process=lease.process,
     )
 
 
@@ -206,4 +207,5 @@ def _past(ended: LeaseEnded) -> HistoryRow:
         verdict=ended.verdict,
         target=ended.target,
         reason=ended.reason,
+        process=ended.process,
     )

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 from ipv6console.engine.core import Core
 from ipv6console.pool.change import Change
@@ -15,23 +16,40 @@ from ipv6console.pool.mirror import Status
 Leased = tuple[Lease, Change]
 
 
+class Place(NamedTuple):
+    """One who waits: where the lease goes, how to take one, and the host it is for, None for any."""
+
+    future: asyncio.Future[Leased]
+    take: Callable[[], Leased | None]
+    host: str | None
+
+
 class WaitingRoom:
-    """First come, first served, mirror by mirror."""
+    """First come, first served, mirror by mirror; who waits in vain for one host lets those for other hosts pass."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._queues: dict[str, deque[tuple[asyncio.Future[Leased], Callable[[], Leased | None]]]] = {}
+        self._queues: dict[str, deque[Place]] = {}
 
-    def occupied(self, mirror: str) -> bool:
-        """Return whether somebody waits for an address of `mirror`; whoever comes now goes behind them."""
-        return bool(self._queues.get(mirror))
+    def occupied(self, mirror: str, host: str | None) -> bool:
+        """Return whether somebody waits for what a pick for `host` would get; whoever comes now goes behind them.
 
-    async def wait(self, mirror: str, seconds: float, take: Callable[[], Leased | None]) -> Leased | None:
+        Those who wait are served first. What is left then is nothing they could have.
+        """
+        queue = self._queues.get(mirror)
+        if not queue:
+            return False
+        self._serve(queue)
+        return host is None or any(place.host == host for place in queue if not place.future.done())
+
+    async def wait(
+        self, mirror: str, seconds: float, take: Callable[[], Leased | None], host: str | None
+    ) -> Leased | None:
         """Wait until it is the caller's turn and `take` gives something; None after `seconds`."""
-        future: asyncio.Future[Leased] = asyncio.get_running_loop().create_future()
+        place = Place(asyncio.get_running_loop().create_future(), take, host)
         queue = self._queues.setdefault(mirror, deque())
-        place = (future, take)
         queue.append(place)
+        future = place.future
         try:
             async with asyncio.timeout(seconds):
                 return await asyncio.shield(future)
@@ -44,8 +62,8 @@ class WaitingRoom:
         finally:
             with suppress(ValueError):
                 queue.remove(place)
-            if not queue:
-                self._queues.pop(mirror, None)
+            if not queue and self._queues.get(mirror) is queue:
+                del self._queues[mirror]
 
     async def run(self) -> None:
         """Serve the queues whenever something changed, until cancelled."""
@@ -58,15 +76,18 @@ class WaitingRoom:
                     self._serve(queue)
 
     @staticmethod
-    def _serve(queue: deque[tuple[asyncio.Future[Leased], Callable[[], Leased | None]]]) -> None:
-        while queue:
-            future, take = queue[0]
-            leased = None if future.done() else take()
-            if leased is None and not future.done():
-                return
-            queue.popleft()
-            if leased is not None:
-                future.set_result(leased)
+    def _serve(queue: deque[Place]) -> None:
+        in_vain: set[str | None] = set()
+        for place in list(queue):
+            if place.future.done() or place.host in in_vain:
+                continue
+            leased = place.take()
+            if leased is None:
+                # What a host cannot have now nobody can who names none.
+                in_vain.update((place.host, None))
+            else:
+                queue.remove(place)
+                place.future.set_result(leased)
 
     async def _give_back(self, leased: Leased) -> None:
         """Return what was taken for a caller who went away before hearing of it."""

@@ -28,6 +28,13 @@ class Lease:
     target: str | None = None
     process: str | None = None
 
+    @property
+    def who(self) -> str:
+        """The holder for people: the name it gave itself, and its process where the name does not tell."""
+        if self.process is None or self.process in self.holder:
+            return self.holder
+        return f"{self.holder} ({self.process})"
+
     def opened_by(self, token: str | None) -> bool:
         """Return whether `token` entitles to this lease: the right one, or none while nobody owns it."""
         if token is None:

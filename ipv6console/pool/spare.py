@@ -27,6 +27,10 @@ class Spare:
     def __contains__(self, row: int) -> bool:
         return row in self._place
 
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self._place)
+
     def push(self, row: int) -> None:
         """Give the row the last place."""
         if len(self._log) > 2 * len(self._place) + _SLACK:

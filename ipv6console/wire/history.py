@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class HistoryRow:
     """One lease; times are unix seconds. `until` and `verdict` are None while it lives.
 
-    `verdict` is idle, bad, expired, lost, flushed, revoked or reset; `target` the host that answered so, `reason` why.
+    `verdict` is idle, bad, expired, lost, flushed, revoked or reset; `target` the host that answered so, `reason` why;
+    `process` what was known of the holder that it could not choose.
     """
 
     addr: str
@@ -20,6 +21,7 @@ class HistoryRow:
     verdict: str | None
     target: str | None
     reason: str | None
+    process: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

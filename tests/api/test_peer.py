@@ -57,8 +57,10 @@ async def test_who_leases_over_the_unix_socket_is_shown_with_its_program(
     done = await anyio.run_process([sys.executable, str(script), str(service.path)], stderr=subprocess.PIPE)
     pid, status = done.stdout.decode().split()
     assert status == "200"
-    process = f"unix pid {pid} uid {os.getuid()} {Path(sys.executable).name} shop_scraper.py"
-    holder = f"shop ({process})" if named else process
+    process = f"pid {pid} uid {os.getuid()} {Path(sys.executable).name} shop_scraper.py"
+    shown = [("shop" if named else f"unix {process}", process)]
     async with service.over_ipv4() as client:
-        assert [row["holder"] for row in (await client.get("/leases?dbname=peers")).json()["leases"]] == [holder]
-        assert [row["holder"] for row in (await client.get("/history?dbname=peers")).json()["entries"]] == [holder]
+        leases = (await client.get("/leases?dbname=peers")).json()["leases"]
+        entries = (await client.get("/history?dbname=peers")).json()["entries"]
+    assert [(row["holder"], row["process"]) for row in leases] == shown
+    assert [(row["holder"], row["process"]) for row in entries] == shown

@@ -72,8 +72,15 @@ async def test_a_token_names_the_holder_of_what_it_picks(service: Service) -> No
     secret = await made(service, "scraper-1", "scrape")
     async with service.over_ipv4() as client:
         await client.get("/pick", headers=bearer(secret))
-        [row] = (await client.get("/leases")).json()["leases"]
-    assert row["holder"] == "token scraper-1 from 127.0.0.1"
+        await client.get("/pick?holder=root", headers=bearer(secret))
+        await client.get("/pick?holder=unix+pid+1+uid+0")
+        rows = (await client.get("/leases")).json()["leases"]
+    token = "token scraper-1 from 127.0.0.1"
+    assert [(row["holder"], row["process"]) for row in rows] == [
+        (token, token),
+        ("root", token),
+        ("unix pid 1 uid 0", None),
+    ]
 
 
 async def test_tokens_are_listed_and_revoked_by_name_without_their_secret(service: Service) -> None:

@@ -65,7 +65,7 @@ async def test_pick_as_json_is_the_engines_answer(command: Callable[..., Any]) -
     answer = (await command("pick", "--ttl", "15m", "--holder", "me", "--json")).json
     assert answer["ttl"] == 900
     listed = (await command("leases", "--json")).json
-    assert [(row["addr"], row["holder"].partition(" (")[0]) for row in listed["leases"]] == [(answer["addr"], "me")]
+    assert [(row["addr"], row["holder"]) for row in listed["leases"]] == [(answer["addr"], "me")]
 
 
 async def test_several_are_picked_at_once(command: Callable[..., Any]) -> None:
@@ -255,7 +255,8 @@ async def test_who_tells_who_held_an_address_and_until_when(command: Callable[..
     assert "still" in (await command("who", addr)).out
     await command("report", addr, "bad", "-d", "task1", "--target", "shop.example", "--reason", "HTTP 403")
     [row] = (await command("who", addr, "--json")).json["entries"]
-    assert row["holder"].startswith("crawler 7 (unix pid ")
+    assert row["holder"] == "crawler 7"
+    assert row["process"].startswith("pid ")
     assert (row["verdict"], row["target"]) == ("bad", "shop.example")
     assert "shop.example" in (await command("who", addr, "-d", "task1")).out
 

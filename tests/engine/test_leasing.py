@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ipv6console.engine.caller import Caller, Scope
 from ipv6console.engine.errors import InvalidRequest, NotFound
 from ipv6console.engine.report import ReportItem
+from ipv6console.wire.mirror import MirrorSettings
 
 if TYPE_CHECKING:
     from tests.engine.conftest import World
@@ -69,7 +71,7 @@ async def test_a_lease_is_idle_again_after_its_ttl_with_an_event(filled: World) 
     filled.clock.time += 61
     await filled.until(lambda: filled.engine.state().mirrors[0].using == 0)
     event = await filled.event("lease.expired")
-    assert event.data == {"addr": picked.addr, "holder": "scraper 7"}
+    assert event.data == {"addr": picked.addr, "holder": "scraper 7", "process": None}
 
 
 async def test_an_expired_token_less_lease_rests_for_one_more_ttl(filled: World) -> None:
@@ -109,6 +111,54 @@ async def test_a_bad_address_cools_down_is_checked_and_comes_back(filled: World)
     filled.clock.time += 51
     await filled.until(lambda: filled.engine.state().mirrors[0].bad == 0)
     assert picked.addr in (await filled.engine.picks("task1", 6, filled.caller)).addrs
+
+
+async def test_an_address_one_host_bans_serves_another_that_the_pick_names(filled: World) -> None:
+    engine, caller = filled.engine, filled.caller
+    await engine.set_mirror("task1", MirrorSettings(usable_num=0), caller)
+    picked = await engine.picks("task1", 5, caller)
+    items = [ReportItem(addr=addr, status="bad", target="Shop.Example.") for addr in picked.addrs]
+    assert (await engine.report("task1", items)).success
+    stats = await engine.mirror_stats("task1")
+    assert (stats.idle, stats.using, stats.bad) == (0, 0, 5)
+    unnamed = await engine.pick("task1", caller)
+    assert "target=HOST" in (unnamed.detail or "")
+    refused = await engine.pick("task1", caller, target="shop.example")
+    assert "for shop.example too" in (refused.detail or "")
+    served = await engine.pick("task1", caller, target="maps.example")
+    assert served.addr in picked.addrs
+    assert len((await engine.picks("task1", 5, caller, target="maps.example")).addrs) == 4
+    stats = await engine.mirror_stats("task1")
+    assert (stats.idle, stats.using, stats.bad) == (0, 5, 0)
+    await engine.report("task1", [ReportItem(addr=served.addr or "", status="idle", target="maps.example")])
+    assert (await engine.mirror_stats("task1")).bad == 1
+
+
+async def test_a_restarted_engine_knows_who_bans_which_address(filled: World) -> None:
+    engine, caller = filled.engine, filled.caller
+    await engine.set_mirror("task1", MirrorSettings(usable_num=0), caller)
+    picked = await engine.picks("task1", 5, caller)
+    await engine.report("task1", [ReportItem(addr=a, status="bad", target="a.example") for a in picked.addrs[:4]])
+    await engine.report("task1", [ReportItem(addr=picked.addrs[4], status="bad")])
+    engine._core._restore(engine._core._filled(await filled.store.load()))
+    assert not (await engine.pick("task1", caller, target="a.example")).success
+    assert set((await engine.picks("task1", 5, caller, target="b.example")).addrs) == set(picked.addrs[:4])
+
+
+async def test_a_lease_tells_its_holder_and_its_process_apart(filled: World) -> None:
+    caller = Caller("unix pid 812 uid 1000 python3 shop.py", frozenset(Scope), pid=812, uid=1000)
+    named = await filled.engine.pick("task1", caller, holder="crawler-7")
+    await filled.engine.pick("task1", caller)
+    await filled.engine.pick("task1", Caller("tcp 127.0.0.1", frozenset(Scope)), holder="unix pid 1 uid 0 init")
+    process = "pid 812 uid 1000 python3 shop.py"
+    assert {(row.holder, row.process) for row in filled.engine.leases("task1", None, 10).leases} == {
+        ("crawler-7", process),
+        (f"unix {process}", process),
+        ("unix pid 1 uid 0 init", None),
+    }
+    await filled.engine.report("task1", [ReportItem(addr=str(named.addr), status="idle")])
+    [row] = (await filled.engine.history(named.addr, None, None, 10)).entries
+    assert (row.holder, row.process) == ("crawler-7", process)
 
 
 async def test_a_bad_address_that_fails_its_check_leaves_the_pool(filled: World) -> None:

@@ -121,6 +121,24 @@ async def test_a_fresh_address_serves_who_waits(drained: World) -> None:
     assert (await waiter).success
 
 
+async def test_who_waits_in_vain_for_one_host_lets_those_for_other_hosts_pass(drained: World) -> None:
+    engine, caller = drained.engine, drained.caller
+    first, second, third = (lease.addr for lease in engine.leases("task1", None, 3).leases)
+    await engine.report("task1", [ReportItem(addr=first, status="bad", target="a.example")])
+    stuck = asyncio.create_task(engine.pick("task1", caller, wait=5, target="a.example"))
+    await drained.until(lambda: _queued(drained) == 1)
+    assert (await engine.pick("task1", caller, target="b.example")).addr == first
+    refused = await engine.pick("task1", caller, target="a.example")
+    assert "taken" in (refused.detail or "")
+    other = asyncio.create_task(engine.pick("task1", caller, wait=5, target="b.example"))
+    await drained.until(lambda: _queued(drained) == 2)
+    await engine.report("task1", [ReportItem(addr=second, status="bad", target="a.example")])
+    assert (await other).addr == second
+    assert not stuck.done()
+    await _free(drained, third)
+    assert (await stuck).addr == third
+
+
 @pytest.mark.parametrize("wait", [-1.0, float("nan"), float("inf")])
 async def test_a_wait_without_meaning_is_refused(drained: World, wait: float) -> None:
     with pytest.raises(InvalidRequest):
