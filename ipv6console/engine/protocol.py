@@ -116,12 +116,16 @@ class HostPrefix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostView:
-    """What the kernel says at one moment: usable prefixes (best first), own addresses, known neighbours."""
+    """What the kernel says at one moment: usable prefixes (best first), own addresses, known neighbours.
+
+    `cut` are the interfaces nothing comes through, each with what is so in words ("eth0 has no carrier").
+    """
 
     stamp: Stamp
     prefixes: tuple[HostPrefix, ...]
     addresses: frozenset[int] = frozenset()
     neighbours: frozenset[int] = frozenset()
+    cut: tuple[tuple[str, str], ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
