@@ -19,7 +19,7 @@ from ipv6console.linux.ndp.asking import ask
 from ipv6console.linux.ndp.examination import Surroundings
 from ipv6console.linux.ndp.strategy import AUTO, Evidence, placed
 from ipv6console.linux.netlink import Netlink
-from ipv6console.linux.prefixes import Selection, prefix_text, select, unused
+from ipv6console.linux.prefixes import CABLE, Selection, prefix_text, select, unused
 from ipv6console.linux.reach import HostReach
 from ipv6console.linux.routes import bystanders, exception_command, route_command, state
 from ipv6console.linux.sysctl import NONLOCAL_BIND
@@ -140,7 +140,7 @@ class HostDoctor:
             fix = f"ip link set dev {name} up"
             return DoctorStep(name="interface", level=Level.FAIL, text=f"{name} is down", evidence=seen, fix=fix)
         if not link.carrier:
-            text = f"{name} has no carrier: the cable, the other end or the hypervisor's port is down"
+            text = f"{name} has no carrier: {CABLE}"
             return DoctorStep(name="interface", level=Level.FAIL, text=text, evidence=seen)
         return DoctorStep(name="interface", level=Level.OK, text=f"{name} is up", evidence=seen)
 

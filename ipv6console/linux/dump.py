@@ -57,6 +57,13 @@ class Link:
         return self.up and bool(self.flags & _LINK_LOWER_UP)
 
     @property
+    def cut(self) -> str | None:
+        """Why nothing comes through it, in words; None while something can."""
+        if self.loopback or self.carrier:
+            return None
+        return f"{self.name} has no carrier" if self.up else f"{self.name} is down"
+
+    @property
     def loopback(self) -> bool:
         """Whether it is the loopback interface."""
         return bool(self.flags & _LINK_LOOPBACK)

@@ -16,6 +16,9 @@ from ipv6console.wire.status import Finding, Level
 LONGEST = 126
 """The longest prefix that still holds addresses to hand out beside the anycast address and the host's own."""
 
+CABLE = "the cable, the other end or the hypervisor's port is down"
+"""What it means that a link has no carrier."""
+
 _GLOBAL = 0b001
 
 
@@ -84,12 +87,8 @@ def severed(prefix: HostPrefix, dump: Dump, ways: frozenset[str]) -> tuple[str, 
     """
     names = [prefix.interface] if prefix.on_link else sorted(ways)
     links = [link for name in names if (link := dump.link(name)) is not None]
-    if not links or any(link.carrier for link in links):
-        return None
-    link = links[0]
-    if not link.up:
-        return f"{link.name} is down", f"ip link set dev {link.name} up"
-    return f"{link.name} has no carrier: the cable, the other end or the hypervisor's port is down", None
+    cut = [(text, None if link.up else f"ip link set dev {link.name} up") for link in links if (text := link.cut)]
+    return cut[0] if cut and len(cut) == len(links) else None
 
 
 def ways_out(dump: Dump) -> frozenset[str]:
@@ -234,6 +233,12 @@ def _nothing(dump: Dump, settings: NetworkSettings) -> Finding:
     where = f"on {', '.join(settings.interfaces)}" if settings.interfaces else "on any interface"
     held = sum(address.address >> 125 == _GLOBAL for address in dump.addresses)
     why = "none of them usable" if held else "only link-local, unique local or loopback ones"
+    down = [link for link in dump.links if link.cut and (not settings.interfaces or link.name in settings.interfaces)]
+    if down and not held:
+        # With a link that goes down the kernel takes its addresses away.
+        why, fix = "; ".join(link.cut or "" for link in down), f"ip link set dev {down[0].name} up"
+        text = f"no usable global IPv6 prefix {where}: {why}"
+        return Finding("prefix", Level.FAIL, text, None if down[0].up else fix)
     return Finding(
         "prefix",
         Level.FAIL,

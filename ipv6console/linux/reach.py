@@ -37,7 +37,7 @@ from ipv6console.linux.ndp.strategy import (
     placed,
 )
 from ipv6console.linux.netlink import Netlink
-from ipv6console.linux.prefixes import contains, prefix_text, severed, ways_out
+from ipv6console.linux.prefixes import CABLE, contains, prefix_text, severed, ways_out
 from ipv6console.linux.record import RecordFile
 from ipv6console.linux.routes import LocalRoutes, bystanders, ours, route_command, state
 from ipv6console.linux.sysctl import NONLOCAL_BIND, NonlocalBind, Sysctls
@@ -361,7 +361,8 @@ class HostReach:
             what, fix = cut
             level, text = Level.FAIL, f"{what}; {text}"
             row = replace(row, level=Level.FAIL, text=f"{what}, so nobody can ask; {row.text}", fix=fix)
-            findings = (*findings, Finding(prefix_text(prefix.network, prefix.length), Level.FAIL, what, fix))
+            told = f"{what}: {CABLE}" if fix is None else what
+            findings = (*findings, Finding(prefix_text(prefix.network, prefix.length), Level.FAIL, told, fix))
         return Reachability(
             network=prefix.network,
             length=prefix.length,

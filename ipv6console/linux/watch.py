@@ -60,6 +60,7 @@ class KernelWatch:
             prefixes=prefixes,
             addresses=frozenset(row.address for row in dump.addresses),
             neighbours=frozenset(row.address for row in dump.neighbours if row.known),
+            cut=tuple((link.name, cut) for link in dump.links if (cut := link.cut) is not None),
             findings=selection.findings,
         )
 

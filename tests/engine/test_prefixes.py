@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -133,3 +134,28 @@ async def test_a_host_that_cannot_be_looked_at_is_a_finding_until_it_can(
         patch.setattr(filled.reach, "inspect", fail)
         await filled.until(lambda: any("No buffer space" in f.text for f in filled.engine.health().findings))
     await filled.until(lambda: filled.engine.health().level is Level.OK)
+
+
+async def test_a_prefix_that_went_with_its_link_is_told_with_the_reason(filled: World, prefix: Show) -> None:
+    interface = prefix(OLD).interface
+    view = replace(filled.watch.current, prefixes=(), cut=((interface, f"{interface} is down"),))
+    filled.watch.current = view
+    filled.watch._views.put_nowait(view)
+
+    gone = await filled.event("prefix.gone")
+
+    assert gone.text.startswith(f"{OLD} is gone because {interface} is down: ")
+
+
+async def test_what_the_network_shows_of_a_prefix_decides_whether_it_is_paced(
+    world: World, prefix: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = world.reach._reachability
+    monkeypatch.setattr(world.reach, "_reachability", lambda host: replace(real(host), on_link=False))
+    world.watch.show(prefix(OLD))
+    await world.filled()
+    await world.until(lambda: not world.engine._keeper._on_link)
+    used = world.engine.state().pool.pace_used
+
+    assert (await world.engine.spawn(20, world.caller)).spawned_count == 20
+    assert world.engine.state().pool.pace_used == used
