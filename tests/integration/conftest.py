@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,8 @@ REPOSITORY = Path(__file__).parents[2]
 BARE = (str(Path(__file__).parent / "bare_lab.py"),)
 WORKER = str(Path(__file__).parent / "worker.py")
 READY_PATIENCE = 60.0
+BACKOFF = 15.0
+"""Seconds within which ndppd is tried again after several failures."""
 
 _numbers = itertools.count()
 
@@ -224,6 +227,18 @@ def as_nobody() -> tuple[str, ...]:
     """A command prefix that runs the rest as uid 65534, without any capability."""
     interpreter = str(Path(sys.executable).resolve())
     return ("unshare", "-m", "--propagation", "private", "sh", "-c", _AS_NOBODY, "sh", interpreter)
+
+
+@contextlib.contextmanager
+def unstartable_ndppd(lab: Lab) -> Iterator[None]:
+    """Let ndppd fail as often as it is started: that it is down for a moment could be missed."""
+    program = shutil.which("ndppd", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    assert program is not None
+    lab.output("mount", "--bind", "/bin/false", program)
+    try:
+        yield
+    finally:
+        lab.output("umount", program)
 
 
 def elapsed_until(condition: Callable[[], object], within: float, what: str, every: float = 0.02) -> float:
