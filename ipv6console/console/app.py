@@ -88,7 +88,6 @@ class ConsoleApp(App[str]):
         self.desk = Desk(self)
         self.acts = Acts(self)
         self._drawn: tuple[object, ...] = ()
-        self._told = -1.0
         self._drawing = self._forgetful = False
         self.animation_level = "none"
         self.HORIZONTAL_BREAKPOINTS = list(BREAKPOINTS)
@@ -335,17 +334,22 @@ class ConsoleApp(App[str]):
         )  # fmt: skip
         page = self.page
         moment = (where, self.paused, self.size, page, page.focused, model.condition)
-        parts = (model.version, int(model.silence), id(self.model), *moment)
-        fresh = parts != self._drawn
-        if not fresh and round(model.silence, 1) == self._told:
+        parts = (model.version, int(model.silence), int(model.now), id(self.model), *moment)
+        if parts == self._drawn:
             return
-        self._drawn, self._told = parts, round(model.silence, 1)
+        self._drawn = parts
         with self.batch_update():
-            page.draw(self.view, where, self.standing, panes=fresh)
+            page.draw(self.view, where, self.standing)
+
+    def on_table_pane_refiltered(self) -> None:
+        """Draw what passes the filter now."""
+        self._drawn = ()
+        self.draw()
 
     def redraw(self) -> None:
         """Draw at once, whether or not anything seems changed."""
         self._drawn = ()
+        self.page.forget()
         self.draw()
 
     def action_key(self, key: str) -> None:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 async def test_the_top_line_says_where_one_is_and_how_old_the_data_is() -> None:
     async with staged() as stage:
         line = stage.text("#top")
-        for part in ("edge-1", "LOCAL", "RW", "standalone", scene.PREFIX, "● live 0.0 s"):
+        for part in ("edge-1", "LOCAL", "RW", "standalone", scene.PREFIX, "● live now"):
             assert part in line
 
 
@@ -82,7 +82,7 @@ async def test_after_a_reconnect_everything_is_live_again() -> None:
         await stage.settle()
         stage.source.put(Joined(), StateFrame(state=stage.source.document))
         await stage.settle()
-        assert "● live 0.0 s" in stage.text("#top")
+        assert "● live now" in stage.text("#top")
         assert not stage.app.page.query(".-stale")
 
 
@@ -92,7 +92,7 @@ async def test_a_silent_engine_is_asked_and_an_answer_makes_it_live() -> None:
         stage.app.draw()
         await stage.until_asked("state")
         await stage.settle()
-        assert "● live 0.0 s" in stage.text("#top")
+        assert "● live now" in stage.text("#top")
 
 
 async def test_a_gap_in_the_deltas_asks_for_the_whole_document() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -77,17 +78,22 @@ class Page(Screen[None]):
     @property
     def home(self) -> Pane:
         """The pane that has the focus at first."""
-        return next(iter(self.panes), self.query(Pane).first())
+        return next(iter(self.panes), self._all_panes[0])
+
+    @cached_property
+    def _all_panes(self) -> list[Pane]:
+        """The panes, seen or not; a page keeps those it was composed of."""
+        return list(self.query(Pane))
 
     @property
     def panes(self) -> list[Pane]:
         """The panes that can be seen."""
-        return [pane for pane in self.query(Pane) if _seen(pane)]
+        return [pane for pane in self._all_panes if _seen(pane)]
 
     @property
     def focused_pane(self) -> Pane | None:
         """The pane with the focus."""
-        return next((pane for pane in self.query(Pane) if pane.has_focus_within), None)
+        return next((pane for pane in self._all_panes if pane.has_focus_within), None)
 
     @property
     def too_small(self) -> bool:
@@ -100,8 +106,8 @@ class Page(Screen[None]):
         pane = self.focused_pane
         return frozenset({Scope.ANYWHERE}) | self.scopes | (pane.scopes if pane is not None else frozenset())
 
-    def draw(self, view: View, where: Where, standing: Standing, *, panes: bool = True) -> None:
-        """Show what is known now; without `panes` only the age of the data has changed."""
+    def draw(self, view: View, where: Where, standing: Standing) -> None:
+        """Show what is known now; a pane is drawn when what it shows has changed."""
         if not self._laid:
             return
         self.set_class(self.too_small, "-small")
@@ -110,14 +116,17 @@ class Page(Screen[None]):
             return
         width = self.size.width
         self.query_one(TopLine).redraw(view.model, where, width)
-        if not panes:
-            return
         self.query_one(TabLine).redraw(self.mode, width, compact=view.compact)
         self.set_class(where.past is not None, "-past")
         self.query_one(VerdictLine).redraw(view.model, where, width)
         self.query_one(KeyBar).redraw(standing, width)
         for shown in self.panes:
-            shown.redraw(view)
+            shown.draw(view)
+
+    def forget(self) -> None:
+        """Let the next `draw` draw everything."""
+        for pane in self._all_panes:
+            pane.forget()
 
     def _draw_small(self, view: View) -> None:
         model = view.model

@@ -32,6 +32,11 @@ class EventsPane(TablePane):
         Column(key="actor", title="BY", width=20, rank=9),
     )
 
+    def basis(self, view: View) -> tuple[object, ...]:
+        """How far the events go, how many frames were missed, and the filter."""
+        model = view.model
+        return (self.filter_text, model.last_event, model.missed, model.state and model.state.engine.stamp)
+
     def redraw(self, view: View) -> None:
         """Show the events that pass the filter."""
         model = view.model

@@ -90,6 +90,11 @@ class MirrorsPane(TablePane):
         Column(key="text", title="NOTE", width=24, flex=3, rank=9),
     )
 
+    def basis(self, view: View) -> tuple[object, ...]:
+        """The mirrors, and the filter."""
+        state = view.model.state
+        return (self.filter_text, *((state.mirrors, state.pool.stamp) if state else ()))
+
     def redraw(self, view: View) -> None:
         """Show the mirrors that pass the filter."""
         state = view.model.state

@@ -55,7 +55,7 @@ def lines(row: NdpRow, view: View, width: int) -> Content:
     ]
     if row.pid is not None or row.strategy in _WITH_PROCESS:
         told.append(("process", process(row, view)))
-        share: tuple[Span | str, ...] = (("   cpu ", Tone.DIM), f"{row.cpu:.1f} %") if row.cpu is not None else ()
+        share: tuple[Span | str, ...] = (("   cpu ", Tone.DIM), f"{row.cpu * 100:.1f} %") if row.cpu is not None else ()
         told.append(("restarts", (restarts, *share)))
     if row.solicited is not None:
         answered = "not counted" if row.answered is None else figure.count(row.answered)
@@ -89,6 +89,11 @@ class NdpPane(TextPane):
         "of the pool only. address and proxy are kernel entries, one for each address of the pool. inbound: whether new\n"
         "connections from outside to pool addresses are dropped. w walks the whole chain; fix is a command to run."
     )
+
+    def basis(self, view: View) -> tuple[object, ...]:
+        """The strategies, what was found around them, and which prefix is in use."""
+        state = view.model.state
+        return () if state is None else (state.ndp, state.engine.findings, state.prefixes)
 
     def redraw(self, view: View) -> None:
         """Show strategy and health."""

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -55,7 +56,31 @@ class Pane(Vertical):
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes="pane")
-        self._titles: tuple[Content, Content] | None = None
+        self._titles = Content(), Content()
+        self._basis: tuple[object, ...] = ()
+
+    def draw(self, view: View) -> None:
+        """Show what `view` holds, if it is not what was drawn last."""
+        model = view.model
+        silence = 0 if model.condition is Condition.LIVE else int(model.silence)
+        basis = (
+            id(model), int(model.now), model.condition, silence, model.loss, view.paused, view.compact, view.wide,
+            self.size, *self.basis(view),
+        )  # fmt: skip
+        if basis != self._basis:
+            self._basis = basis
+            self.redraw(view)
+
+    def forget(self) -> None:
+        """Let the next `draw` draw in any case."""
+        self._basis = ()
+
+    def basis(self, view: View) -> tuple[object, ...]:
+        """Return the documents and whatever else `redraw` draws from, besides the clock; anything new draws anew.
+
+        A pane that does not say it is drawn with every change of the document.
+        """
+        return (view.model.version,)
 
     def redraw(self, view: View) -> None:
         """Show what `view` holds."""
@@ -77,7 +102,7 @@ class Pane(Vertical):
     @property
     def title_width(self) -> int:
         """Cells the title in the frame takes."""
-        return self._titles[0].cell_length if self._titles else 0
+        return self._titles[0].cell_length
 
     def frame(self, view: View, heading: str, stamp: Stamp | None, *, legend: Sequence[Span] = ()) -> None:
         """Draw title and provenance, and dim the pane when what it shows is old."""
@@ -92,10 +117,20 @@ class Pane(Vertical):
             case _:
                 origin = None
         compact = (" · ", origin) if origin and view.compact else ()
-        titles = content(heading, *compact), content(*legend, origin) if origin and not view.compact else content()
-        if not (self._titles and all(map(Content.is_same, self._titles, titles))):
-            self._titles = titles
-            self.border_title, self.border_subtitle = titles
+        self._entitle(
+            content(heading, *compact), content(*legend, origin) if origin and not view.compact else content()
+        )
+
+    def _entitle(self, top: Content, bottom: Content) -> None:
+        """Write into the frame; only its own two lines are painted anew, for the ages change every second."""
+        same = [old.is_same(new) for old, new in zip(self._titles, (top, bottom), strict=True)]
+        if all(same):
+            return
+        self._titles = top, bottom
+        self._border_title, self._border_subtitle = top, bottom
+        gutter, width = self.gutter, self.outer_size.width
+        lines = (-gutter.top, self.size.height + gutter.bottom - 1)
+        self.refresh(*(Region(-gutter.left, y, width, 1) for y, kept in zip(lines, same, strict=True) if not kept))
 
 
 class TextPane(Pane):

@@ -111,6 +111,11 @@ class PoolPane(TextPane):
         "that are bad. s spawns now, F empties the pool (it refills), w shows why checks fail."
     )
 
+    def basis(self, view: View) -> tuple[object, ...]:
+        """The pool and its store."""
+        state = view.model.state
+        return () if state is None else (state.pool, state.store)
+
     def redraw(self, view: View) -> None:
         """Show the supply."""
         state = view.model.state

@@ -86,6 +86,10 @@ class PrefixPane(TextPane):
         "answers for it. D drains the prefix, X revokes it for good, w walks the chain and shows the fix."
     )
 
+    def basis(self, view: View) -> tuple[object, ...]:
+        """The prefixes."""
+        return (view.model.state and view.model.state.prefixes,)
+
     def redraw(self, view: View) -> None:
         """Show the prefixes."""
         prefixes = view.model.prefixes

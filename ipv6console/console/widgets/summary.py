@@ -50,6 +50,11 @@ class SummaryPane(Pane):
         """The list."""
         return self.grid
 
+    def basis(self, view: View) -> tuple[object, ...]:
+        """All rows but those of the events."""
+        state = view.model.state
+        return () if state is None else (state.prefixes, state.ndp, state.pool, state.mirrors, state.store)
+
     def redraw(self, view: View) -> None:
         """Show the seven lines."""
         state = view.model.state

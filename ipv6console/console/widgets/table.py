@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -33,6 +34,9 @@ class FilterLine(Input):
 
 class TablePane(Pane):
     """A pane with a table, a filter above it, and a note in place of the table when there is nothing to show."""
+
+    class Refiltered(Message):
+        """The filter says something else, so another selection is to be drawn."""
 
     scopes = frozenset({Scope.TABLE})
     columns: ClassVar[tuple[Column, ...]] = ()
@@ -70,6 +74,11 @@ class TablePane(Pane):
         self.query_one(FilterLine).value = ""
         self.remove_class("-filtering")
         return had
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter as it is typed."""
+        event.stop()
+        self.post_message(self.Refiltered())
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Keep or drop the filter and go to the table."""
