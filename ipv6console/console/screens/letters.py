@@ -15,7 +15,7 @@ from textual.widgets import Label
 LETTERS = "asdfgqwertzxcvb"
 
 
-class Letters(ModalScreen[int]):
+class Letters(ModalScreen[int | None]):
     """Puts a letter on each place, given with its title; dismisses with the number of the one chosen, None for none."""
 
     DEFAULT_CSS: ClassVar[str] = """

@@ -34,7 +34,7 @@ class Page(Screen[None]):
     stylesheet of its own names it besides this one: `CSS_PATH = ["page.tcss", "pool.tcss"]`.
     """
 
-    CSS_PATH: ClassVar[list[str]] = ["page.tcss"]
+    CSS_PATH: ClassVar[list[str]] = ["page.tcss"]  # type: ignore[assignment] # Textual only reads it
     AUTO_FOCUS = None
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,l,right", "step(1)", show=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -75,7 +76,8 @@ class TablePane(Pane):
         self.remove_class("-filtering")
         return had
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    @on(Input.Changed)
+    def filter_anew(self, event: Input.Changed) -> None:
         """Filter as it is typed."""
         event.stop()
         self.post_message(self.Refiltered())
