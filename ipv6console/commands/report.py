@@ -33,4 +33,5 @@ def report(
         click.echo(f"{addr} is {status} in mirror {dbname}")
     if not reply.success:
         click.echo(f"ipv6console: nothing changed: {reply.detail or 'the engine did not say why'}", err=True)
+        click.echo("  next: `ipv6console leases` lists who holds what, in which mirror", err=True)
     return ExitCode.DONE if reply.success else ExitCode.NO
