@@ -15,7 +15,7 @@ from ipv6console.console.context import Context
 from ipv6console.console.digest import headline
 from ipv6console.console.gathering import pictures, situation
 from ipv6console.console.model import Model
-from ipv6console.console.portrait import portrait
+from ipv6console.console.portrait import Portrait, portrait
 from ipv6console.console.recall import since_last_look
 from ipv6console.console.rewind import LEAP, STEP, Rewinder
 from ipv6console.console.screens.bare import BareText
@@ -25,6 +25,7 @@ from ipv6console.console.screens.lookback import LookbackDialog
 from ipv6console.console.screens.presence import PresenceDialog
 from ipv6console.console.seen import Unremembered, engine_key
 from ipv6console.console.source import Refused
+from ipv6console.console.tab import TABS
 from ipv6console.console.tone import content
 from ipv6console.console.widgets.table import TablePane
 from ipv6console.wire.event import EventLevel
@@ -162,7 +163,10 @@ class Desk:
 
     def _events_there(self) -> None:
         app, told = self._app, self._app.context.digest
-        app.show_page("events")
+        modes = {tab.mode for tab in TABS}
+        mode = "events" if "events" in modes else "overview"
+        if app.page.mode != mode:
+            app.show_page(mode)
         jump = getattr(app.page, "jump_to", None)
         if told is not None and jump is not None:
             jump(told.since + 1)
@@ -234,10 +238,15 @@ class Desk:
         app.say("Incident bundle", content("It is being made; the doctor may take some seconds."))
         self._work(self._bundle(app.context, seen), "bundle")
 
-    async def _bundle(self, context: Context, seen: bundle.Portrait) -> None:
+    async def _bundle(self, context: Context, seen: Portrait) -> None:
         app = self._app
         try:
-            shown, missing = await pictures(app, context)
+            missing: dict[str, str] = {}
+            shown: list[Portrait] = []
+            try:
+                shown = await pictures(app, context)
+            except Exception as error:  # noqa: BLE001 - a bundle is made when something is broken, maybe a page of ours
+                missing["screens"] = f"{type(error).__name__}: {error}"
             found = await situation(context, app.means.config, missing)
             evidence = bundle.Evidence(
                 made_at=app.moment(context.model.now) if context.model.now else "before the engine answered",

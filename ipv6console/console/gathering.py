@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from textual.widget import Widget
 
 from ipv6console.console.bundle import EVENTS_TAKEN
 from ipv6console.console.context import Context
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from ipv6console.console.app import ConsoleApp
 
 T = TypeVar("T")
+FOLLOW = "follow"
+"""The group of workers that go on for as long as their page is there."""
+
 EXAMINED_WITHIN = 30.0
 """Seconds the doctor has; the bundle is made without it when it takes longer."""
 
@@ -26,12 +32,12 @@ ASKED_WITHIN = 5.0
 AGO = (60, 300, 900, 1_740)
 """How many seconds ago the earlier documents are from."""
 
-_PAGE_WITHIN = 5.0
+_PAGE_WITHIN = 2.0
 _POLL = 0.05
 
 
-async def pictures(app: ConsoleApp, context: Context) -> tuple[list[Portrait], dict[str, str]]:
-    """Return a picture of every page of an engine, as large as the console is, and what could not be pictured and why.
+async def pictures(app: ConsoleApp, context: Context) -> list[Portrait]:
+    """Return a picture of every page of an engine, as large as the console is.
 
     They are taken of a second console without a terminal, so that the one on the terminal stays as it is.
     """
@@ -40,22 +46,28 @@ async def pictures(app: ConsoleApp, context: Context) -> tuple[list[Portrait], d
         look=app.dress.look, zone=app.zone, clock=app.clock, minds_signals=False,
     )  # fmt: skip
     taken: list[Portrait] = []
-    missing: dict[str, str] = {}
     async with second.run_test(size=(app.size.width, app.size.height)) as pilot:
         for tab in TABS:
             if tab.mode != second.current_mode:
                 second.show_page(tab.mode)
             await pilot.pause()
-            try:
+            with suppress(TimeoutError):  # what has not come by then is shown as loading
                 async with asyncio.timeout(_PAGE_WITHIN):
-                    while any(worker.is_running for worker in second.workers if worker.node is not second):
+                    while _asks(second):
                         await pilot.pause(_POLL)
-            except TimeoutError:
-                missing[f"all of screens/{tab.mode}"] = f"the engine had not answered all of it in {_PAGE_WITHIN:.0f} s"
             second.redraw()
             await pilot.pause()
             taken.append(portrait(second, tab.mode, f"{context.host} {tab.title}"))
-    return taken, missing
+    return taken
+
+
+def _asks(app: ConsoleApp) -> bool:
+    """Return whether the page on the screen still waits for something; what it follows never ends."""
+    return any(
+        worker.is_running and worker.group != FOLLOW and worker.node.screen is app.page
+        for worker in app.workers
+        if isinstance(worker.node, Widget)
+    )
 
 
 async def situation(context: Context, config: Callable[[], object] | None, missing: dict[str, str]) -> dict[str, Any]:

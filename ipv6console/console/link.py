@@ -50,8 +50,8 @@ class Link:
     def __init__(self, target: str, *, token: str | None = None, name: str = "", read_only: bool = False) -> None:
         self.target = target
         self._socket = None if "://" in target else target
-        where = {"socket": self._socket} if self._socket else {"url": target}
-        self._client = AsyncIPv6Client(**where, token=token)
+        url = None if self._socket else target
+        self._client = AsyncIPv6Client(url, self._socket, token=token)
         self._presence = Presence(name=name, kind=WatcherKind.CONSOLE, read_only=read_only)
         self._changed = asyncio.Event()
 

@@ -25,7 +25,7 @@ _EACH = 1.0
 _KEYS = (("1-9 Enter", "switch"), ("a", "open another"), ("x", "close"), ("Esc", "back"))
 
 
-class EnginesDialog(Dialog[int]):
+class EnginesDialog(Dialog[int | None]):
     """Lists them; answers the number of the one to show, or OPEN. `close` lets go of one."""
 
     AUTO_FOCUS = "Grid"
@@ -144,7 +144,7 @@ class Opening:
     read_only: bool
 
 
-class OpenDialog(Dialog[Opening]):
+class OpenDialog(Dialog[Opening | None]):
     """Asks where the engine is. `check` raises ValueError when that is no place or no token."""
 
     AUTO_FOCUS = "#target"
