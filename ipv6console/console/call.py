@@ -79,6 +79,12 @@ def planned(door: Door, request: PlanRequest, plan: Plan | None, reason: str) ->
     return Call(door.cli(*words), door.curl("POST", "/apply", body))
 
 
+def reset(door: Door, dbname: str, addrs: tuple[str, ...]) -> Call:
+    """Making addresses idle again in a mirror."""
+    body: dict[str, object] = {"dbname": dbname, "addrs": list(addrs)}
+    return Call(door.cli("reset", *addrs, "--dbname", dbname), door.curl("POST", "/resets", body))
+
+
 def mirror(door: Door, dbname: str) -> Call:
     """Showing a mirror."""
     return Call(door.cli("mirror", "show", dbname), door.curl("GET", f"/mirrors/{quote(dbname)}/settings"))

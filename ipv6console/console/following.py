@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from ipv6console.console.listing import Listing, Order
@@ -60,6 +60,17 @@ class Following:
         self._source, self._standpoint, self._news = source, standpoint, news
         self._seq: int | None = None
         self._run: object = None
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Ask for changes now instead of in a second."""
+        self._woken.set()
+
+    async def _rest(self, seconds: float) -> None:
+        self._woken.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
 
     async def follow(self) -> None:
         """Read the pool, then its changes; never ends by itself. Begun again, it goes on from what is known."""
@@ -71,7 +82,7 @@ class Following:
             except Refused as refusal:
                 self.refusal = refusal
                 self._news()
-                await asyncio.sleep(RETRY)
+                await self._rest(RETRY)
 
     async def _read(self) -> None:
         """Read all of it; what was there before and is not any more goes at the end."""
@@ -98,7 +109,7 @@ class Following:
         """Take in changes until some were missed or the engine is another one."""
         while True:
             if self._standpoint.paused():
-                await asyncio.sleep(EACH)
+                await self._rest(EACH)
                 continue
             if self._run != self._standpoint.run():
                 return
@@ -110,7 +121,7 @@ class Following:
             await self._take(changes.rows)
             self._seq, self.refusal, self.total = changes.seq, None, len(self.listing.stock)
             self._current()
-            await asyncio.sleep(EACH)
+            await self._rest(EACH)
 
     def _current(self) -> None:
         self.read_at = self._standpoint.now()

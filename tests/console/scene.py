@@ -329,6 +329,7 @@ class ScriptedSource:
     config: NdpConfig | None = None
     past: dict[int, State] = field(default_factory=dict)
     pool: list[AddressRow] = field(default_factory=list)
+    reset_count: int | None = None
     changes: list[AddressChanges] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -527,7 +528,12 @@ class ScriptedSource:
 
     async def reset(self, dbname: str, addrs: tuple[str, ...]) -> ResetReply:
         await self._answer("reset", (dbname, addrs))
-        return ResetReply(success=True, dbname=dbname, reset_count=len(addrs), total_count=len(addrs))
+        return ResetReply(
+            success=True,
+            dbname=dbname,
+            reset_count=len(addrs) if self.reset_count is None else self.reset_count,
+            total_count=len(addrs),
+        )
 
     async def events(
         self, since: int = 0, limit: int = 100, wanted: EventFilter | None = None, *, before: int | None = None

@@ -99,14 +99,20 @@ class WhoDialog(Dialog[None]):
         self.query_one("#text", Static).update(text)
 
 
-def held(addr: str, page: HistoryPage, moment: Callable[[float], str], now: float, width: int) -> Content:
+def held(
+    addr: str, page: HistoryPage, moment: Callable[[float], str], now: float, width: int, *, stale: bool = False
+) -> Content:
     """Return the leases of `addr` as text in `width` cells; `now` is the engine's time in unix seconds."""
     if not page.entries:
         return content(("○ nobody is known to have held ", Tone.DIM), addr)
     lines = [content((f"{addr}, newest first", Tone.STRONG))]
     for row in page.entries:
         lines.append(
-            content(moment(row.since), (f"  for {figure.span((row.until or now) - row.since)}  ", Tone.DIM), _end(row))
+            content(
+                moment(row.since),
+                (f"  for {figure.span((row.until or now) - row.since)}  ", Tone.DIM),
+                _end(row, stale=stale),
+            )
         )
         said = f", said {row.target}" if row.target else ""
         why = f": {row.reason}" if row.reason else ""
@@ -114,7 +120,7 @@ def held(addr: str, page: HistoryPage, moment: Callable[[float], str], now: floa
     return Content("\n").join(lines)
 
 
-def _end(row: HistoryRow) -> Span:
+def _end(row: HistoryRow, *, stale: bool) -> Span:
     if row.until is None:
-        return "● held now", Tone.OK
+        return ("◌ was held", Tone.UNKNOWN) if stale else ("● held now", Tone.OK)
     return row.verdict or "ended", Tone.FAIL if row.verdict in {"bad", "lost", "revoked"} else Tone.PLAIN

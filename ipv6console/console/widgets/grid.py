@@ -85,7 +85,7 @@ class Grid(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._columns = tuple(columns)
         self._header = _HEADER if header else 0
-        self._rows: list[GridRow] = []
+        self._rows: Sequence[GridRow] = []
         self._cursor = 0
 
     @property
