@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from textual.widget import Widget
-from textual.worker import Worker
+from textual.worker import Worker, WorkerCancelled
 
 from ipv6console.console.model import Condition
 from ipv6console.console.source import Refused
@@ -50,6 +51,12 @@ class Inquiry(Generic[T]):
             self._worker = self._owner.run_worker(
                 partial(self._ask, call, view), name=self._name, group=self._name, exclusive=True
             )
+
+    async def settled(self) -> None:
+        """Wait for the answer that is on its way, if one is."""
+        if self._worker is not None and not self._worker.is_finished:
+            with suppress(WorkerCancelled):  # something else is asked about meanwhile
+                await self._worker.wait()
 
     def forget(self) -> None:
         """Ask again at the next `want`, whatever has changed."""

@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from ipv6console.console.tone import Span
 from ipv6console.console.widgets.grid import Grid, GridRow
+from ipv6console.console.widgets.pane import View
 from ipv6console.console.widgets.table import FilterLine, TablePane
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class Roster(TablePane):
         yield FilterLine()
         yield Pointer(self.columns, id=f"{self.id}-grid")
         yield Static(classes="body note")
+
+    def basis(self, view: View) -> tuple[object, ...]:
+        """The document and the filter."""
+        return (view.model.version, self.filter_text)
 
     def place(self, rows: list[GridRow], note: Span | None, *details: Span | str | Content) -> None:
         """Show the rows, with the cursor on the one that was asked for; or the note when there are none."""
