@@ -86,7 +86,7 @@ def ndp_row(**changes: object) -> NdpRow:
         pid=812,
         started_at=NOW - 7_290.0,
         restarts=0,
-        cpu=0.3,
+        cpu=0.003,
         config="/run/ipv6console/ndppd.conf",
     )
     return replace(row, **changes)  # type: ignore[arg-type] # the tests name fields of the row
@@ -94,7 +94,7 @@ def ndp_row(**changes: object) -> NdpRow:
 
 def responder_row(**changes: object) -> NdpRow:
     row = ndp_row(
-        strategy="responder", text="answers for 1,024 addresses", config=None, pid=844, cpu=0.1, solicited=20_480,
+        strategy="responder", text="answers for 1,024 addresses", config=None, pid=844, cpu=0.001, solicited=20_480,
         answered=20_311,
     )  # fmt: skip
     return replace(row, **changes)  # type: ignore[arg-type] # the tests name fields of the row
