@@ -71,7 +71,8 @@ async def test_every_screen_says_that_it_waits_what_is_wrong_and_how_old_it_is(t
         stage.clock.advance(14)
         await stage.settle()
         assert "◌ stale 14 s" in stage.text("#all")
-        assert "●" not in stage.text("#all")
+        assert "● ok" not in stage.text("#all")
+        assert "● active" not in stage.text("#all")
 
 
 @pytest.mark.parametrize("tab", TABS, ids=MODES)
