@@ -90,12 +90,13 @@ def fixes(report: DoctorReport) -> tuple[str, ...]:
     return tuple(dict.fromkeys(grave + [fix for _, fix in ill]))
 
 
-def told(report: DoctorReport, width: int) -> Content:
+def told(report: DoctorReport, width: int, *, stale: bool = False) -> Content:
     """Return the report as text: each step with its evidence, and the fix under what is not well."""
     where = f"  {report.prefix or 'no prefix'} on {report.interface or 'no interface'}"
     lines = [content((report.verdict, Tone.STRONG), (where, Tone.DIM)), Content("")]
     for step in report.steps:
-        head = content((f"{verdict(step.level)[0]:<{_NAME}}", verdict(step.level)[1]), (step.name, Tone.STRONG))
+        word, tone = verdict(step.level, stale=stale and step.level is not Level.UNKNOWN)
+        head = content((f"{word:<{_NAME}}", tone), (step.name, Tone.STRONG))
         lines.append(hang(head, Content(step.text), _TEXT, width))
         lines += [hang(Content(""), content((evidence, Tone.DIM)), _TEXT, width) for evidence in step.evidence]
         if step.fix and step.level is not Level.OK:

@@ -57,7 +57,7 @@ class ChainPane(TextPane):
             ))  # fmt: skip
         if inquiry.value is not None:
             parts.append(self._age(view, inquiry))
-            parts.append(told(inquiry.value, self.room))
+            parts.append(told(inquiry.value, self.room, stale=view.model.condition is Condition.STALE))
         elif inquiry.refusal is None and view.model.condition is not Condition.LIVE:
             parts.append(content(("◌ not walked", Tone.UNKNOWN), ": the engine does not answer"))
         elif inquiry.refusal is None:
