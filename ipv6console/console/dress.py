@@ -44,7 +44,7 @@ class Dress:
         """Wear the look, and begin to follow the settings."""
         self._app.theme = self.look.theme
         if self._looks is not None:
-            self._app.set_interval(LOOK_AGAIN, self._look_again)
+            self._app.set_interval(LOOK_AGAIN, self.look_again)
 
     def next_theme(self) -> None:
         """Wear the next theme, until the console ends or the settings name one."""
@@ -64,7 +64,8 @@ class Dress:
         app.screen.refresh(layout=True)
         app.redraw()
 
-    def _look_again(self) -> None:
+    def look_again(self) -> None:
+        """Take over settings that have changed; bad ones are told and leave everything as it is."""
         if self._looks is None:
             return
         try:
