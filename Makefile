@@ -30,6 +30,7 @@ test: check
 
 manual: setup
 	$(BIN)/python -m ipv6console.manual >packaging/ipv6console.1
+	$(BIN)/python -m ipv6console.console.keysheet >docs/keys.md
 
 screenshots: setup
 	@.ci/debian test

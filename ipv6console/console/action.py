@@ -148,6 +148,24 @@ ACTIONS: tuple[Action, ...] = (
         help="Choose by which column to order; the same one again turns it round.",
     ),
     Action(
+        id="order_mirrors",
+        title="Order",
+        key="o",
+        scope=Scope.MIRRORS,
+        footer=5,
+        help="Choose by which column to order, like how fast a mirror burns addresses; the same again turns it round.",
+    ),
+    Action(
+        id="release",
+        title="Reset",
+        key="R",
+        scope=Scope.MIRRORS,
+        acts=True,
+        danger=Danger.CONFIRM,
+        footer=4,
+        help="Make a whole mirror idle again, or in Leases the address under the cursor; a lease with an owner stays.",
+    ),
+    Action(
         id="open",
         title="Detail",
         key="enter",
@@ -245,7 +263,6 @@ ACTIONS: tuple[Action, ...] = (
         title="Quieter",
         key="less_than_sign",
         scope=Scope.EVENTS,
-        footer=4,
         help="Show quieter events too: from fail to warn, from warn to info.",
     ),
     Action(

@@ -85,6 +85,11 @@ def reset(door: Door, dbname: str, addrs: tuple[str, ...]) -> Call:
     return Call(door.cli("reset", *addrs, "--dbname", dbname), door.curl("POST", "/resets", body))
 
 
+def reset_all(door: Door, dbname: str) -> Call:
+    """Making every address of a mirror idle again."""
+    return Call(door.cli("reset", "--all", "--dbname", dbname), door.curl("POST", f"/reset_all?dbname={quote(dbname)}"))
+
+
 def mirror(door: Door, dbname: str) -> Call:
     """Showing a mirror."""
     return Call(door.cli("mirror", "show", dbname), door.curl("GET", f"/mirrors/{quote(dbname)}/settings"))

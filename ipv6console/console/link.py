@@ -205,6 +205,10 @@ class Link:
         """Make addresses idle again."""
         return await self._asked(self._client.resets(addrs, dbname))
 
+    async def reset_all(self, dbname: str) -> ResetReply:
+        """Make every address of a mirror idle again."""
+        return await self._asked(self._client.reset_all(dbname))
+
     async def events(
         self, since: int = 0, limit: int = 100, wanted: EventFilter | None = None, *, before: int | None = None
     ) -> EventPage:

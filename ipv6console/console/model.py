@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 
+from ipv6console.console.burn import Burn
 from ipv6console.console.source import Frame, Joined, LossKind, Lost
 from ipv6console.wire.delta import DeltaGap, advance
 from ipv6console.wire.event import Event
@@ -47,6 +48,7 @@ class Model:
         self.missed = 0
         self.version = 0
         self.rates: dict[str, deque[float]] = {}
+        self.burn = Burn()
         self.spawn_rates: deque[float] = deque(maxlen=SAMPLES_KEPT)
         self._heard_at: float | None = None
         self._sampled_at = clock()
@@ -87,6 +89,7 @@ class Model:
         if self.state is None or self.condition is not Condition.LIVE or now - self._sampled_at < 1.0:
             return
         self._sampled_at = now
+        self.burn.note(self.state)
         for row in self.state.mirrors:
             self.rates.setdefault(row.name, deque(maxlen=SAMPLES_KEPT)).append(row.picks_per_s)
         names = {row.name for row in self.state.mirrors}

@@ -119,6 +119,9 @@ class Source(Protocol):
     async def reset(self, dbname: str, addrs: tuple[str, ...]) -> ResetReply:
         """Make addresses idle again in a mirror; a lease with an owner stays."""
 
+    async def reset_all(self, dbname: str) -> ResetReply:
+        """Make every address of a mirror idle again; leases with an owner stay."""
+
     async def events(
         self, since: int = 0, limit: int = 100, wanted: EventFilter | None = None, *, before: int | None = None
     ) -> EventPage:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,6 +42,5 @@ _ALL = (
 TABS: tuple[Tab, ...] = tuple(
     Tab(mode=mode, key=key, title=title, help=told, path=f"{_SCREENS}.{mode}:{page}")
     for mode, key, title, page, told in _ALL
-    if find_spec(f"{_SCREENS}.{mode}") is not None
 )
 """Every screen, in the order of the keys."""

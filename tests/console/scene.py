@@ -317,6 +317,7 @@ class ScriptedSource:
     """A source whose frames are put by the test and whose answers are laid out beforehand."""
 
     document: State = field(default_factory=state)
+    clock: Clock = field(default_factory=Clock)
     asked: list[tuple[str, object]] = field(default_factory=list)
     refusals: list[Refused] = field(default_factory=list)
     spawned: SpawnsReply | None = None
@@ -334,12 +335,14 @@ class ScriptedSource:
 
     def __post_init__(self) -> None:
         self._frames: asyncio.Queue[Frame] = asyncio.Queue()
+        self._sent_at = self.clock()
 
     def put(self, *frames: Frame) -> None:
         for frame in frames:
             self._frames.put_nowait(frame)
 
     def go_live(self, *, told: tuple[Event, ...] = ()) -> None:
+        self._sent_at = self.clock()
         self.put(Joined(), StateFrame(state=self.document))
         if told:
             self.put(EventsFrame(events=told))
@@ -348,6 +351,7 @@ class ScriptedSource:
         """Send the delta to `document`."""
         document = replace(document, generation=self.document.generation + 1)
         self.put(DeltaFrame(delta=difference(self.document, document)))
+        self._sent_at = self.clock()
         self.document = document
 
     def lose(self, **changes: object) -> None:
@@ -385,7 +389,7 @@ class ScriptedSource:
 
     async def state(self) -> State:
         await self._answer("state", None)
-        return self.document
+        return replace(self.document, at=self.document.at + self.clock() - self._sent_at)
 
     async def spawn(self, number: int) -> SpawnsReply:
         await self._answer("spawn", number)
@@ -568,6 +572,12 @@ class ScriptedSource:
 
     def introduce(self, *, read_only: bool) -> None:
         self.introduced.append(read_only)
+
+    async def reset_all(self, dbname: str) -> ResetReply:
+        await self._answer("reset_all", dbname)
+        return ResetReply(
+            success=True, dbname=dbname, reset_count=612 if self.reset_count is None else self.reset_count
+        )
 
     async def close(self) -> None:
         self.closed = True

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.widget import Widget
 
 from ipv6console.console.app import ConsoleApp
@@ -35,6 +36,14 @@ class Stage:
         await self.source.taken()
         self.app.redraw()
         await self.pilot.pause()
+
+    async def still(self) -> None:
+        """Wait until what is shown does not change any more."""
+        await self.settle()
+        async with asyncio.timeout(DEADLINE):
+            shown = None
+            while shown != (shown := self._strips()):
+                await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
@@ -73,11 +82,15 @@ class Stage:
     def text(self, selector: str | None = None) -> str:
         """Return what the screen (or one widget) shows, as text."""
         screen = self.app.screen
-        lines = ["".join(segment.text for segment in strip) for strip in screen._compositor.render_strips(screen.size)]
+        lines = ["".join(segment.text for segment in strip) for strip in self._strips()]
         if selector is None:
             return "\n".join(lines)
         region = screen.query_one(selector, Widget).region
         return "\n".join(line[region.x : region.right] for line in lines[region.y : region.bottom])
+
+    def _strips(self) -> list[Strip]:
+        screen = self.app.screen
+        return screen._compositor.render_strips(screen.size)
 
     def toasts(self) -> str:
         """Return the text of all notifications so far."""
@@ -93,7 +106,7 @@ async def staged(
 ) -> AsyncIterator[Stage]:
     """Run the console; when `live` the document and the events are there already."""
     clock = Clock()
-    source = ScriptedSource(document=document or scene.state())
+    source = ScriptedSource(document=document or scene.state(), clock=clock)
     app = scene.console(source, clock, **options)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ipv6console.console.action import OWN_KEYS, action, for_key, in_force, key_of, put_in_force
 from ipv6console.console.keymap import KeymapError, keymap
+from ipv6console.console.keysheet import markdown
 from ipv6console.console.look import Look
 from tests.console.stage import staged
 
@@ -51,6 +53,11 @@ def test_a_chosen_key_is_named_wherever_a_key_is() -> None:
     found = for_key("f4", frozenset())
     assert found is not None
     assert found.id == "spawn"
+
+
+def test_the_page_of_keys_says_what_the_registry_says() -> None:
+    page = (Path(__file__).parents[2] / "docs/keys.md").read_text(encoding="utf-8")
+    assert page == markdown(), "make manual writes it anew"
 
 
 @pytest.mark.anyio

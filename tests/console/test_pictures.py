@@ -34,7 +34,8 @@ NAMED = [f"{width}x{height}" for width, height in SIZES]
 def pictured(
     snap_compare: Compare, size: tuple[int, int], prepare: Prepare, document: State | None = None, **options: Any
 ) -> bool:
-    source, clock = ScriptedSource(document=document or scene.state()), Clock()
+    clock = Clock()
+    source = ScriptedSource(document=document or scene.state(), clock=clock)
     app = scene.console(source, clock, **options)
 
     async def before(pilot: Pilot[str]) -> None:
@@ -43,7 +44,7 @@ def pictured(
         await prepare(stage)
         for widget in app.screen.query("Input"):
             widget.cursor_blink = False  # type: ignore[attr-defined] # every Input has it
-        await stage.settle()
+        await stage.still()
 
     return snap_compare(app, terminal_size=size, run_before=before)
 

@@ -99,7 +99,7 @@ class MirrorDialog(Reader):
     def _told(self, width: int) -> Content:
         self._row = self._model.mirror(self._row.name) or self._row
         parts = [
-            _counters(self._row, self._model, width),
+            counters(self._row, self._model, width),
             _section("Settings of its own", _told(self._settings, lambda page: settings(page, width), width)),
             _section("Who bans it", _told(self._targets, lambda page: self._bans(page, width), width)),
             _section(self._leases_title(), _told(self._leases, lambda page: self._held(page, width), width)),
@@ -166,7 +166,8 @@ def _told(answer: T | Refused | None, write: Callable[[T], Content], width: int)
     return write(answer)
 
 
-def _counters(row: MirrorRow, model: Model, width: int) -> Content:
+def counters(row: MirrorRow, model: Model, width: int) -> Content:
+    """Return the state of a mirror and its counters, in `width` cells."""
     stale = model.condition is Condition.STALE
     note = row.text if row.text != row.level else ""
     told: list[tuple[str, Content | str]] = [("state", content(state_of(row, stale=stale), f"  {note}"))]

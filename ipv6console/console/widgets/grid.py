@@ -74,6 +74,9 @@ class Grid(ScrollView, can_focus=True):
         Binding("end,G", "edge(1)", show=False),
     ]
 
+    class Moved(Message):
+        """A key or the mouse put the cursor somewhere."""
+
     class Opened(Message):
         """A row was asked for with the mouse."""
 
@@ -181,6 +184,7 @@ class Grid(ScrollView, can_focus=True):
         self._refresh_row(before)
         self._refresh_row(self._cursor)
         self._reveal()
+        self.post_message(self.Moved())
 
     def _reveal(self) -> None:
         page = max(1, self.scrollable_content_region.height - self._header)

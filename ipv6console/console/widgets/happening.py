@@ -57,9 +57,7 @@ class EventPane(TextPane):
         if body is None and isinstance(item, Event):
             body = told(item, view, self.room)
         elif body is None and isinstance(item, Gap):
-            body = content(
-                ("⋯ ", Tone.DIM), "Events in between are not shown here. They are read as you get near them."
-            )
+            body = content(("… ", Tone.DIM), log.told_of(item, view), "\nEvents are read as you get near them.")
         self.write(body or content(("○ nothing is chosen", Tone.DIM)))
 
     def subject(self, view: View) -> tuple[str, list[tuple[str, str]]] | None:

@@ -51,7 +51,7 @@ class Rows(Window):
         """Return the row at a place."""
         item = self._items[index]
         if isinstance(item, Gap):
-            return GridRow(f"{item.low}-{item.high}", {"state": (("⋯", Tone.DIM),), "text": (self._gap(item),)})
+            return GridRow(f"{item.low}-{item.high}", {"state": (("…", Tone.DIM),), "text": (self._gap(item),)})
         return GridRow(
             str(item.id),
             {
@@ -115,7 +115,7 @@ class LogPane(TablePane):
         "kept. > and < raise and lower the level, / filters: words anywhere, level:warn, kind:prefix., subject:, mirror:\n"
         "(whole names), actor:, prefix:, text:, and ! before any of them to invert it. t goes to a time: 04:12, -30m,\n"
         "yesterday 23:00. Enter opens what the event is about on its own screen. What the engine no longer keeps, or was\n"
-        "not read yet, is a line of its own with ⋯: nothing is left out silently."
+        "not read yet, is a line of its own with …: nothing is left out silently."
     )
     scopes = frozenset({Scope.TABLE, Scope.EVENTS})
     columns = (

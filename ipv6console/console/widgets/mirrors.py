@@ -60,7 +60,8 @@ def grid_row(row: MirrorRow, model: Model, *, stale: bool) -> GridRow:
     )
 
 
-def _needs_eye(row: MirrorRow) -> bool:
+def needs_eye(row: MirrorRow) -> bool:
+    """Whether something is wrong with a mirror."""
     return row.level in {Level.FAIL, Level.WARN}
 
 
@@ -75,7 +76,7 @@ class MirrorsPane(TablePane):
         "/ filters (!word inverts, state:warn looks at the state), Enter shows everything, D drains, F flushes."
     )
     fields = frozenset({"state", "name", "text"})
-    columns = (
+    columns: ClassVar[tuple[Column, ...]] = (
         Column(key="state", title="STATE", width=10),
         Column(key="name", title="MIRROR", width=12, flex=2),
         Column(key="usage", title="USAGE", width=_USAGE, rank=5),
@@ -100,20 +101,16 @@ class MirrorsPane(TablePane):
         state = view.model.state
         mirrors = state.mirrors if state else ()
         terms = parse(self.filter_text, self.fields)
-        stale = view.model.condition is Condition.STALE
         shown = [
             row for row in mirrors if passes(terms, {"state": self._word(row), "name": row.name, "text": row.text})
         ]
-        heading = "Mirrors" if state is None else f"Mirrors · {len(mirrors)}"
-        if terms:
-            heading = f"Mirrors · {len(shown)} of {len(mirrors)} pass"
         stamp = max(
             (row.stamp for row in mirrors), key=lambda stamp: stamp.at, default=state.pool.stamp if state else None
         )
-        self.frame(view, heading + (" · paused" if view.paused else ""), stamp, legend=_LEGEND)
+        heading = self.heading(view, len(shown)) + (" · paused" if view.paused else "")
+        self.frame(view, heading, stamp, legend=_LEGEND)
         if view.paused:
             return
-        shown.sort(key=lambda row: (not _needs_eye(row), row.name))
         body = waiting(view, "the mirrors")
         if body is not None:
             self.place([], ("", Tone.PLAIN), body)
@@ -125,7 +122,23 @@ class MirrorsPane(TablePane):
         elif not shown:
             self.place([], ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it")
         else:
-            self.place([grid_row(row, view.model, stale=stale) for row in shown], None)
+            self.place([self.grid_row(row, view) for row in self.ordered(shown, view)], None)
+
+    def heading(self, view: View, shown: int) -> str:
+        """The title: how many mirrors there are, and how many pass the filter."""
+        state = view.model.state
+        if state is None:
+            return "Mirrors"
+        number = len(state.mirrors)
+        return f"Mirrors · {shown} of {number} pass" if parse(self.filter_text, self.fields) else f"Mirrors · {number}"
+
+    def ordered(self, rows: list[MirrorRow], view: View) -> list[MirrorRow]:
+        """Return the mirrors in order: those that need an eye first, then by name."""
+        return sorted(rows, key=lambda row: (not needs_eye(row), row.name))
+
+    def grid_row(self, row: MirrorRow, view: View) -> GridRow:
+        """Return a mirror's line."""
+        return grid_row(row, view.model, stale=view.model.condition is Condition.STALE)
 
     @staticmethod
     def _word(row: MirrorRow) -> str:

@@ -47,8 +47,8 @@ class Roll(Grid):
             super().__init__()
             self.column = column
 
-    class Moved(Message):
-        """The cursor is on another row."""
+    class Moved(Grid.Moved):
+        """The cursor is somewhere else, or on another row."""
 
     def __init__(self, columns: Sequence[Column], *, id: str) -> None:  # noqa: A002 - Textual's name
         super().__init__(columns, id=id)
