@@ -26,7 +26,7 @@ check: setup
 
 test: check
 	@.ci/debian test
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 manual: setup
 	$(BIN)/python -m ipv6console.manual >packaging/ipv6console.1

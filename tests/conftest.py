@@ -1,18 +1,21 @@
-"""What holds for every test: its own home, no inherited settings, nothing left behind, no skip in CI."""
+"""What holds for every test: its own home, no inherited settings, nothing left behind, no skip in CI; who runs it."""
 
 from __future__ import annotations
 
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 SESSION_MARK = "IPV6_TEST_SESSION"
 LEAK_GRACE = 5.0
 POLL_INTERVAL = 0.02
+HOSTS = {"integration", "linux"}
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
 
 _FIXED = {
@@ -87,30 +90,29 @@ def eventually() -> Callable[..., None]:
     return wait
 
 
-class SkipWatch:
-    """Remembers what was skipped; in CI that is a failure."""
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Make a failure of a skip, so that nothing is left out unseen in CI."""
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{report.nodeid}: a skipped test is a failure in CI\n{report.longreprtext or report.longrepr}"
+        )
 
-    def __init__(self) -> None:
-        self.skipped: list[str] = []
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.skipped and not hasattr(report, "wasxfail"):
-            self.skipped.append(report.nodeid)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Hold every phase of a test to it."""
+    report = yield
+    _refuse_skip(report)
+    return report
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.skipped:
-            self.skipped.append(report.nodeid)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self.skipped and IN_CI and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self.skipped and IN_CI:
-            terminalreporter.section("a skipped test is a failure in CI", red=True)
-            for nodeid in self.skipped:
-                terminalreporter.line(nodeid)
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Hold whole files to it."""
+    report = yield
+    _refuse_skip(report)
+    return report
 
 
 class LeakWatch:
@@ -126,7 +128,7 @@ class LeakWatch:
         os.environ[name] = value
         self._before = _machine()
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if not poll(lambda: not self._found(), LEAK_GRACE):
             self.leaks = self._found()
@@ -167,7 +169,20 @@ def _machine() -> set[str]:
     return seen
 
 
+class ByFile(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """Gives whole files to a worker; those that build hosts of the kernel one after the other to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "hosts" if any(folder in HOSTS for folder in Path(file).parts) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Return how the workers of `pytest -n` share the tests."""
+    return ByFile(config, log)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the two watches."""
-    config.pluginmanager.register(SkipWatch(), "skip-watch")
-    config.pluginmanager.register(LeakWatch(), "leak-watch")
+    """Watch for leaks in the process that sees the whole run, not in its workers."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(LeakWatch(), "leak-watch")
