@@ -12,6 +12,8 @@ from ipv6console.engine.leasing import LONGEST_WAIT
 from ipv6console.wire.event import EventLevel
 
 DEFAULT_MIRROR = "default"
+MOST_ROWS = 1_000
+MOST_ADDRESSES = 5_000
 
 _MIRROR_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$"
 _ONE_LINE_OR_NONE = r"^[^\x00-\x1f\x7f]*$"
@@ -82,8 +84,10 @@ Wait = Annotated[
         examples=[30.0],
     ),
 ]
-Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many, 1 to 1000.", examples=[100])]
-ManyAddresses = Annotated[int, Query(ge=1, le=5000, description="At most so many, 1 to 5000.", examples=[100])]
+Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description=f"At most so many, 1 to {MOST_ROWS}.", examples=[100])]
+ManyAddresses = Annotated[
+    int, Query(ge=1, le=MOST_ADDRESSES, description=f"At most so many, 1 to {MOST_ADDRESSES}.", examples=[100])
+]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.", examples=["task1:41"])]
 Since = Annotated[int, Query(ge=0, description="Events with an id above this.", examples=[40])]
 Before = Annotated[

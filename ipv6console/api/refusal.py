@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from ipv6console.api.parameter import MOST_ADDRESSES, MOST_ROWS
 from ipv6console.api.problem import FieldError, ValidationProblem, answer, body_too_large, problem_of
 from ipv6console.engine.errors import Refusal
 from ipv6console.engine.protocol import StoreError
@@ -24,7 +25,6 @@ _log = logging.getLogger(__name__)
 _HINTS = {
     "dbname": "Name the mirror with 1 to 64 of A-Z a-z 0-9 . _ - and no dot in front.",
     "num": "Ask for a whole number from 1 to 100.",
-    "limit": "Ask for a whole number from 1 to 1000.",
     "since": "Give the id of the last event you have, 0 for all.",
     "status": "Use idle, using or bad.",
     "ttl": "Give the lease's length in seconds, above 0.",
@@ -92,6 +92,9 @@ def _advice(connection: HTTPConnection, errors: Sequence[Any]) -> str:
         return "Send the body as JSON, with the header: Content-Type: application/json"
     for item in errors:
         for part in reversed(item["loc"]):
+            if part == "limit":
+                most = MOST_ADDRESSES if connection.url.path == "/addresses" else MOST_ROWS
+                return f"Ask for a whole number from 1 to {most}."
             if part in _HINTS:
                 return _HINTS[part]
     method = connection.scope.get("method", "GET")

@@ -12,7 +12,7 @@ from ipv6console.engine.clock import Clock
 from ipv6console.engine.errors import InvalidRequest, Unavailable
 from ipv6console.engine.journal import Journal
 from ipv6console.engine.protocol import Durability, Store, StoreError
-from ipv6console.pool.address import InvalidAddress, parse_address
+from ipv6console.pool.address import InvalidAddress, parse_ipv6
 from ipv6console.pool.change import Change, Snapshot, TokenRecorded
 from ipv6console.pool.exclusion import Exclusions
 from ipv6console.pool.limits import InvalidName, Limits, TooManyMirrors, check_name
@@ -146,7 +146,7 @@ class Core:
     def address(self, text: str) -> int:
         """Return the address in `text`; raises InvalidRequest."""
         try:
-            return parse_address(text)
+            return parse_ipv6(text)
         except InvalidAddress as error:
             raise InvalidRequest(str(error), next="give one IPv6 address, as /pick returned it") from error
 

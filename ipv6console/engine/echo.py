@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from ipv6console.freebind import bound_socket
-from ipv6console.pool.address import InvalidAddress, format_address, parse_address
+from ipv6console.pool.address import InvalidAddress, format_address, parse_ipv6
 
 _BODY_LIMIT = 4_096
 _RESOLVED_FOR = 60.0
@@ -58,7 +58,7 @@ class Echo:
         if answer.status != 200:
             raise EchoFailed(f"HTTP {answer.status}", reached=True)
         try:
-            return parse_address(answer.body.decode("ascii", "replace").strip())
+            return parse_ipv6(answer.body.decode("ascii", "replace").strip())
         except InvalidAddress as error:
             raise EchoFailed(f"the answer is no IPv6 address: {error}", reached=True) from error
 

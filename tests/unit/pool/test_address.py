@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipv6console.pool.address import InvalidAddress, format_address, parse_address
+from ipv6console.pool.address import InvalidAddress, format_address, parse_address, parse_ipv6
 
 
 @given(st.integers(0, (1 << 128) - 1))
@@ -40,3 +40,9 @@ def test_what_is_no_plain_address_is_refused_with_the_cause(text: str, complaint
     with pytest.raises(InvalidAddress) as refused:
         parse_address(text)
     assert complaint in str(refused.value)
+
+
+def test_ipv4_inside_ipv6_is_refused_as_the_ipv4_it_is() -> None:
+    with pytest.raises(InvalidAddress, match="is an IPv4 address; the pool holds IPv6 addresses only"):
+        parse_ipv6("::FFFF:c000:207")
+    assert parse_ipv6("2001:db8::ffff:192.0.2.7") == parse_address("2001:db8::ffff:c000:207")
