@@ -71,6 +71,17 @@ async def test_the_timeline_is_that_of_the_prefix_under_the_cursor() -> None:
         assert "▲ 3 leases drain" in text
 
 
+async def test_the_cursor_stays_on_its_prefix_when_another_comes_before_it() -> None:
+    async with staged() as stage:
+        await _shown(stage)
+        full = stage.source.document
+        newer = replace(full.prefixes[0], id=7, prefix=OTHER, first_seen=full.at)
+        stage.source.change(replace(full, prefixes=(*full.prefixes, newer)))
+        await stage.settle()
+        assert OTHER in stage.text("#prefixes").splitlines()[2]
+        assert f"Timeline · {scene.PREFIX}" in stage.text("#timeline")
+
+
 async def test_the_timeline_tells_how_many_leases_were_lost_and_who_did_it() -> None:
     gone = scene.prefix_row(OTHER, id=2, state=PrefixState.GONE, first_seen=scene.NOW - 9_000, addresses=0, leased=0)
     async with staged(scene.state(prefixes=(gone,))) as stage:

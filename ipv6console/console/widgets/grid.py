@@ -59,7 +59,7 @@ def fitted(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
 
 
 class Grid(ScrollView, can_focus=True):
-    """The table. `show` replaces the rows and redraws the lines that differ; the cursor stays on its row's key."""
+    """The table. `show` replaces the rows and redraws the lines that differ."""
 
     DEFAULT_CSS = """
     Grid { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden; }
@@ -73,6 +73,9 @@ class Grid(ScrollView, can_focus=True):
         Binding("home,g", "edge(0)", show=False),
         Binding("end,G", "edge(1)", show=False),
     ]
+
+    stays_on_top: ClassVar[bool] = True
+    """Whether a cursor on the first row stays there when another row comes before its own."""
 
     class Moved(Message):
         """A key or the mouse put the cursor somewhere."""
@@ -102,8 +105,8 @@ class Grid(ScrollView, can_focus=True):
         return self._rows[self._cursor].key if self._rows else None
 
     def show(self, rows: Sequence[GridRow]) -> None:
-        """Show `rows` instead; a cursor on the first row stays on the first row, else it follows its key."""
-        old, key, at_top = self._rows, self.cursor_key, self._cursor == 0
+        """Show `rows` instead; the cursor follows its key, but for one that stays on top."""
+        old, key, at_top = self._rows, self.cursor_key, self._cursor == 0 and self.stays_on_top
         self._rows = list(rows)
         if key is not None and not at_top:
             found = next((index for index, row in enumerate(self._rows) if row.key == key), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 class Pointer(Grid):
-    """A grid that says when its cursor is on another row."""
+    """A grid that says when its cursor is on another row, which only a key or the end of its row does."""
+
+    stays_on_top: ClassVar[bool] = False
 
     class Moved(Message):
         """The cursor is on another row."""
