@@ -38,6 +38,7 @@ class PoolSettings:
     breaker_verdicts: int = 20
     breaker_ratio: float = 0.8
     history_days: int = 30
+    history_rows: int = 5_000_000
     durability: str = "process"
 
 

@@ -358,6 +358,7 @@ KINDS: dict[str, dict[str, Kind]] = {
         "breaker_verdicts": Whole(2, 10_000),
         "breaker_ratio": Share(),
         "history_days": Whole(1, 3_650),
+        "history_rows": Whole(1_000, 1_000_000_000),
         "durability": _one_of("process", "power"),
     },
     "check": {

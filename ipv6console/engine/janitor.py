@@ -16,6 +16,7 @@ _TICK = 0.5
 _SINGLY = 5
 _DAY = 86_400.0
 _FORGET_EVERY = 3_600.0
+_INDEX_EVERY = 5.0
 
 
 class Janitor:
@@ -25,6 +26,7 @@ class Janitor:
         self._core = core
         self._checker = checker
         self._forget_at = 0.0
+        self._index_at = 0.0
         self._rechecks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -57,7 +59,7 @@ class Janitor:
                 return
             self._tell(expiry.ended)
             core.changed.set()
-        await self._forget()
+        await self._tidy()
 
     async def _recheck(self, name: str, row: int) -> None:
         core = self._core
@@ -112,12 +114,20 @@ class Janitor:
                 process=lease.process,
             )
 
-    async def _forget(self) -> None:
+    async def _tidy(self) -> None:
         core, now = self._core, self._core.clock.now()
-        if now >= self._forget_at:
-            self._forget_at = now + _FORGET_EVERY
-            try:
+        if now < min(self._index_at, self._forget_at):
+            return
+        due = now >= self._forget_at
+        self._index_at = now + _INDEX_EVERY
+        try:
+            grown = await core.store.index_history()
+            if grown or due:
+                days, rows = core.settings.pool.history_days, core.settings.pool.history_rows
+                await core.store.forget_history(now - days * _DAY, rows)
+            if due:
+                self._forget_at = now + _FORGET_EVERY
                 await core.store.forget_events(now - core.settings.engine.event_days * _DAY)
-                await core.store.forget_history(now - core.settings.pool.history_days * _DAY)
-            except StoreError as error:
-                core.journal.fail("store.failed", f"old events and leases could not be deleted: {error}; {error.fix}")
+        except StoreError as error:
+            self._index_at = self._forget_at = now + _FORGET_EVERY
+            core.journal.fail("store.failed", f"old events and leases could not be deleted: {error}; {error.fix}")

@@ -78,8 +78,15 @@ class Store(Protocol):
         """Return up to `limit` hosts named in bad verdicts of one mirror or all, the one with most of them first."""
         ...
 
-    async def forget_history(self, before: float) -> int:
-        """Delete leases that ended before `before` (unix seconds) from the history; return how many."""
+    async def index_history(self) -> int:
+        """Make leases that ended since findable by address without reading all; return how much was done.
+
+        To be called now and then; what is not done yet is found too, but the more slowly the more it is.
+        """
+        ...
+
+    async def forget_history(self, before: float, keep: int) -> int:
+        """Delete leases that ended before `before` (unix seconds), and the oldest of more than `keep`; return how many."""
         ...
 
     async def checkpoint(self) -> None:

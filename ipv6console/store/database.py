@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +15,18 @@ from ipv6console.engine.protocol import Durability, StoreError
 from ipv6console.pool.change import Change, LeaseEnded, Snapshot
 from ipv6console.store.events import read_events
 from ipv6console.store.file import DatabaseFile, OpenedFile, open_file
-from ipv6console.store.history import FIRST, NEWEST, Pair, Place, Question, read_piece, read_targets
+from ipv6console.store.history import FIRST, NEWEST, Pair, Place, read_piece, read_targets
 from ipv6console.store.lock import Ending, StateLock
+from ipv6console.store.lookup import (
+    Found,
+    Known,
+    Question,
+    drop_block,
+    index_block,
+    read_known,
+    read_rows,
+    read_span,
+)
 from ipv6console.store.writer import Writer
 from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter
 from ipv6console.wire.state import StoreState
@@ -25,7 +36,12 @@ from ipv6console.wire.target import TargetRow
 _ABOVE_ALL = 2**63 - 1
 _FORGET_AT_ONCE = 1_000
 _FORGET_EVENTS = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ? ORDER BY at LIMIT ?)"
-_FORGET_HISTORY = "DELETE FROM history WHERE id IN (SELECT id FROM history WHERE until < ? ORDER BY until LIMIT ?)"
+_FORGET_HISTORY = (
+    "DELETE FROM history WHERE id IN (SELECT id FROM history WHERE until < ? ORDER BY until LIMIT ?)"
+    " AND id < (SELECT max(id) FROM history)"
+)
+_BLOCKS_AT_ONCE = 64
+_ROWS_AT_ONCE = 4_000
 
 
 class SqliteStore:
@@ -102,11 +118,13 @@ class SqliteStore:
     ) -> tuple[LeaseEnded, ...]:
         """Return up to `limit` ended leases, the one that ended last first; raises StoreError.
 
-        Of one address, in one mirror, that lived `at` one time (since <= at <= until); None is any. The history is
-        walked through from its newest end, commits getting in between.
+        Of one address, in one mirror, that lived `at` one time (since <= at <= until); None is any. Commits get in
+        between its pieces; an address is looked up, anything else is walked through from the newest end.
         """
         limit = max(limit, 0)
         question = Question(address, mirror, at)
+        if address is not None:
+            return await self._look_up(address, question, limit)
         found: list[LeaseEnded] = []
         place: Place | None = NEWEST
         while place is not None and len(found) < limit:
@@ -125,9 +143,25 @@ class SqliteStore:
             best = sorted([*best, *piece], key=lambda row: (-row.bans, -row.last_at))[:limit]
         return tuple(best)
 
-    async def forget_history(self, before: float) -> int:
-        """Delete leases that ended before `before` (unix seconds), return how many; raises StoreError."""
-        return await self._forget(_FORGET_HISTORY, before)
+    async def index_history(self) -> int:
+        """Make leases that ended findable by address without reading all; raises StoreError.
+
+        Returns how many blocks of them were indexed: some, when many wait for it.
+        """
+        count = 0
+        while count < _BLOCKS_AT_ONCE and await self._writer.perform(partial(index_block, self._file)):
+            count += 1
+        return count
+
+    async def forget_history(self, before: float, keep: int) -> int:
+        """Delete leases that ended before `before` (unix seconds), return how many; raises StoreError.
+
+        When more than `keep` are left of those that are indexed, the oldest go too.
+        """
+        gone = 0
+        while (count := await self._writer.perform(partial(drop_block, self._file, before, keep))) is not None:
+            gone += count
+        return gone + await self._forget(_FORGET_HISTORY, before)
 
     async def checkpoint(self) -> None:
         """Bring the database file up to date with the write-ahead log; raises StoreError."""
@@ -168,6 +202,19 @@ class SqliteStore:
         finally:
             lock.release(clean=clean)
 
+    async def _look_up(self, address: int, question: Question, limit: int) -> tuple[LeaseEnded, ...]:
+        span = await self._writer.perform(partial(read_span, self._file))
+        known: list[Known] = [Known(math.inf, rows) for rows in _pieces(span.rows, _ROWS_AT_ONCE)]
+        for numbers in _pieces(span.blocks, _BLOCKS_AT_ONCE):
+            known += await self._writer.perform(partial(read_known, self._file, address, question.at, numbers))
+        found: list[Found] = []
+        for newest, rows in sorted(known, key=lambda block: block.newest, reverse=True):
+            if len(found) == limit and (not limit or newest < found[-1].until):
+                break
+            found += await self._writer.perform(partial(read_rows, self._file, question, rows, limit))
+            found = sorted(found, reverse=True)[:limit]
+        return tuple(one.lease for one in found)
+
     async def _forget(self, sql: str, before: float) -> int:
         def forget() -> int:
             with self._file.transaction(Durability.PROCESS) as connection:
@@ -180,6 +227,10 @@ class SqliteStore:
             gone += count
             if count < _FORGET_AT_ONCE:
                 return gone
+
+
+def _pieces(whole: range, size: int) -> list[range]:
+    return [whole[start : start + size] for start in range(0, len(whole), size)]
 
 
 @dataclass(frozen=True, slots=True)

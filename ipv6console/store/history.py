@@ -1,8 +1,4 @@
-"""Reading the history: who held which address when, and who bans us; in pieces, so that commits get in between.
-
-Leases are looked for from the newest on, by address too: an index on the address would touch a page of its own for
-every lease that ends and make a report by half dearer, and looking through a million leases takes 0.4 s.
-"""
+"""Reading the history: the newest leases, and who bans us; in pieces, so that commits get in between."""
 
 from __future__ import annotations
 
@@ -11,9 +7,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, func, select, tuple_
 
-from ipv6console.pool.address import format_address, parse_address
+from ipv6console.pool.address import parse_address
 from ipv6console.pool.change import LeaseEnded
 from ipv6console.store.file import DatabaseFile
+from ipv6console.store.lookup import Question
 from ipv6console.store.schema import BAN
 from ipv6console.store.schema import history as table
 from ipv6console.wire.target import TargetRow
@@ -26,14 +23,6 @@ Condition = ColumnElement[bool]
 _COLUMNS = [column for column in table.columns if column.name != "id"]
 _place = tuple_(table.c.until, table.c.id)
 _names = tuple_(table.c.mirror, table.c.target)
-
-
-class Question(NamedTuple):
-    """Which leases: of one address, in one mirror, that lived `at` one time; None is any."""
-
-    address: int | None
-    mirror: str | None
-    at: float | None
 
 
 class Place(NamedTuple):
@@ -61,23 +50,16 @@ def read_piece(
     file: DatabaseFile, start: Place, question: Question, limit: int
 ) -> tuple[list[LeaseEnded], Place | None]:
     """Return up to `limit` leases found in one piece from `start` on, and where the next begins, None at the end."""
-    address, mirror, at = question
     conditions: list[Condition] = [_place < start]
-    if at is not None:
-        conditions.append(table.c.until >= at)
+    if question.at is not None:
+        conditions.append(table.c.until >= question.at)
     newest_first = (table.c.until.desc(), table.c.id.desc())
     walk = select(table.c.until, table.c.id).where(*conditions).order_by(*newest_first).limit(1).offset(_AT_ONCE - 1)
     last = file.connection.execute(walk).first()
     end = None if last is None else Place(*last)
     if end is not None:
         conditions.append(_place >= end)
-    if at is not None:
-        conditions.append(table.c.since <= at)
-    if address is not None:
-        conditions.append(table.c.address == format_address(address))
-    if mirror is not None:
-        conditions.append(table.c.mirror == mirror)
-    leases = select(*_COLUMNS).where(*conditions).order_by(*newest_first).limit(limit)
+    leases = select(*_COLUMNS).where(*conditions, *question.conditions()).order_by(*newest_first).limit(limit)
     rows: list[Any] = list(file.connection.execute(leases))
     return [LeaseEnded(parse_address(text), *rest) for text, *rest in rows], end
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """The revision these tables have; a file with another one is migrated."""
 
 metadata = MetaData(
@@ -145,8 +145,8 @@ Index(
     postgresql_where=BAN,
 )
 
-# The history by address is indexed afterwards, in blocks of rows that follow each other: an index of SQLite's own would
-# touch a page of its own for every lease that ends. `oldest` and `newest` are when a block's leases begin and end.
+# What makes the history searchable by address, written afterwards (see `store.lookup`): of each block of rows that follow
+# each other when their leases began and ended, and the ends of their addresses in one text.
 history_block = Table(
     "history_block",
     metadata,
@@ -154,15 +154,7 @@ history_block = Table(
     Column("rows", Integer, nullable=False),
     Column("oldest", Double, nullable=False),
     Column("newest", Double, nullable=False),
-)
-
-history_address = Table(
-    "history_address",
-    metadata,
-    Column("block", _Id, primary_key=True, autoincrement=False),
-    Column("key", _Id, primary_key=True, autoincrement=False),
-    Column("id", _Id, primary_key=True, autoincrement=False),
-    sqlite_with_rowid=False,
+    Column("ends", Text, nullable=False),
 )
 
 token = Table(

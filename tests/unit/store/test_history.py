@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from ipv6console.pool.change import (
     PrefixRecorded,
     UsageRecorded,
 )
+from ipv6console.store import database, lookup
 from ipv6console.store import history as pieces
 from ipv6console.store.database import SqliteStore
 from ipv6console.wire.target import TargetRow
@@ -64,9 +67,22 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await opened.close()
 
 
+@pytest.fixture(scope="module")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database, to be copied: making one for every example would take most of the time."""
+    path = tmp_path_factory.mktemp("blank") / "engine.db"
+
+    async def make() -> None:
+        await (await SqliteStore.open(path)).close()
+
+    asyncio.run(make())
+    return path
+
+
 @asynccontextmanager
-async def temporary_store(rows: Sequence[Change]) -> AsyncIterator[SqliteStore]:
+async def temporary_store(blank: Path, rows: Sequence[Change]) -> AsyncIterator[SqliteStore]:
     with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(blank, folder)
         opened = await SqliteStore.open(Path(folder) / "engine.db")
         await opened.commit(rows)
         try:
@@ -165,20 +181,31 @@ LEASES = st.lists(
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pieces, "_AT_ONCE", 3)
+    monkeypatch.setattr(database, "_BLOCKS_AT_ONCE", 2)
+    monkeypatch.setattr(database, "_ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(lookup, "BLOCK", 4)
 
 
 @given(
     rows=LEASES,
-    address=st.none() | st.integers(1, 4),
-    mirror=st.none() | st.sampled_from(["a", "b", "c"]),
-    at=st.none() | st.integers(0, 20).map(float),
+    question=st.tuples(
+        st.none() | st.integers(1, 4),
+        st.none() | st.sampled_from(["a", "b", "c"]),
+        st.none() | st.integers(0, 20).map(float),
+    ),
     limit=st.integers(-1, 12),
+    indexed=st.lists(st.integers(0, 40), max_size=3),
 )
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.usefixtures("small_pieces")
 def test_any_question_to_the_history_is_answered_as_a_plain_search_would(
-    rows: list[LeaseEnded], address: int | None, mirror: str | None, at: float | None, limit: int
+    blank: Path,
+    rows: list[LeaseEnded],
+    question: tuple[int | None, str | None, float | None],
+    limit: int,
+    indexed: list[int],
 ) -> None:
+    address, mirror, at = question
     newest_first = [row for _, row in sorted(enumerate(rows), key=lambda item: (item[1].until, item[0]), reverse=True)]
     expected = [
         row
@@ -189,7 +216,10 @@ def test_any_question_to_the_history_is_answered_as_a_plain_search_would(
     ]
 
     async def ask() -> tuple[LeaseEnded, ...]:
-        async with temporary_store(rows) as store:
+        async with temporary_store(blank, []) as store:
+            for start, end in pairwise([0, *sorted(indexed), len(rows)]):
+                await store.commit(rows[start:end])
+                await store.index_history()
             return await store.history(None if address is None else BASE + address, mirror, at, limit)
 
     assert asyncio.run(ask()) == tuple(expected[: max(limit, 0)])
@@ -198,7 +228,9 @@ def test_any_question_to_the_history_is_answered_as_a_plain_search_would(
 @given(rows=LEASES, mirror=st.none() | st.sampled_from(["a", "b", "c"]))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.usefixtures("small_pieces")
-def test_targets_count_every_bad_verdict_that_names_a_host(rows: list[LeaseEnded], mirror: str | None) -> None:
+def test_targets_count_every_bad_verdict_that_names_a_host(
+    blank: Path, rows: list[LeaseEnded], mirror: str | None
+) -> None:
     bans = [row for row in rows if row.verdict == "bad" and row.target is not None and mirror in {None, row.mirror}]
     expected = {
         key: (
@@ -210,7 +242,7 @@ def test_targets_count_every_bad_verdict_that_names_a_host(rows: list[LeaseEnded
     }
 
     async def ask() -> tuple[TargetRow, ...]:
-        async with temporary_store(rows) as store:
+        async with temporary_store(blank, rows) as store:
             return await store.targets(mirror, 100)
 
     found = asyncio.run(ask())
@@ -236,10 +268,72 @@ async def test_of_many_targets_those_with_most_bans_are_given(store: SqliteStore
 
 async def test_old_history_is_forgotten_however_much_it_is_its_targets_with_it(store: SqliteStore) -> None:
     await store.commit([banned(number, float(number), "a.example") for number in range(1, 2_501)])
-    assert await store.forget_history(2_400.0) == 2_399
+    assert await store.forget_history(2_400.0, 10_000) == 2_399
     assert [row.until for row in await store.history(None, None, None, 1_000)][-2:] == [2_401.0, 2_400.0]
     assert [row.bans for row in await store.targets(None, 1)] == [101]
-    assert await store.forget_history(2_400.0) == 0
+    assert await store.forget_history(2_400.0, 10_000) == 0
+
+
+@pytest.fixture
+def blocks_of_ten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "BLOCK", 10)
+
+
+async def counted(store: SqliteStore) -> list[int]:
+    """Return how many rows the history and its index have."""
+    tables = ("history", "history_block")
+    connection = store._file.connection
+    return await store._writer.perform(
+        lambda: [int(connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()) for name in tables]
+    )
+
+
+@pytest.mark.usefixtures("blocks_of_ten")
+async def test_of_more_history_than_is_to_be_kept_the_oldest_blocks_go(store: SqliteStore) -> None:
+    await store.commit([banned(number, float(number), "a.example") for number in range(1, 96)])
+    assert await store.index_history() == 9
+    assert await store.forget_history(0.0, 50) == 39
+    left = [row.until for row in await store.history(None, None, None, 1_000)]
+    assert (min(left), max(left)) == (40.0, 95.0)
+    assert [row.bans for row in await store.targets(None, 1)] == [len(left)]
+    assert await store.forget_history(0.0, 50) == 0
+    assert await store.history(BASE + 39, None, None, 10) == ()
+    assert [row.until for row in await store.history(BASE + 40, None, None, 10)] == [40.0]
+
+
+@pytest.mark.usefixtures("blocks_of_ten")
+async def test_what_is_forgotten_leaves_nothing_in_the_index_and_its_numbers_to_nobody(store: SqliteStore) -> None:
+    await store.commit([ended(number, 0.0, float(number)) for number in range(1, 101)])
+    await store.index_history()
+    assert await store.forget_history(1_000.0, 1_000) == 99
+    assert await counted(store) == [1, 0]
+    await store.commit([ended(7, 0.0, float(number)) for number in range(2_000, 2_030)])
+    await store.index_history()
+    assert len(await store.history(BASE + 7, None, None, 100)) == 30
+    assert [row.until for row in await store.history(BASE + 100, None, None, 100)] == [100.0]
+
+
+@pytest.mark.usefixtures("blocks_of_ten")
+async def test_a_long_history_without_an_index_gets_it_in_parts_with_commits_in_between(store: SqliteStore) -> None:
+    await store.commit([ended(number, 0.0, float(number)) for number in range(1_000)])
+    indexing = asyncio.create_task(store.index_history())
+    await store.commit([ended(1, 0.0, 1.0)])
+    assert not indexing.done()
+    done = await indexing
+    while part := await store.index_history():
+        done += part
+    assert done == (await counted(store))[1] == 100
+
+
+@pytest.mark.usefixtures("blocks_of_ten")
+async def test_an_address_is_looked_up_without_reading_the_leases_of_others(store: SqliteStore) -> None:
+    await store.commit([ended(number, float(number), number + 1.0) for number in range(1_000)])
+    while await store.index_history():
+        pass
+    seen = await statements(store, store.history(BASE + 500, None, 500.5, 10))
+    assert (
+        len(seen) == 5
+    )  # how far the index reaches, a hundred blocks in two pieces, the one block and the newest rows
 
 
 async def test_commits_get_in_between_the_pieces_of_a_long_search(
@@ -256,18 +350,21 @@ async def test_commits_get_in_between_the_pieces_of_a_long_search(
 @pytest.mark.parametrize(
     ("question", "index"),
     [
-        (lambda store: store.history(BASE + 1, None, 1.0, 5), "ix_history_until"),
-        (lambda store: store.history(BASE + 1, "task1", None, 5), "ix_history_until"),
+        (lambda store: store.history(BASE + 1, None, 1.0, 5), "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        (lambda store: store.history(BASE + 1, "task1", None, 5), "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (lambda store: store.history(None, None, None, 5), "ix_history_until"),
         (lambda store: store.history(None, "task1", 1.0, 5), "ix_history_until"),
         (lambda store: store.targets(None, 5), "ix_history_ban"),
         (lambda store: store.targets("task1", 5), "ix_history_ban"),
-        (lambda store: store.forget_history(1.0), "ix_history_until"),
+        (lambda store: store.forget_history(1.0, 10), "ix_history_until"),
     ],
 )
 async def test_every_question_is_answered_from_an_index_in_its_order(
     store: SqliteStore, question: Callable[[SqliteStore], Awaitable[object]], index: str
 ) -> None:
+    # A block of every kind: one that is indexed, and leases after it.
+    await store.commit([ended(1, 0.0, float(number)) for number in range(lookup.BLOCK + 10)])
+    await store.index_history()
     asked = await statements(store, question(store))
 
     def explain() -> list[str]:
@@ -276,7 +373,8 @@ async def test_every_question_is_answered_from_an_index_in_its_order(
             str(row[3])
             for sql, values in asked
             for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
-            if "history" in str(row[3])
+            # One row a block, a thousand or so: it may be read whole. A plain SEARCH is for the least or the greatest id.
+            if "history" in str(row[3]) and "history_block" not in str(row[3]) and row[3] != "SEARCH history"
         ]
 
     plan = await store._writer.perform(explain)

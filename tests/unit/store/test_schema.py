@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, NullPool, Table, create_engine
 
 from ipv6console.engine.protocol import StoreError
+from ipv6console.pool.address import format_address
 from ipv6console.pool.change import (
     AddressAdded,
     LeaseEnded,
@@ -26,7 +27,7 @@ from ipv6console.pool.change import (
     TokenRecorded,
     UsageRecorded,
 )
-from ipv6console.store import schema
+from ipv6console.store import lookup, schema
 from ipv6console.store.database import SqliteStore
 
 pytestmark = pytest.mark.anyio
@@ -155,6 +156,29 @@ async def test_bad_verdicts_that_named_a_host_become_bans_by_that_host(tmp_path:
         (0, None, '{"maps.example":[1,0.0]}', None),
         (3, None, None, 80.0),
     ]
+    await store.close()
+
+
+async def test_a_history_that_was_never_indexed_is_found_by_address_before_and_after_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "engine.db"
+    make_release(path, "0003")
+    leases = [
+        LeaseEnded((0x20010DB8 << 96) + number % 5, "task1", "curl", 1.0, 2.0 + number, "idle") for number in range(50)
+    ]
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany(
+            "INSERT INTO history (address, mirror, holder, since, until, verdict) VALUES (?, ?, ?, ?, ?, ?)",
+            [(format_address(lease.address), *lease[1:6]) for lease in leases],
+        )
+        connection.commit()
+    monkeypatch.setattr(lookup, "BLOCK", 8)
+    store = await SqliteStore.open(path)
+    wanted = tuple(reversed(leases[3::5]))
+    assert await store.history(leases[3].address, None, None, 100) == wanted
+    assert await store.index_history() == 6
+    assert await store.history(leases[3].address, None, None, 100) == wanted
     await store.close()
 
 
