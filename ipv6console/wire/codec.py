@@ -11,14 +11,24 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 T = TypeVar("T")
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+_FIELDS: dict[type[Any], tuple[str, ...] | None] = {}
+
+
 class WireError(ValueError):
     """A document that does not have the shape its type names."""
 
 
 def encode(value: Any) -> Any:
     """Return `value` (a document, or anything inside one) as JSON-able dicts, lists and scalars."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    names = _names(kind)
+    if names is not None:
+        return {name: encode(getattr(value, name)) for name in names}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, dict):
@@ -34,6 +44,13 @@ def decode(cls: type[T], data: Any) -> T:
     Raises WireError naming the path of the first value that does not fit.
     """
     return cast("T", _decode(cls, data, cls.__name__))
+
+
+def _names(kind: type[Any]) -> tuple[str, ...] | None:
+    """Return the names of a document's fields, None when values of `kind` are no documents."""
+    if kind not in _FIELDS:
+        _FIELDS[kind] = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
+    return _FIELDS[kind]
 
 
 @cache
