@@ -19,6 +19,7 @@ class EngineSettings:
     state_dir: str = ""
     event_days: int = 30
     verbose: bool = False
+    hot_path: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -343,6 +343,7 @@ KINDS: dict[str, dict[str, Kind]] = {
         "state_dir": Text(_absolute),
         "event_days": Whole(1, 3_650),
         "verbose": Flag(),
+        "hot_path": Flag(),
     },
     "pool": {
         "usable_num": Whole(1, 1_000_000),

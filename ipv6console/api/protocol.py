@@ -57,6 +57,9 @@ class Http(HttpToolsProtocol):
         self._in_head = False
         self._refusal = _MALFORMED
         self._deadline: asyncio.TimerHandle | None = None
+        self._wanted: float | None = None
+        self._parsing = False
+        self._changed = False
 
     @property
     def _idle(self) -> bool:
@@ -81,9 +84,12 @@ class Http(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, within the bounds."""
+        self._parsing = True
         if self._deadline is None and self._idle:
             self._expect(self._limits.head_seconds)
         super().data_received(data)
+        self._parsing = False
+        self._await()
         if self._in_head and not self.transport.is_closing():
             self._head += len(data)
             if self._head > self._limits.head:
@@ -108,14 +114,22 @@ class Http(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start waiting for the body."""
-        self._in_head = False
-        self._expect(self._limits.body_seconds)
+        self.head_is_here()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Stop waiting: the request is here."""
-        self._expect(None)
+        self.body_is_here()
         super().on_message_complete()
+
+    def head_is_here(self) -> None:
+        """Wait for the body from now on."""
+        self._in_head = False
+        self._expect(self._limits.body_seconds)
+
+    def body_is_here(self) -> None:
+        """Wait for nothing more."""
+        self._expect(None)
 
     def handle_websocket_upgrade(self) -> None:
         """Hand over to the WebSocket protocol, which has bounds of its own for headers and no answer for them."""
@@ -147,9 +161,18 @@ class Http(HttpToolsProtocol):
             self.transport.close()
 
     def _expect(self, seconds: float | None) -> None:
+        self._wanted, self._changed = seconds, True
+        if not self._parsing:
+            self._await()
+
+    def _await(self) -> None:
+        # Once for all that came at one time: most requests come whole, and need no timer at all.
+        if not self._changed:
+            return
+        self._changed = False
         if self._deadline is not None:
             self._deadline.cancel()
-        self._deadline = None if seconds is None else self.loop.call_later(seconds, self._too_slow)
+        self._deadline = None if self._wanted is None else self.loop.call_later(self._wanted, self._too_slow)
 
     def _too_slow(self) -> None:
         self._deadline = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Any
@@ -41,25 +41,36 @@ _HINTS = {
 
 def answer_with_problems(app: FastAPI) -> None:
     """Make `app` answer every refusal and every error with a problem document that says what to do."""
-    app.add_exception_handler(Refusal, _refused)
-    app.add_exception_handler(StoreError, _not_stored)
+    app.add_exception_handler(Refusal, _failed)
+    app.add_exception_handler(StoreError, _failed)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(WebSocketRequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)
 
 
-async def _refused(connection: HTTPConnection, error: Exception) -> Response:
-    assert isinstance(error, Refusal)  # noqa: S101 - registered for this type
-    return answer(problem_of(error))
-
-
-async def _not_stored(connection: HTTPConnection, error: Exception) -> Response:
-    assert isinstance(error, StoreError)  # noqa: S101 - registered for this type
+def response_to(error: Exception, scope: Mapping[str, Any]) -> Response:
+    """Return the answer to a request that ended in `error`; one that is nobody's fault but ours is logged."""
+    if isinstance(error, Refusal):
+        return answer(problem_of(error))
+    if isinstance(error, StoreError):
+        problem = Problem(type="store-failed", title="The store failed", status=503, detail=str(error), next=error.fix)
+        return answer(problem, {"retry-after": "5"})
+    path = scope["path"]
+    _log.error("%s %s failed: %s", scope.get("method", "WebSocket"), path, error)
     return answer(
-        Problem(type="store-failed", title="The store failed", status=503, detail=str(error), next=error.fix),
-        {"retry-after": "5"},
+        Problem(
+            type="internal-error",
+            title="The engine made a mistake",
+            status=500,
+            detail=f"{type(error).__name__} while answering {path}.",
+            next="Look for the traceback in the engine's log, and report it.",
+        )
     )
+
+
+async def _failed(connection: HTTPConnection, error: Exception) -> Response:
+    return response_to(error, connection.scope)
 
 
 async def _not_valid(connection: HTTPConnection, error: Exception) -> Response:
@@ -148,16 +159,3 @@ def _nearest(connection: HTTPConnection, path: str) -> str:
 def _same_start(path: str, known: tuple[str, ...]) -> list[str]:
     starts = {f"/{name.split('/')[1]}": name for name in reversed(known)}
     return [starts[start] for start in get_close_matches(f"/{path.split('/')[1]}", starts, n=1)]
-
-
-async def _failed(connection: HTTPConnection, error: Exception) -> Response:
-    _log.error("%s %s failed: %s", connection.scope.get("method", "WebSocket"), connection.url.path, error)
-    return answer(
-        Problem(
-            type="internal-error",
-            title="The engine made a mistake",
-            status=500,
-            detail=f"{type(error).__name__} while answering {connection.url.path}.",
-            next="Look for the traceback in the engine's log, and report it.",
-        )
-    )

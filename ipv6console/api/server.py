@@ -11,8 +11,9 @@ from contextlib import contextmanager
 import uvicorn
 
 from ipv6console.api.app import create_app
+from ipv6console.api.hot import hot_protocol
 from ipv6console.api.limits import LIMITS, Limits
-from ipv6console.api.protocol import Http, Stream
+from ipv6console.api.protocol import Stream
 from ipv6console.config import Settings
 from ipv6console.engine.engine import Engine
 from ipv6console.listen import ListenError, beyond_loopback, listeners
@@ -43,7 +44,7 @@ async def run(
     require_token(engine, sockets)
     config = uvicorn.Config(
         create_app(engine, settings, stop=stop, limits=limits),
-        http=Http,
+        http=hot_protocol(wanted=settings.engine.hot_path),
         ws=Stream,
         ws_max_size=limits.message,
         ws_ping_interval=limits.ping_interval,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ipv6console.config import Settings
@@ -32,6 +33,7 @@ from ipv6console.engine.rewind import Rewind
 from ipv6console.engine.spawner import Spawner
 from ipv6console.engine.story import story_of
 from ipv6console.engine.tokens import Tokens
+from ipv6console.engine.traffic import Traffic
 from ipv6console.pool.prefix import Standing, format_prefix
 from ipv6console.wire.address import AddressChanges, AddressFilter, AddressPage
 from ipv6console.wire.delta import Delta
@@ -114,6 +116,7 @@ class Engine:
         self.presence = Attendance(core.journal, core.clock)
         self.rewind = Rewind(self._document.now)
         self.news = core.journal.feed
+        self.traffic = Traffic()
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -368,7 +371,8 @@ class Engine:
 
     def health(self) -> Health:
         """Return the verdict on the state document."""
-        return health_of(self._document.now())
+        health = health_of(self._document.now())
+        return replace(health, hot_requests=self.traffic.hot, framework_requests=self.traffic.framework)
 
     async def events(
         self, since: int, limit: int, wanted: EventFilter = EVERY_EVENT, *, before: int | None = None
