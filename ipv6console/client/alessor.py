@@ -45,7 +45,11 @@ class AsyncLessor:
             asked_at = self._clock()
             with anyio.CancelScope(shield=True):
                 reply = await self._engine.pick(
-                    self.terms.dbname, ttl=self.terms.ttl, holder=self.terms.holder, wait=pause
+                    self.terms.dbname,
+                    ttl=self.terms.ttl,
+                    holder=self.terms.holder,
+                    wait=pause,
+                    target=self.terms.target,
                 )
             tries += 1
             hold = hold_from(reply, asked_at, self._clock)
@@ -92,6 +96,8 @@ class AsyncLessor:
 
     async def end_quietly(self, hold: Hold, ending: Ending) -> None:
         """Give a lease back when nobody can be told of a failure; it is tried again with the next lease and at the end."""
+        if not hold.origin.here:
+            return  # a forked child's copy; the lease is the parent's
         try:
             await self.end(hold, ending)
         except (EngineUnreachable, EngineRefused) as error:

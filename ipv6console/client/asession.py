@@ -54,6 +54,7 @@ class AsyncIPv6Session(httpx.AsyncClient):
         adapt_retry_interval: float = 5.0,
         adapt_max_retries: int | None = 15,
         holder: str | None = None,
+        target: str | None = None,
         rotate: Rotate = None,
         rotate_on_status: Collection[int] | None = None,
         rotate_on: Collection[type[Exception]] = (),
@@ -66,7 +67,14 @@ class AsyncIPv6Session(httpx.AsyncClient):
         from ipv6console.client.atenancy import AsyncTenancy  # noqa: PLC0415 - as above
 
         transport_options, httpx_options = split_options(options)
-        terms = Terms(dbname=dbname, ttl=ttl, holder=holder, interval=adapt_retry_interval, retries=adapt_max_retries)
+        terms = Terms(
+            dbname=dbname,
+            ttl=ttl,
+            holder=holder,
+            interval=adapt_retry_interval,
+            retries=adapt_max_retries,
+            target=target,
+        )
         rotation = rotation_from(rotate, rotate_on_status, rotate_on, retries)
         engine = AsyncIPv6Client(url, socket, token=token, token_file=token_file)
         lessor = AsyncLessor(engine, terms, clock, sleep)
@@ -154,6 +162,8 @@ class _SessionTransport(httpx.AsyncBaseTransport):
         return await transport.handle_async_request(request)
 
     async def aclose(self) -> None:
+        if not self._tenancy.origin.here:
+            return  # a forked child's copy; the lease is the parent's
         try:
             await self._tenancy.close()
         finally:

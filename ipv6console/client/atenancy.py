@@ -12,6 +12,7 @@ import anyio
 from ipv6console.client.alessor import AsyncLessor
 from ipv6console.client.errors import LeaseLost
 from ipv6console.client.hold import ENDINGS, Ending, Hold
+from ipv6console.client.origin import Origin
 from ipv6console.client.rotation import Rotation
 from ipv6console.client.stay import Stay
 from ipv6console.wire.reply import Reply
@@ -37,6 +38,7 @@ class AsyncTenancy(Generic[D]):
 
     def __init__(self, lessor: AsyncLessor, rotation: Rotation, open_door: Callable[[Hold], D]) -> None:
         self.rotation = rotation
+        self.origin = Origin()
         self._lessor = lessor
         self._open_door = open_door
         self._moving = anyio.Lock()
@@ -52,12 +54,14 @@ class AsyncTenancy(Generic[D]):
 
     async def occupy(self) -> None:
         """Take a lease if there is none."""
+        self.origin.require()
         async with self._moving:
             if self._stay is None:
                 await self._take()
 
     async def enter(self) -> Stay[D]:
         """Return the lease for one more request, after moving if it is time; `leave` must follow."""
+        self.origin.require()
         while self._forgotten:
             await self.leave(*self._forgotten.popleft())
         while True:
@@ -94,6 +98,7 @@ class AsyncTenancy(Generic[D]):
 
     async def move(self, ending: Ending) -> str:
         """Give the lease back, cutting what is on its way, and take another; return its address."""
+        self.origin.require()
         async with self._moving:
             if self._stay is not None:
                 await self._end(self._stay, ending)
@@ -101,6 +106,7 @@ class AsyncTenancy(Generic[D]):
 
     async def report(self, status: str, target: str | None, reason: str | None) -> Reply:
         """Tell the engine how the address did."""
+        self.origin.require()
         async with self._moving:
             stay = self._stay
             if stay is None:
@@ -115,6 +121,7 @@ class AsyncTenancy(Generic[D]):
 
     async def renew(self, ttl: float | None) -> float:
         """Let the lease run on; return its seconds."""
+        self.origin.require()
         async with self._moving:
             hold = self._required().hold
             granted = await self._lessor.renew(hold, ttl)

@@ -157,14 +157,17 @@ class IPv6Client(_Endpoints):
         ttl: float = 3_600.0,
         holder: str | None = None,
         wait: float = 75.0,
+        target: str | None = None,
     ) -> Iterator[Lease]:
         """Lease an address for the length of a `with`, renewed by itself, waiting in line up to `wait` seconds.
 
-        Raises PoolEmpty, EngineUnreachable and EngineRefused.
+        With `target`, the host it is to visit, it may be one that only other hosts ban. Raises PoolEmpty, EngineUnreachable and EngineRefused.
         """
         from ipv6console.client.lessor import Lessor  # noqa: PLC0415 - only those who lease need it
 
-        lessor = Lessor(self, _terms(dbname, ttl, holder, wait, LONGEST_WAIT), boottime, time.sleep)
+        lessor = Lessor(
+            self, _terms(dbname, ttl, holder, target, wait=wait, at_once=LONGEST_WAIT), boottime, time.sleep
+        )
         try:
             hold = lessor.take()
             lease = Lease(hold)
@@ -226,6 +229,7 @@ class AsyncIPv6Client(_Endpoints):
         ttl: float = 3_600.0,
         holder: str | None = None,
         wait: float = 75.0,
+        target: str | None = None,
     ) -> AsyncIterator[Lease]:
         """Lease an address for the length of an `async with`, as IPv6Client.lease does.
 
@@ -235,7 +239,7 @@ class AsyncIPv6Client(_Endpoints):
 
         from ipv6console.client.alessor import AsyncLessor  # noqa: PLC0415 - needs anyio
 
-        lessor = AsyncLessor(self, _terms(dbname, ttl, holder, wait, SHORT_WAIT), boottime, None)
+        lessor = AsyncLessor(self, _terms(dbname, ttl, holder, target, wait=wait, at_once=SHORT_WAIT), boottime, None)
         holds: list[Hold] = []
         leases: list[Lease] = []
         try:
@@ -286,10 +290,11 @@ class AsyncIPv6Client(_Endpoints):
         return Follower(self.place, self.timeout, attempts=attempts, interval=interval, token=self._token).events(since)
 
 
-def _terms(dbname: str, ttl: float, holder: str | None, wait: float, at_once: float) -> Terms:
+def _terms(dbname: str, ttl: float, holder: str | None, target: str | None, *, wait: float, at_once: float) -> Terms:
     """Return the terms for waiting `wait` seconds, no more than `at_once` of them in one request."""
     retries = ceil(wait / at_once)
-    return Terms(dbname=dbname, ttl=ttl, holder=holder, interval=wait / max(retries, 1), retries=retries)
+    interval = wait / max(retries, 1)
+    return Terms(dbname=dbname, ttl=ttl, holder=holder, interval=interval, retries=retries, target=target)
 
 
 @cache

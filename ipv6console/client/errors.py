@@ -47,12 +47,13 @@ class PoolEmpty(IPv6ConsoleError):
 
 
 class LeaseLost(IPv6ConsoleError):
-    """The session holds no lease on `addr` (any more); nothing was sent. `adapt()` takes another address."""
+    """The session holds no lease on `addr` (any more); nothing was sent. `next` is the step that helps."""
 
-    def __init__(self, addr: str | None, cause: str) -> None:
-        super().__init__(f"{addr or 'no address'}: {cause}; take another address with adapt()")
+    def __init__(self, addr: str | None, cause: str, next: str = "take another address with adapt()") -> None:  # noqa: A002 - as in problems
+        super().__init__(f"{addr or 'no address'}: {cause}; {next}")
         self.addr = addr
         self.cause = cause
+        self.next = next
 
 
 class NoIPv6Address(IPv6ConsoleError, httpx.ConnectError):

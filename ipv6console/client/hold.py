@@ -12,6 +12,7 @@ from itertools import repeat
 from typing import Any
 
 from ipv6console.client.errors import EngineRefused, LeaseLost
+from ipv6console.client.origin import Origin
 from ipv6console.client.tls import shared_context
 from ipv6console.wire.problem import Problem
 from ipv6console.wire.reply import PickReply
@@ -37,7 +38,7 @@ def boottime() -> float:
 class Terms:
     """What a session asks for, and how long it waits for it: once, then `retries` times `interval` seconds apart.
 
-    `retries` None never gives up.
+    `retries` None never gives up. `target` is the host it is to visit, None any.
     """
 
     dbname: str
@@ -45,6 +46,7 @@ class Terms:
     holder: str | None
     interval: float
     retries: int | None
+    target: str | None = None
 
     def __post_init__(self) -> None:
         if not self.ttl > 0:
@@ -61,7 +63,7 @@ class Terms:
 class Hold:
     """One lease as its holder knows it; threads may read it. Times are CLOCK_BOOTTIME.
 
-    `lease` is its secret token, `ttl` what it was last granted for. Assignments are single, so that no lock is needed.
+    `lease` is its secret token, `ttl` what it was last granted for, `origin` the process it is held by. Assignments are single, so that no lock is needed.
     """
 
     def __init__(self, *, addr: str, lease: str, ttl: float, ends_at: float, clock: Clock) -> None:
@@ -70,6 +72,7 @@ class Hold:
         self.ttl = ttl
         self.ends_at = ends_at
         self._clock = clock
+        self.origin = Origin()
         self._lost: str | None = None
 
     @property
@@ -99,6 +102,7 @@ class Hold:
         """Raise LeaseLost unless the lease still runs: what connections ask before every connect and write."""
         if self._lost is not None:
             raise LeaseLost(self.addr, self._lost)
+        self.origin.require(self.addr)
         if self.ended():
             raise LeaseLost(self.addr, "its lease has run out")
 

@@ -37,7 +37,9 @@ class Lessor:
         tries = 0
         for pause in self.terms.pauses():
             asked_at = self._clock()
-            reply = self._engine.pick(self.terms.dbname, ttl=self.terms.ttl, holder=self.terms.holder, wait=pause)
+            reply = self._engine.pick(
+                self.terms.dbname, ttl=self.terms.ttl, holder=self.terms.holder, wait=pause, target=self.terms.target
+            )
             tries += 1
             hold = hold_from(reply, asked_at, self._clock)
             if hold is not None:
@@ -80,6 +82,8 @@ class Lessor:
 
     def end_quietly(self, hold: Hold, ending: Ending) -> None:
         """Give a lease back when nobody can be told of a failure; it is tried again with the next lease and at the end."""
+        if not hold.origin.here:
+            return  # a forked child's copy; the lease is the parent's
         try:
             self.end(hold, ending)
         except (EngineUnreachable, EngineRefused) as error:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ipv6console.client.errors import EngineRefused, EngineUnreachable, LeaseLost
 from ipv6console.client.hold import Clock, Hold
+from ipv6console.client.origin import Origin
 
 logger = logging.getLogger("ipv6console.client")
 
@@ -24,6 +25,7 @@ class Renewer:
     def __init__(self, renew: Callable[[Hold], object], clock: Clock) -> None:
         self._renew = renew
         self._clock = clock
+        self._origin = Origin()
         self._changed = threading.Condition()
         self._due: dict[Hold, float] = {}
         self._wakes_at = 0.0
@@ -49,6 +51,8 @@ class Renewer:
 
     def stop(self) -> None:
         """Renew nothing any more, and wait for the thread to end."""
+        if not self._origin.here:
+            return  # a fork has no such thread, but maybe the lock that it held at that moment
         with self._changed:
             self._stopped = True
             self._due.clear()

@@ -88,21 +88,33 @@ def spawns(num: int = 1) -> EngineRequest[SpawnsReply]:
 
 
 def pick(
-    dbname: str = DEFAULT_DBNAME, *, ttl: float | None = None, holder: str | None = None, wait: float | None = None
+    dbname: str = DEFAULT_DBNAME,
+    *,
+    ttl: float | None = None,
+    holder: str | None = None,
+    wait: float | None = None,
+    target: str | None = None,
 ) -> EngineRequest[PickReply]:
     """Lease one address for `ttl` seconds; without `ttl` the lease can be ended without its token.
 
-    An empty mirror is queued for, up to `wait` seconds (0-300).
+    An empty mirror is queued for, up to `wait` seconds (0-300). With `target`, the host it is to visit, the address may
+    be one that only other hosts ban; without it no host bans it.
     """
-    params = _given(dbname=dbname, ttl=ttl, holder=holder, wait=wait)
+    params = _given(dbname=dbname, ttl=ttl, holder=holder, wait=wait, target=target)
     return EngineRequest(PickReply, "GET", "/pick", params, wait=wait or 0.0)
 
 
 def picks(
-    num: int = 1, dbname: str = DEFAULT_DBNAME, *, ttl: float | None = None, holder: str | None = None
+    num: int = 1,
+    dbname: str = DEFAULT_DBNAME,
+    *,
+    ttl: float | None = None,
+    holder: str | None = None,
+    target: str | None = None,
 ) -> EngineRequest[PicksReply]:
-    """Lease up to `num` (1-100) addresses."""
-    return EngineRequest(PicksReply, "GET", "/picks", _given(dbname=dbname, num=num, ttl=ttl, holder=holder))
+    """Lease up to `num` (1-100) addresses, with `target` for that host as in `pick`."""
+    params = _given(dbname=dbname, num=num, ttl=ttl, holder=holder, target=target)
+    return EngineRequest(PicksReply, "GET", "/picks", params)
 
 
 def check(addr: str) -> EngineRequest[CheckReply]:
@@ -267,9 +279,9 @@ def history(
     return EngineRequest(HistoryPage, "GET", "/history", _given(addr=addr, dbname=dbname, at=at, limit=limit))
 
 
-def targets(dbname: str | None = None, *, limit: int = 100) -> EngineRequest[TargetPage]:
-    """Ask which hosts ban us, the one with most bans first."""
-    return EngineRequest(TargetPage, "GET", "/targets", _given(dbname=dbname, limit=limit))
+def targets(dbname: str | None = None, *, cursor: str | None = None, limit: int = 100) -> EngineRequest[TargetPage]:
+    """Ask which hosts ban us, the one with most bans first; `cursor` is the `next` of the page before."""
+    return EngineRequest(TargetPage, "GET", "/targets", _given(dbname=dbname, cursor=cursor, limit=limit))
 
 
 def tokens() -> EngineRequest[TokenPage]:

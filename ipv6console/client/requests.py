@@ -44,7 +44,8 @@ class IPv6Session(requests.Session):
 
     `server_url` or `socket` names the engine and `token` or `token_file` the bearer token, as in IPv6Client. When the
     mirror is empty it waits in line, `adapt_retry_interval` seconds up to `adapt_max_retries` times (None: for ever).
-    `ttl` is the lease's life in seconds; the session renews it by itself. `verbose` logs each change of address where it
+    `ttl` is the lease's life in seconds; the session renews it by itself. With `target`, the host the session is to
+    visit, addresses may be ones that only other hosts ban. `verbose` logs each change of address where it
     is seen without any logging set up. `max_retries` is HTTPAdapter's, from the same address; `mount` is refused, for
     other adapters send past the lease. The environment's proxies and .netrc are ignored, its REQUESTS_CA_BUNDLE is not.
 
@@ -69,6 +70,7 @@ class IPv6Session(requests.Session):
         token_file: str | os.PathLike[str] | None = None,
         ttl: float = 3_600.0,
         holder: str | None = None,
+        target: str | None = None,
         rotate: Rotate = None,
         rotate_on_status: Collection[int] | None = None,
         rotate_on: Collection[type[Exception]] = (),
@@ -79,7 +81,14 @@ class IPv6Session(requests.Session):
         self.trust_env = False
         self.headers.update(headers or {})
         self.verbose = verbose
-        terms = Terms(dbname=dbname, ttl=ttl, holder=holder, interval=adapt_retry_interval, retries=adapt_max_retries)
+        terms = Terms(
+            dbname=dbname,
+            ttl=ttl,
+            holder=holder,
+            interval=adapt_retry_interval,
+            retries=adapt_max_retries,
+            target=target,
+        )
         rotation = rotation_from(rotate, rotate_on_status, rotate_on, retries)
         engine = IPv6Client(server_url, socket, token=token, token_file=token_file)
 
@@ -90,7 +99,7 @@ class IPv6Session(requests.Session):
         self._trips = Trips()
         self._repeats = bool(max_retries)
         self._front = _Front(self._tenancy, self._trips)
-        self._close = weakref.finalize(self._front, _close, self._tenancy, engine, os.getpid())
+        self._close = weakref.finalize(self._front, _close, self._tenancy, engine)
         try:
             self._tenancy.occupy()
         except BaseException:
@@ -261,8 +270,8 @@ def _mounted(session: requests.Session, adapter: BoundAdapter) -> requests.Sessi
     return session
 
 
-def _close(tenancy: Tenancy[BoundAdapter], engine: IPv6Client, process: int) -> None:
-    if os.getpid() != process:
+def _close(tenancy: Tenancy[BoundAdapter], engine: IPv6Client) -> None:
+    if not tenancy.origin.here:
         return  # a forked child's copy; the lease is the parent's
     try:
         tenancy.close()

@@ -39,7 +39,8 @@ class IPv6Session(httpx.Client):
     `with` takes the lease (without `with` the first request does) and gives it back at the end. `ttl` is the lease's
     life in seconds; the session renews it by itself. When the mirror is empty it waits in line, `adapt_retry_interval`
     seconds up to `adapt_max_retries` times (None: for ever). `url` or `socket` names the engine, `token` or `token_file` the bearer
-    token, as in IPv6Client. `options` are httpx.Client's, except proxy, mounts, transport and trust_env, which raise
+    token, as in IPv6Client. With `target`, the host the session is to visit, addresses may be ones that only other hosts
+    ban; without it they are ones that no host bans. `options` are httpx.Client's, except proxy, mounts, transport and trust_env, which raise
     TypeError. `clock` and `sleep` are for tests.
 
     `rotate` changes the address by itself: "request" for every request (its redirects included), a number after so many,
@@ -66,6 +67,7 @@ class IPv6Session(httpx.Client):
         adapt_retry_interval: float = 5.0,
         adapt_max_retries: int | None = 15,
         holder: str | None = None,
+        target: str | None = None,
         rotate: Rotate = None,
         rotate_on_status: Collection[int] | None = None,
         rotate_on: Collection[type[Exception]] = (),
@@ -75,7 +77,14 @@ class IPv6Session(httpx.Client):
         **options: Any,
     ) -> None:
         transport_options, httpx_options = split_options(options)
-        terms = Terms(dbname=dbname, ttl=ttl, holder=holder, interval=adapt_retry_interval, retries=adapt_max_retries)
+        terms = Terms(
+            dbname=dbname,
+            ttl=ttl,
+            holder=holder,
+            interval=adapt_retry_interval,
+            retries=adapt_max_retries,
+            target=target,
+        )
         rotation = rotation_from(rotate, rotate_on_status, rotate_on, retries)
         engine = IPv6Client(url, socket, token=token, token_file=token_file)
         self._tenancy = Tenancy(Lessor(engine, terms, clock, sleep), rotation, partial(_door, transport_options))
@@ -154,7 +163,7 @@ class _SessionTransport(httpx.BaseTransport):
     """
 
     def __init__(self, tenancy: Tenancy[LeasedTransport], engine: IPv6Client) -> None:
-        self._close = weakref.finalize(self, _close, tenancy, engine, os.getpid())
+        self._close = weakref.finalize(self, _close, tenancy, engine)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         transport: LeasedTransport = present_stay().door
@@ -186,8 +195,8 @@ def _door(options: dict[str, Any], hold: Hold) -> LeasedTransport:
     return LeasedTransport(hold.addr, guard=hold.require, **options)
 
 
-def _close(tenancy: Tenancy[LeasedTransport], engine: IPv6Client, process: int) -> None:
-    if os.getpid() != process:
+def _close(tenancy: Tenancy[LeasedTransport], engine: IPv6Client) -> None:
+    if not tenancy.origin.here:
         return  # a forked child's copy; the lease is the parent's
     try:
         tenancy.close()

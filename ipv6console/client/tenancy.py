@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from ipv6console.client.errors import LeaseLost
 from ipv6console.client.hold import ENDINGS, Ending, Hold
 from ipv6console.client.lessor import Lessor
+from ipv6console.client.origin import Origin
 from ipv6console.client.rotation import Rotation
 from ipv6console.client.stay import Stay
 from ipv6console.wire.reply import Reply
@@ -36,6 +37,7 @@ class Tenancy(Generic[D]):
 
     def __init__(self, lessor: Lessor, rotation: Rotation, open_door: Callable[[Hold], D]) -> None:
         self.rotation = rotation
+        self.origin = Origin()
         self._lessor = lessor
         self._open_door = open_door
         self._moving = threading.RLock()
@@ -52,12 +54,14 @@ class Tenancy(Generic[D]):
 
     def occupy(self) -> None:
         """Take a lease if there is none."""
+        self.origin.require()
         with self._moving:
             if self._stay is None:
                 self._take()
 
     def enter(self) -> Stay[D]:
         """Return the lease for one more request, after moving if it is time; `leave` must follow."""
+        self.origin.require()
         while self._forgotten:
             self.leave(*self._forgotten.popleft())
         while True:
@@ -99,6 +103,7 @@ class Tenancy(Generic[D]):
 
     def move(self, ending: Ending) -> str:
         """Give the lease back, cutting what is on its way, and take another; return its address."""
+        self.origin.require()
         with self._moving:
             if self._stay is not None:
                 self._end(self._stay, ending)
@@ -106,6 +111,7 @@ class Tenancy(Generic[D]):
 
     def report(self, status: str, target: str | None, reason: str | None) -> Reply:
         """Tell the engine how the address did."""
+        self.origin.require()
         with self._moving:
             stay = self._stay
             if stay is None:
@@ -120,6 +126,7 @@ class Tenancy(Generic[D]):
 
     def renew(self, ttl: float | None) -> float:
         """Let the lease run on; return its seconds."""
+        self.origin.require()
         with self._moving:
             hold = self._required().hold
             granted = self._lessor.renew(hold, ttl)

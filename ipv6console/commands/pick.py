@@ -19,21 +19,29 @@ from ipv6console.commands.sheet import moment, print_json, span
 @click.option("--ttl", type=LEASE_TTL, help="End the lease after this long; only its token renews or ends it.")
 @click.option("--holder", metavar="TEXT", help="Who holds the lease, as the console shows it.")
 @click.option("--wait", metavar="TIME", type=WAIT, help="Queue for an address so long, at most 5m, when none is idle.")
+@click.option("--target", metavar="HOST", help="The host it is for; one that only other hosts ban will do then.")
 @engine_options
 def pick(
-    engine: Engine, *, dbname: str, num: int | None, ttl: float | None, holder: str | None, wait: float | None
+    engine: Engine,
+    *,
+    dbname: str,
+    num: int | None,
+    ttl: float | None,
+    holder: str | None,
+    wait: float | None,
+    target: str | None,
 ) -> int:
     """Lease an idle address of a mirror and print it; its token and end go to stderr."""
     if num is not None and wait is not None:
         raise click.UsageError("--wait is for one address; leave --num out")
     with engine.client() as client:
         if num is None:
-            reply = client.pick(dbname, ttl=ttl, holder=holder, wait=wait)
+            reply = client.pick(dbname, ttl=ttl, holder=holder, wait=wait, target=target)
             leases = [(reply.addr or "", reply.lease or "", reply.expires_at, reply.ttl)] if reply.success else []
             success, detail = reply.success, reply.detail
             document: object = reply
         else:
-            replies = client.picks(num, dbname, ttl=ttl, holder=holder)
+            replies = client.picks(num, dbname, ttl=ttl, holder=holder, target=target)
             leases = [(lease.addr, lease.lease, lease.expires_at, lease.ttl) for lease in replies.leases]
             success, detail = replies.success, replies.detail
             document = replies

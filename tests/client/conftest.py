@@ -185,7 +185,8 @@ class Server:
     ) -> Ask:
         parts = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        ask = Ask(method, parts.path, query, headers, body, self.peers[number - 1], number, version)
+        path = target if method == "CONNECT" else parts.path
+        ask = Ask(method, path, query, headers, body, self.peers[number - 1], number, version)
         self.asks.append(ask)
         return ask
 
@@ -206,9 +207,9 @@ class Server:
             )
             if answer is None:
                 return
-            if answer.status == 101:
-                switch = h11.InformationalResponse(status_code=101, headers=list(answer.headers))
-                writer.write(connection.send(switch) or b"")
+            if answer.status == 101 or request.method == b"CONNECT":
+                kind = h11.InformationalResponse if answer.status == 101 else h11.Response
+                writer.write(connection.send(kind(status_code=answer.status, headers=list(answer.headers))) or b"")
                 while said := await reader.read(65_536):
                     self.said.append((self.peers[number - 1], said))
                     writer.write(said)
@@ -294,6 +295,7 @@ class Site(Server):
             "/hanging": lambda _: Answer(parts=(b"one",), ends=False),
             "/drop": lambda _: None,
             "/digest": _digest,
+            "shop.example:443": lambda _: Answer(),
             "/socket": lambda _: Answer(status=101, headers=(("upgrade", "echo"), ("connection", "upgrade"))),
         }
 

@@ -37,6 +37,11 @@ async def test_a_session_leases_on_entry_and_its_requests_leave_from_that_addres
     assert site.peers == [FIRST]
 
 
+async def test_the_lease_is_asked_for_with_the_host_it_is_to_visit(engine: StubEngine) -> None:
+    async with AsyncIPv6Session(socket=engine.path, target="shop.example"):
+        assert engine.asks[0].query["target"] == "shop.example"
+
+
 async def test_the_lease_is_given_back_on_exit_with_its_token(engine: StubEngine) -> None:
     async with AsyncIPv6Session(socket=engine.path):
         assert engine.pool.leases == {"token-1": FIRST}

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,9 +25,11 @@ import requests
 
 from ipv6console.client import (
     AsyncIPv6Session,
+    AsyncLeasedTransport,
     EngineUnreachable,
     IPv6ConsoleError,
     IPv6Session,
+    LeasedTransport,
     LeaseLost,
     NoIPv6Address,
     PoolEmpty,
@@ -220,6 +227,15 @@ def test_an_ipv4_address_is_refused_in_every_spelling(make: Make, site: Site, ho
     assert [ask.path for ask in site.asks] == ["/redirect"]
 
 
+@pytest.mark.parametrize(
+    "host", ["user@127.0.0.1", "127.0.0.1.", "0177.0.0.1", "127\N{IDEOGRAPHIC FULL STOP}0.0.1", "[::127.0.0.1]"]
+)
+def test_an_ipv4_address_in_disguise_reaches_nobody(make: Make, site: Site, host: str) -> None:
+    with pytest.raises((*FAILED, httpx.InvalidURL)):
+        make().get(f"http://{host}:{site.port}/ip")
+    assert site.peers == []
+
+
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy", "HTTPS_PROXY"])
 def test_proxies_of_the_environment_get_nothing(
     make: Make, site: Site, monkeypatch: pytest.MonkeyPatch, name: str
@@ -254,6 +270,24 @@ def test_a_connection_that_is_kept_alive_is_not_used_past_the_lease(
         scraper.get(f"{site.url}/ip")
     assert (site.peers, len(site.asks)) == ([FIRST], 1)
     engine.silent = False
+
+
+def test_after_a_suspend_that_outlived_the_lease_nothing_is_sent(
+    make: Make, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the machine sleeps no thread wakes and no timer runs; CLOCK_BOOTTIME alone goes on."""
+    scraper = make()
+    assert scraper.get(f"{site.url}/ip") == FIRST
+    read_on = scraper.begin(f"{site.url}/hanging")
+    awake = time.clock_gettime
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: awake(clock) + 7_200 * (clock == time.CLOCK_BOOTTIME))
+    with pytest.raises(LeaseLost):
+        scraper.get(f"{site.url}/ip")
+    with pytest.raises(LeaseLost):
+        scraper.addr()
+    with pytest.raises(FAILED):
+        read_on()
+    assert [ask.path for ask in site.asks] == ["/ip", "/hanging"]
 
 
 def _is_lost(scraper: Scraper) -> bool:
@@ -334,6 +368,117 @@ def test_options_of_httpx_that_lead_past_the_lease_are_refused(
     with pytest.raises(TypeError, match=next(iter(option))):
         session(socket=engine.path, **option)
     assert engine.asks == []
+
+
+@pytest.mark.parametrize("option", ["local_address", "uds", "socket_options", "network_backend", "source_address"])
+@pytest.mark.parametrize(
+    "kind", [IPv6Session, AsyncIPv6Session, RequestsSession, LeasedTransport, AsyncLeasedTransport]
+)
+def test_no_option_chooses_another_source_or_socket(engine: StubEngine, kind: Callable[..., Any], option: str) -> None:
+    place: dict[str, Any] = {"source": FIRST} if "Transport" in str(kind) else {"socket": engine.path}
+    with pytest.raises(TypeError, match=option):
+        kind(**place, **{option: OWN})
+    assert engine.asks == []
+
+
+def test_what_comes_past_the_session_has_no_lease_to_go_through(engine: StubEngine, site: Site) -> None:
+    with IPv6Session(socket=engine.path) as session:
+        with pytest.raises(LeaseLost, match="did not come through the session"):
+            session._transport.handle_request(session.build_request("GET", f"{site.url}/ip"))
+        session._transport.close()
+        with pytest.raises(LeaseLost):
+            session.get(f"{site.url}/ip")
+    assert site.asks == []
+
+
+@pytest.mark.parametrize("kind", [Httpx, Requests], ids=["httpx", "requests"])
+def test_threads_that_share_a_session_while_it_moves_and_runs_dry_send_from_leases_only(
+    engine: StubEngine, site: Site, kind: Callable[..., Scraper]
+) -> None:
+    scraper, stop = kind(engine.path), threading.Event()
+
+    def visit(_: int) -> set[str]:
+        seen = set()
+        while not stop.is_set():
+            with suppress(*FAILED):
+                seen.add(scraper.get(f"{site.url}/ip"))
+        return seen
+
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            visits = threads.map(visit, range(4))
+            try:
+                for _ in range(10):
+                    scraper.adapt()
+                engine.pool.idle.clear()
+                engine.forget_leases()
+                with pytest.raises(LeaseLost):
+                    scraper.renew()
+            finally:
+                stop.set()
+        assert set().union(*visits) <= set(ADDRS)
+    finally:
+        scraper.close()
+    assert set(site.peers) <= set(ADDRS)
+
+
+_FORK = """
+import asyncio, os, sys, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+from ipv6console.client import AsyncIPv6Session, IPv6Client, IPv6Session, LeaseLost
+from ipv6console.client.requests import IPv6Session as RequestsSession
+kind, path, url = sys.argv[1:]
+def told(act):
+    try:
+        print(act())
+    except LeaseLost as error:
+        print(error.next)
+def forked(*acts):
+    child = os.fork()
+    if child:
+        assert os.waitpid(child, 0)[1] == 0
+        return
+    for act in acts:
+        told(act)
+    sys.stdout.flush()
+    os._exit(0) if kind == "httpx-async" else sys.exit()  # a loop that was forked cannot be run to its end
+async def visit():
+    async with AsyncIPv6Session(socket=path) as session:
+        await session.get(url)
+        def run(call):
+            try:
+                call().send(None)
+            except StopIteration as done:
+                return done.value
+        forked(*(lambda call=call: run(call) for call in (lambda: session.get(url), session.adapt, session.renew)))
+        print((await session.get(url)).text)
+if kind == "httpx-async":
+    asyncio.run(visit())
+elif kind == "lease":
+    with IPv6Client(socket=path) as client, client.lease() as lease:
+        forked(lambda: lease.addr, lease.socket, lambda: lease)
+        print(lease)
+else:
+    with (IPv6Session if kind == "httpx" else RequestsSession)(socket=path) as session:
+        session.get(url)
+        forked(lambda: session.get(url), session.adapt, session.renew)
+        print(session.get(url).text)
+"""
+
+
+@pytest.mark.parametrize("kind", ["httpx", "httpx-async", "requests", "lease"])
+def test_a_fork_sends_nothing_and_takes_nothing_from_its_parent(engine: StubEngine, site: Site, kind: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FORK, kind, engine.path, f"{site.url}/ip"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert (done.stderr, done.stdout) == ("", "make a session in each process\n" * 3 + f"{FIRST}\n")
+    assert [ask.peer for ask in site.asks] == ([] if kind == "lease" else [FIRST] * 2)
+    assert (engine.pool.picked, [verdict["status"] for verdict in engine.pool.verdicts]) == (1, ["idle"])
 
 
 def test_hooks_of_httpx_that_turn_a_request_elsewhere_send_nothing_over_ipv4(engine: StubEngine, site: Site) -> None:
@@ -462,6 +607,26 @@ def test_what_is_said_after_an_upgrade_of_an_async_session_is_held_to_the_lease_
                 await wire.write(b"two")
 
     asyncio.run(visit())
+    assert site.said == [(FIRST, b"one")]
+
+
+def test_what_is_said_through_a_tunnel_is_held_to_the_lease_too(engine: StubEngine, site: Site) -> None:
+    """A site that is asked to CONNECT is asked from the lease, and so is all that follows."""
+    with (
+        IPv6Session(socket=engine.path) as session,
+        session.stream("CONNECT", site.url, extensions={"target": b"shop.example:443"}) as response,
+    ):
+        wire = response.extensions["network_stream"]
+        wire.write(b"one")
+        assert wire.read(16, timeout=10) == b"one"
+        engine.forget_leases()
+        with pytest.raises(LeaseLost):
+            session.renew()
+        with pytest.raises(LeaseLost):
+            wire.write(b"two")
+        with pytest.raises(LeaseLost):
+            wire.start_tls(ssl.create_default_context(), "shop.example")
+    assert [(ask.method, ask.peer) for ask in site.asks] == [("CONNECT", FIRST)]
     assert site.said == [(FIRST, b"one")]
 
 

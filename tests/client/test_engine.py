@@ -27,7 +27,9 @@ CALLS: list[tuple[EngineRequest[Any], str, dict[str, Any], Any]] = [
     (requests.pick(), "GET /pick", {"dbname": "default"}, None),
     (requests.pick("a", ttl=9.5, holder="me"), "GET /pick", {"dbname": "a", "ttl": 9.5, "holder": "me"}, None),
     (requests.pick(wait=7.5), "GET /pick", {"dbname": "default", "wait": 7.5}, None),
+    (requests.pick(target="shop"), "GET /pick", {"dbname": "default", "target": "shop"}, None),
     (requests.picks(2, "a"), "GET /picks", {"dbname": "a", "num": 2}, None),
+    (requests.picks(2, target="shop"), "GET /picks", {"dbname": "default", "num": 2, "target": "shop"}, None),
     (requests.check(ADDR), "POST /check", {}, {"addr": ADDR}),
     (requests.checks([ADDR]), "POST /checks", {}, {"addrs": [ADDR]}),
     (
@@ -124,7 +126,7 @@ CALLS: list[tuple[EngineRequest[Any], str, dict[str, Any], Any]] = [
         {"addr": ADDR, "dbname": "a", "at": 5.5, "limit": 7},
         None,
     ),
-    (requests.targets("a", limit=5), "GET /targets", {"dbname": "a", "limit": 5}, None),
+    (requests.targets("a", cursor="5", limit=5), "GET /targets", {"dbname": "a", "cursor": "5", "limit": 5}, None),
     (requests.mirror_settings("a.b"), "GET /mirrors/a%2Eb/settings", {}, None),
     (
         requests.set_mirror("a", MirrorSettings(usable_num=5, check_urls=("http://c",))),

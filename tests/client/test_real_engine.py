@@ -12,7 +12,15 @@ import httpx
 import pytest
 
 from ipv6console.api.limits import LIMITS
-from ipv6console.client import AsyncIPv6Client, AsyncIPv6Session, Connected, EngineRefused, IPv6Session, LeaseLost
+from ipv6console.client import (
+    AsyncIPv6Client,
+    AsyncIPv6Session,
+    Connected,
+    EngineRefused,
+    IPv6Client,
+    IPv6Session,
+    LeaseLost,
+)
 from ipv6console.wire.event import EventLevel
 from ipv6console.wire.frame import DeltaFrame, EventsFrame, StateFrame
 from ipv6console.wire.importing import ImportedAddress, ImportRequest
@@ -123,6 +131,24 @@ async def test_a_session_that_rotates_reports_and_gives_back(service: Service, c
             await session.get("http://[::1]:9/")
     rows = (await client.history(first, dbname="task1")).entries
     assert [(row.verdict, row.target) for row in rows] == [("bad", "::1")]
+
+
+async def test_an_address_that_one_host_bans_is_leased_to_those_who_name_another(
+    service: Service, client: AsyncIPv6Client
+) -> None:
+    async with client.lease("a", target="shop.example") as lease:
+        banned = lease.addr
+        lease.bad(target="shop.example")
+    for target, found in ((None, False), ("shop.example", False), ("news.example", True)):
+        picked = (await client.picks(100, "a", ttl=60.0, target=target)).addrs
+        assert (banned in picked) is found, target
+        await client.resets(picked, "a")
+
+    def pick() -> str | None:
+        with IPv6Client(socket=service.path) as same:
+            return same.pick("a", ttl=60.0, target="news.example").addr
+
+    assert await anyio.to_thread.run_sync(pick)
 
 
 async def test_bad_input_is_refused_with_what_to_do(client: AsyncIPv6Client) -> None:

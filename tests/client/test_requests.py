@@ -54,6 +54,11 @@ def test_the_older_constructor_still_works(engine: StubEngine) -> None:
     assert engine.asks[0].query["dbname"] == "task1"
 
 
+def test_the_lease_is_asked_for_with_the_host_it_is_to_visit(engine: StubEngine) -> None:
+    with IPv6Session(socket=engine.path, target="shop.example"):
+        assert engine.asks[0].query["target"] == "shop.example"
+
+
 def test_adapt_gives_back_and_takes_another_whose_connections_are_new(
     session: IPv6Session, engine: StubEngine, site: Site
 ) -> None:

@@ -25,7 +25,7 @@ EXAMPLES = [found for found, marked in zip(FOUND, MARKED, strict=True) if marked
 
 
 def test_the_page_has_its_examples() -> None:
-    assert [language for _, language, _ in EXAMPLES] == ["python"] * 5 + ["sh", "python"]
+    assert [language for _, language, _ in EXAMPLES] == ["python"] * 6 + ["sh", "python"]
     assert all(MARKED)
     for stack in ("client.requests import", "AsyncIPv6Session(", "aiohttp.ClientSession(", "curl ", "scrapy.Spider"):
         assert any(stack in text for _, _, text in EXAMPLES), stack

@@ -39,6 +39,12 @@ def test_the_lease_is_asked_for_with_mirror_ttl_and_holder(session: IPv6Session,
     assert engine.asks[0].query == {"dbname": "task1", "ttl": "60.0", "holder": "test", "wait": "5.0"}
 
 
+def test_every_lease_is_asked_for_with_the_host_it_is_to_visit(engine: StubEngine) -> None:
+    with IPv6Session(socket=engine.path, target="shop.example") as session:
+        session.adapt()
+    assert [ask.query.get("target") for ask in engine.asks if ask.path == "/pick"] == ["shop.example"] * 2
+
+
 def test_the_lease_is_given_back_on_exit_with_its_token(engine: StubEngine) -> None:
     with IPv6Session(socket=engine.path):
         assert engine.pool.leases == {"token-1": FIRST}

@@ -74,6 +74,15 @@ async def test_several_are_picked_at_once(command: Callable[..., Any]) -> None:
     assert len(set(said.out.splitlines())) == 3
 
 
+async def test_an_address_that_one_host_bans_is_picked_for_another(command: Callable[..., Any]) -> None:
+    banned = (await command("pick")).out.strip()
+    await command("report", banned, "bad", "--target", "shop.example")
+    for words, found in (((), False), (("--target", "shop.example"), False), (("--target", "news.example"), True)):
+        said = await command("pick", "-n", "100", *words)
+        assert (banned in said.out.splitlines()) is found, words
+        await command("reset", *said.out.split())
+
+
 async def test_a_pick_that_finds_nothing_ends_with_1(command: Callable[..., Any]) -> None:
     await command("pick")
     await command("drain", "mirror", "default")
