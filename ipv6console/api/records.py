@@ -70,6 +70,8 @@ async def history(
 
 
 @router.get("/targets", response_model=TargetPage, responses=answers(example.TARGETS))
-async def targets(engine: EngineHere, caller: Reader, dbname: SomeDbname = None, limit: Limit = 100) -> Document:
+async def targets(
+    engine: EngineHere, caller: Reader, dbname: SomeDbname = None, cursor: Cursor = None, limit: Limit = 100
+) -> Document:
     """Say who bans us: the hosts named in bad verdicts, the one with most of them first."""
-    return Document(await engine.targets(dbname, limit))
+    return Document(await engine.targets(dbname, limit, cursor))

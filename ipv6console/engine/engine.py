@@ -265,9 +265,9 @@ class Engine:
         """Return who held which address, newest first; `at` is unix seconds."""
         return await self._records.history(addr, dbname, at, limit)
 
-    async def targets(self, dbname: str | None, limit: int) -> TargetPage:
+    async def targets(self, dbname: str | None, limit: int, cursor: str | None = None) -> TargetPage:
         """Return who bans us."""
-        return await self._records.targets(dbname, limit)
+        return await self._records.targets(dbname, limit, cursor)
 
     async def create_token(self, name: str, scope: str, caller: Caller) -> TokenCreated:
         """Make a bearer token."""

@@ -19,6 +19,9 @@ from ipv6console.wire.history import HistoryPage, HistoryRow
 from ipv6console.wire.target import TargetPage
 
 CHANGES_AT_ONCE = 2_000
+_LOWEST_RANK = 100_000
+"""How far down the list of targets a cursor may point: every page counts all above it anew."""
+
 _STATES = {"idle": (Status.IDLE,), "using": (Status.USING, Status.RESTING), "bad": (Status.BAD,)}
 
 
@@ -82,14 +85,17 @@ class Records:
         rows.sort(key=lambda row: row.since, reverse=True)
         return HistoryPage(entries=tuple(rows[:limit]))
 
-    async def targets(self, dbname: str | None, limit: int) -> TargetPage:
-        """Return the hosts named in bad verdicts, the one with most of them first."""
+    async def targets(self, dbname: str | None, limit: int, cursor: str | None = None) -> TargetPage:
+        """Return the hosts named in bad verdicts, the one with most of them first; the cursor is a rank."""
         if dbname is not None:
             self._core.check_name(dbname)
+        start = max(_number(cursor, _LOWEST_RANK), 0)
+        end = start + limit
         try:
-            return TargetPage(targets=await self._core.store.targets(dbname, limit))
+            found = await self._core.store.targets(dbname, end + 1)
         except StoreError as error:
             raise Unavailable(f"the history cannot be read: {error}", next=error.fix) from error
+        return TargetPage(targets=found[start:end], next=str(end) if len(found) > end else None)
 
     def _matching(self, wanted: AddressFilter) -> list[int]:
         pool = self._core.pool
@@ -167,10 +173,10 @@ class _Named:
         return tuple(self._names.get(row, ()))
 
 
-def _number(cursor: str | None) -> int:
+def _number(cursor: str | None, most: int = 10**19) -> int:
     if cursor is None:
         return -1
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 20):
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 20 and int(cursor) <= most):
         raise InvalidRequest(f"{cursor[:80]!r} is no cursor", next="pass the `next` of the page before as it was")
     return int(cursor)
 

@@ -19,6 +19,7 @@ class TargetRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetPage:
-    """Hosts, the one with most bans first."""
+    """Hosts, the one with most bans first; `next` is the cursor of the next page, if there is one."""
 
     targets: tuple[TargetRow, ...]
+    next: str | None = None

@@ -126,7 +126,12 @@ async def test_targets_say_who_bans_us(service: Service) -> None:
             ("news.example", 1, "task1"),
         ]
         assert (await client.get("/targets?dbname=task2")).json()["targets"] == []
-        assert len((await client.get("/targets?limit=1")).json()["targets"]) == 1
+        first = (await client.get("/targets?limit=1")).json()
+        rest = (await client.get("/targets", params={"limit": 1, "cursor": first["next"]})).json()
+        assert [row["target"] for page in (first, rest) for row in page["targets"]] == ["shop.example", "news.example"]
+        assert rest["next"] is None
+        for cursor in ("-1", "x", "1" * 19):
+            assert (await client.get("/targets", params={"cursor": cursor})).status_code == 422
 
 
 async def test_what_became_of_addresses_is_read_on_from_a_number(service: Service) -> None:
