@@ -1,0 +1,168 @@
+"""What a new session costs after the first: made, an address leased, given back; the engine, store and sockets are real.
+
+    sudo python benchmarks/session.py [--rounds 7] [--sessions 100] [--pool 200]
+
+Runs in a network namespace of its own, which ends with it. A figure is the median of so many rounds' medians, in
+milliseconds of wall time. "new" is what a scraper waits for until it may send: construct and lease.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from ipv6console.client import AsyncIPv6Session, EngineUnreachable, IPv6Client, IPv6Session
+from ipv6console.client.requests import IPv6Session as RequestsSession
+
+PREFIX, SITE, PORT = "2001:db8:5::/56", "2001:db8:ffff::1", 8080
+MOST = 2.0
+FILL_WITHIN = 120.0
+INSIDE = "IPV6CONSOLE_BENCHMARK_INSIDE"
+
+Times = tuple[float, float]
+"""Seconds until a session had its address, and until it had given it back."""
+
+
+class Echo(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = str(self.client_address[0]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+    request_queue_size = 1_024
+
+
+def settings(folder: Path, count: int) -> Path:
+    chosen: dict[str, dict[str, object]] = {
+        "engine": {"socket": str(folder / "engine.sock"), "state_dir": str(folder / "state")},
+        "pool": {"usable_num": count, "max_total": 2 * count},
+        "check": {"urls": [f"http://[{SITE}]:{PORT}/ip"], "pace": 2 * count},
+        "network": {"prefixes": [PREFIX], "ndp": "routed"},
+    }
+    lines = []
+    for section, values in chosen.items():
+        lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+    path = folder / "config.toml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def fill(engine: subprocess.Popen[bytes], path: Path, count: int) -> None:
+    """Wait until the engine has `count` addresses."""
+    until = time.monotonic() + FILL_WITHIN
+    with IPv6Client(socket=path) as client:
+        while time.monotonic() < until and engine.poll() is None:
+            try:
+                if client.state().pool.idle >= count:
+                    return
+            except EngineUnreachable:
+                pass
+            time.sleep(0.1)
+    sys.exit(f"the pool did not fill: {(path.parent / 'log').read_text()}")
+
+
+def blocking(make: Callable[..., Any], place: dict[str, str]) -> Times:
+    began = time.perf_counter()
+    with make("bench", **place) as session:
+        leased = time.perf_counter()
+        assert session.addr
+        left = time.perf_counter()
+    return leased - began, time.perf_counter() - left
+
+
+async def waiting(place: dict[str, str]) -> Times:
+    began = time.perf_counter()
+    async with AsyncIPv6Session("bench", **place) as session:
+        leased = time.perf_counter()
+        assert session.addr
+        left = time.perf_counter()
+    return leased - began, time.perf_counter() - left
+
+
+def many(kind: str, place: dict[str, str], count: int) -> list[Times]:
+    """Return what each of `count` sessions took, one after the other."""
+
+    async def awaited() -> list[Times]:
+        return [await waiting(place) for _ in range(count)]
+
+    if kind == "httpx, async":
+        return asyncio.run(awaited())
+    if kind == "requests":
+        named = {"server_url" if name == "url" else name: value for name, value in place.items()}
+        return [blocking(RequestsSession, named) for _ in range(count)]
+    return [blocking(IPv6Session, place) for _ in range(count)]
+
+
+def measure(path: Path, rounds: int, sessions: int) -> bool:
+    """Print a row for each kind of session and way to the engine; return whether all meet the target."""
+    print(f"median of {rounds} rounds of {sessions} sessions after the first, ms; target: new <= {MOST:g}")
+    print(f"{'session':<14} {'engine over':<12} {'first':>8} {'new':>8} {'p95':>8} {'given back':>11}")
+    good = True
+    ways = {"Unix socket": {"socket": str(path)}, "TCP": {"url": "http://127.0.0.1:16000"}}
+    for kind in ("httpx", "httpx, async", "requests"):
+        for way, place in ways.items():
+            [(first, _)] = many(kind, place, 1)
+            taken = [many(kind, place, sessions) for _ in range(rounds)]
+            new = median(median(new for new, _ in times) for times in taken) * 1e3
+            back = median(median(back for _, back in times) for times in taken) * 1e3
+            late = median(sorted(new for new, _ in times)[int(len(times) * 0.95)] for times in taken) * 1e3
+            good = good and new <= MOST
+            verdict = "ok" if new <= MOST else "MISSED"
+            print(f"{kind:<14} {way:<12} {first * 1e3:8.2f} {new:8.2f} {late:8.2f} {back:11.2f}  {verdict}", flush=True)
+    return good
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--sessions", type=int, default=100)
+    parser.add_argument("--pool", type=int, default=200, help="addresses in the pool (200)")
+    given = parser.parse_args()
+    if INSIDE not in os.environ:
+        own = ("-n",) if os.geteuid() == 0 else ("-Urn",)
+        os.execvpe("unshare", ["unshare", *own, sys.executable, *sys.argv], {**os.environ, INSIDE: "1"})
+    subprocess.run(["sh", "-ec", f"ip link set lo up; ip addr add {SITE}/128 dev lo nodad"], check=True)
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores")
+    with Server(("::", PORT), Echo) as server, tempfile.TemporaryDirectory() as name:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        folder = Path(name)
+        command = [sys.executable, "-m", "ipv6console", "serve", "--config", str(settings(folder, given.pool))]
+        with (folder / "log").open("wb") as log:
+            engine = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            fill(engine, folder / "engine.sock", given.pool)
+            good = measure(folder / "engine.sock", given.rounds, given.sessions)
+        finally:
+            engine.send_signal(signal.SIGTERM)
+            engine.wait()
+            server.shutdown()
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
