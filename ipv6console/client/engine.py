@@ -131,13 +131,8 @@ class IPv6Client(_Endpoints):
         self.place = find_place(url, socket)
         self.timeout = timeout
         self._token = find_token(token, token_file)
-        self._http = httpx.Client(
-            base_url=self.place.url,
-            transport=_transport(self.place),
-            timeout=timeout,
-            trust_env=False,
-            headers=authorization(self._token),
-        )
+        self._transport = _transport(self.place)
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -147,7 +142,8 @@ class IPv6Client(_Endpoints):
 
     def close(self) -> None:
         """Close the connections to the engine."""
-        self._http.close()
+        self._closed = True
+        self._transport.close()
 
     @contextmanager
     def lease(
@@ -180,8 +176,13 @@ class IPv6Client(_Endpoints):
 
     def send(self, request: EngineRequest[T]) -> T:
         """Send a described request and return its reply."""
+        _require_open(self._closed)
         try:
-            response = self._http.request(**_options(request, self.timeout))
+            response = self._transport.handle_request(_asked(request, self.place, self._token, self.timeout))
+            try:
+                response.read()
+            finally:
+                response.close()
         except httpx.HTTPError as error:
             raise EngineUnreachable(str(self.place), _cause(error, _patience(request, self.timeout))) from error
         return _reply(request, response)
@@ -202,14 +203,8 @@ class AsyncIPv6Client(_Endpoints):
         self.place = find_place(url, socket)
         self.timeout = timeout
         self._token = find_token(token, token_file)
-        transport = httpx.AsyncHTTPTransport(verify=_context(self.place), uds=self.place.socket, trust_env=False)
-        self._http = httpx.AsyncClient(
-            base_url=self.place.url,
-            transport=transport,
-            timeout=timeout,
-            trust_env=False,
-            headers=authorization(self._token),
-        )
+        self._transport = httpx.AsyncHTTPTransport(verify=_context(self.place), uds=self.place.socket, trust_env=False)
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -219,7 +214,8 @@ class AsyncIPv6Client(_Endpoints):
 
     async def aclose(self) -> None:
         """Close the connections to the engine."""
-        await self._http.aclose()
+        self._closed = True
+        await self._transport.aclose()
 
     @asynccontextmanager
     async def lease(
@@ -254,8 +250,14 @@ class AsyncIPv6Client(_Endpoints):
 
     async def send(self, request: EngineRequest[T]) -> T:
         """Send a described request and return its reply."""
+        _require_open(self._closed)
         try:
-            response = await self._http.request(**_options(request, self.timeout))
+            asked = _asked(request, self.place, self._token, self.timeout)
+            response = await self._transport.handle_async_request(asked)
+            try:
+                await response.aread()
+            finally:
+                await response.aclose()
         except httpx.HTTPError as error:
             raise EngineUnreachable(str(self.place), _cause(error, _patience(request, self.timeout))) from error
         return _reply(request, response)
@@ -311,14 +313,21 @@ def _context(place: Place) -> ssl.SSLContext:
     return shared_context(http2=False) if place.url.startswith("https:") else _plain_context()
 
 
-def _options(request: EngineRequest[Any], timeout: float) -> dict[str, Any]:
-    return {
-        "method": request.method,
-        "url": request.path,
-        "params": dict(request.params) or None,
-        "json": request.json,
-        "timeout": httpx.Timeout(timeout, read=_patience(request, timeout)),
-    }
+def _require_open(closed: bool) -> None:
+    if closed:
+        raise RuntimeError("this client has been closed; make another")
+
+
+def _asked(request: EngineRequest[Any], place: Place, token: str | None, timeout: float) -> httpx.Request:
+    """Return what goes to the transport itself: httpx's client adds cookies, redirects and 0.4 ms to each call."""
+    return httpx.Request(
+        request.method,
+        place.url + request.path,
+        params=dict(request.params) or None,
+        json=request.json,
+        headers={"User-Agent": "ipv6console", "Accept": "application/json", **authorization(token)},
+        extensions={"timeout": httpx.Timeout(timeout, read=_patience(request, timeout)).as_dict()},
+    )
 
 
 def _patience(request: EngineRequest[Any], timeout: float) -> float:
