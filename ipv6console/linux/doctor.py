@@ -17,7 +17,7 @@ from ipv6console.linux.firewall import TABLE, Firewall, FirewallError, Table, co
 from ipv6console.linux.ndp import examination
 from ipv6console.linux.ndp.asking import ask
 from ipv6console.linux.ndp.examination import Surroundings
-from ipv6console.linux.ndp.strategy import AUTO, Evidence, placed
+from ipv6console.linux.ndp.strategy import AUTO, ROUTED, Evidence, placed
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.prefixes import CABLE, Selection, prefix_text, select, unused
 from ipv6console.linux.reach import HostReach
@@ -118,10 +118,13 @@ class HostDoctor:
         return _Scene(dump, selection, found, proxies, named, source or 0, evidence)
 
     async def _evidence(self, prefix: HostPrefix | None, dump: Dump) -> Evidence | None:
-        """Return what the network shows of `prefix`: what the engine has found out, or what is asked now."""
-        if prefix is None or self._settings.ndp != AUTO:
+        """Return what the network shows of `prefix`: what the engine has found out, or what is asked now.
+
+        Where the settings say that nobody asks, that is put to the proof.
+        """
+        if prefix is None or self._settings.ndp not in (AUTO, ROUTED):
             return None
-        if self._reach is not None:
+        if self._reach is not None and self._settings.ndp == AUTO:
             return self._reach.evidence(prefix)
         link = dump.link(prefix.interface)
         return await ask(prefix, dump) if link is not None and link.carrier else None
@@ -251,23 +254,24 @@ class HostDoctor:
 
     async def _ndp(self, scene: _Scene) -> DoctorStep:
         prefix = _given(scene.prefix)
-        row = await self._row(prefix)
-        if row is not None:
-            told = [f"strategy {row.strategy}: {row.why}"]
-            if row.pid is not None:
-                told.append(f"pid {row.pid}, {row.restarts} restarts, cpu {_share(row.cpu)}")
-            if row.solicited is not None:
-                told.append(f"{row.solicited} solicitations seen, {row.answered} answered")
-            level = Level.WARN if row.level in (Level.UNKNOWN, Level.OFF) else row.level
-            return DoctorStep(name="ndp", level=level, text=row.text, evidence=tuple(told), fix=row.fix)
         around = Surroundings(
             prefix=placed(prefix, scene.evidence),
             source=scene.source,
             dump=scene.dump,
             proxies=scene.proxies,
             evidence=scene.evidence,
+            beside=scene.selection.prefixes,
         )
-        return examination.examine(around, self._settings, self._state_dir)
+        row = await self._row(prefix)
+        if row is None or (row.strategy == ROUTED and around.asked_for):
+            return examination.examine(around, self._settings, self._state_dir)
+        told = [f"strategy {row.strategy}: {row.why}"]
+        if row.pid is not None:
+            told.append(f"pid {row.pid}, {row.restarts} restarts, cpu {_share(row.cpu)}")
+        if row.solicited is not None:
+            told.append(f"{row.solicited} solicitations seen, {row.answered} answered")
+        level = Level.WARN if row.level in (Level.UNKNOWN, Level.OFF) else row.level
+        return DoctorStep(name="ndp", level=level, text=row.text, evidence=tuple(told), fix=row.fix)
 
     async def _echoed(self, scene: _Scene) -> DoctorStep:
         source = format_address(scene.source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from ipv6console.linux.ndp.answering import owner
 from ipv6console.linux.ndp.asking import ask
 from ipv6console.linux.ndp.block import difference, has_block, without_block
 from ipv6console.linux.ndp.proxying import proxy_needs
-from ipv6console.linux.ndp.service import ServiceFile, answering
+from ipv6console.linux.ndp.service import ServiceFile, answering, rules_of
 from ipv6console.linux.ndp.strategy import (
     ADDRESS,
     AUTO,
@@ -59,6 +60,15 @@ class PrivilegedChange:
     engine: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """One prefix as the network shows it to be, the strategy that serves it, and why that one."""
+
+    prefix: HostPrefix
+    strategy: str
+    why: str
+
+
 class HostPlan:
     """Plans, applies and tears down what the engine needs on this host."""
 
@@ -75,22 +85,7 @@ class HostPlan:
     async def changes(self) -> tuple[PrivilegedChange, ...]:
         """Return all changes the present prefixes need, in the order they are made; raises OSError."""
         dump = await self._netlink.dump()
-        found = []
-        if self._settings.nonlocal_bind:
-            found.append(
-                PrivilegedChange(
-                    what="every program may bind addresses of the pool",
-                    command=sysctl.command(NONLOCAL_BIND, "1"),
-                    in_place=self._bind.on(),
-                )
-            )
-        prefixes = [prefix for prefix in select(dump, self._settings).prefixes if not prefix.deprecated]
-        if self._settings.firewall and prefixes:
-            found.append(await self._inbound(prefixes, dump))
-        for prefix in prefixes:
-            evidence = await ask(prefix, dump) if self._settings.ndp == AUTO else None
-            found.extend(self._of(prefix, dump, evidence))
-        return tuple(found)
+        return await self._changes(dump, await self._served(dump))
 
     async def apply(self) -> tuple[PrivilegedChange, ...]:
         """Make what `changes` lists and is not in place, except what an engine keeps up; returns what was made.
@@ -98,12 +93,13 @@ class HostPlan:
         Raises OSError at the first change that fails, naming the next step; what was made before it stays and is undone
         by `teardown`.
         """
-        missing = [change for change in await self.changes() if not change.in_place and not change.engine]
+        dump = await self._netlink.dump()
+        served = await self._served(dump)
+        prefixes = [item.prefix for item in served]
+        missing = [c for c in await self._changes(dump, served) if not c.in_place and not c.engine]
         if self._settings.nonlocal_bind:
             self._bind.enable()
-        dump = await self._netlink.dump()
         loopback = next(link.index for link in dump.links if link.loopback)
-        prefixes = [prefix for prefix in select(dump, self._settings).prefixes if not prefix.deprecated]
         if self._settings.firewall and prefixes:
             try:
                 await self._firewall.put(_guard(prefixes, dump))
@@ -142,19 +138,56 @@ class HostPlan:
             undone.append(PrivilegedChange(what=what, command=sysctl.command(key, before), in_place=False))
         return tuple(undone)
 
-    def _service(self, prefix: HostPrefix, why: str) -> PrivilegedChange:
+    async def _served(self, dump: Dump) -> list[_Served]:
+        """Return the prefixes as an engine would serve them: where the network was asked, what it showed counts."""
+        hosts = [prefix for prefix in select(dump, self._settings).prefixes if not prefix.deprecated]
+        shown: list[Evidence | None] = [None] * len(hosts)
+        if self._settings.ndp == AUTO:
+            shown = list(await asyncio.gather(*(ask(host, dump) for host in hosts)))
+        means = find_means(self._settings)
+        return [
+            _Served(placed(host, evidence), *choose(self._settings.ndp, host, means, evidence))
+            for host, evidence in zip(hosts, shown, strict=True)
+        ]
+
+    async def _changes(self, dump: Dump, served: list[_Served]) -> tuple[PrivilegedChange, ...]:
+        found = []
+        if self._settings.nonlocal_bind:
+            found.append(
+                PrivilegedChange(
+                    what="every program may bind addresses of the pool",
+                    command=sysctl.command(NONLOCAL_BIND, "1"),
+                    in_place=self._bind.on(),
+                )
+            )
+        if self._settings.firewall and served:
+            found.append(await self._inbound([item.prefix for item in served], dump))
+        for item in served:
+            found.extend(self._of(item, dump))
+            if item.strategy != NDPPD or not self._settings.ndppd_service:
+                found.extend(self._ndp(item, dump))
+        by_service = [item for item in served if item.strategy == NDPPD and self._settings.ndppd_service]
+        return (*found, *self._service(by_service))
+
+    def _service(self, served: list[_Served]) -> list[PrivilegedChange]:
+        """Return the one change of the one file of the system's ndppd, for all prefixes it answers for."""
+        if not served:
+            return []
         file, restart = ServiceFile(self._settings), self._settings.ndppd_restart
-        what = (
-            f"the system's ndppd answers for {prefix_text(prefix.network, prefix.length)} on {prefix.interface} ({why})"
+        wanted = rules_of(item.prefix for item in served)
+        answered = ", ".join(
+            f"{prefix_text(item.prefix.network, item.prefix.length)} on {item.prefix.interface} ({item.why})"
+            for item in served
         )
+        what = f"the system's ndppd answers for {answered}"
         try:
-            before, text = file.read(), file.planned({prefix.interface: ((prefix.network, prefix.length),)})
+            before, text = file.read(), file.planned(wanted)
         except (OSError, ValueError) as error:
-            return _kept(f"{what}: not possible, {error}", restart, in_place=False)
+            return [_kept(f"{what}: not possible, {error}", restart, in_place=False)]
         if text == before:
-            return _kept(what, restart, in_place=bool(answering(prefix.interface)))
+            return [_kept(what, restart, in_place=all(answering(interface) for interface in wanted))]
         command = f"printf %s {shlex.quote(text)} > {shlex.quote(str(file.path))} && {restart}"
-        return _kept(f"{what}:\n{difference(file.path, before, text)}", command, in_place=False)
+        return [_kept(f"{what}:\n{difference(file.path, before, text)}", command, in_place=False)]
 
     async def _remove_block(self) -> list[PrivilegedChange]:
         file = ServiceFile(self._settings)
@@ -211,8 +244,8 @@ class HostPlan:
             undone.append(PrivilegedChange(what=f"took {address} back", command=command, in_place=False))
         return undone
 
-    def _of(self, host: HostPrefix, dump: Dump, evidence: Evidence | None) -> list[PrivilegedChange]:
-        prefix = placed(host, evidence)
+    def _of(self, item: _Served, dump: Dump) -> list[PrivilegedChange]:
+        prefix = item.prefix
         text = prefix_text(prefix.network, prefix.length)
         held = {route.network for route in dump.routes if route.length == 128 and route.table == TABLE_LOCAL}
         found = [
@@ -230,13 +263,11 @@ class HostPlan:
                 in_place=state(dump.routes, prefix.network, prefix.length).present,
             )
         )
-        return found + self._ndp(prefix, dump, choose(self._settings.ndp, host, find_means(self._settings), evidence))
+        return found
 
-    def _ndp(self, prefix: HostPrefix, dump: Dump, chosen: tuple[str, str]) -> list[PrivilegedChange]:
+    def _ndp(self, item: _Served, dump: Dump) -> list[PrivilegedChange]:
+        prefix, strategy, why = item.prefix, item.strategy, item.why
         text, interface = prefix_text(prefix.network, prefix.length), prefix.interface
-        strategy, why = chosen
-        if strategy == NDPPD and self._settings.ndppd_service:
-            return [self._service(prefix, why)]
         if strategy == NDPPD:
             file = self._state_dir / f"ndppd-{interface}.conf"
             what = f"ndppd answers for {text} on {interface} ({why})"

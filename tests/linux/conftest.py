@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pytest
 
+from ipv6console.config import NetworkSettings
 from ipv6console.freebind import bound_socket
 from ipv6console.linux.netlink import Netlink
 
@@ -43,6 +44,17 @@ NOBODY = (
     "--",
 )
 """Runs a command as an ordinary user who can still read the interpreter and the package, wherever they are."""
+
+THEIRS = "# by hand\nproxy lan0 {\n   rule 2001:db8:99::/64 {\n      static\n   }\n}\n"
+"""What the system's ndppd was configured to do before: something on lan0."""
+
+_RESTART = """#!/bin/sh
+# What an init script does: end the one of the pid file, start another.
+[ -f {pid} ] && kill $(cat {pid}) 2>/dev/null
+rm -f {pid}
+[ -f {conf} ] || exit 0
+exec ndppd -d -c {conf} -p {pid}
+"""
 
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -184,6 +196,26 @@ async def netlink() -> AsyncIterator[Netlink]:
     link = Netlink()
     yield link
     await link.close()
+
+
+def network_state(host: Host) -> str:
+    """Return what is configured of the network here, as text to compare."""
+    # Neighbour discovery by itself refreshes timers, so only what people configure is compared.
+    return host.shell(
+        "ip -6 route show table local; ip -6 route; ip -6 rule; sysctl net.ipv6.ip_nonlocal_bind; nft list ruleset;"
+        "ip -6 neigh show proxy; ip -6 -o addr show dev up0 | cut -d' ' -f1-7;"
+        "sysctl net.ipv6.conf.up0.forwarding net.ipv6.conf.up0.proxy_ndp net.ipv6.conf.up0.accept_ra"
+        " net.ipv6.neigh.up0.proxy_delay"
+    )
+
+
+def service_settings(folder: Path) -> NetworkSettings:
+    """Return settings for a system's ndppd, with its file and its init script in `folder`; lan0 is made for it."""
+    conf, script, pid = folder / "ndppd.conf", folder / "restart", folder / "ndppd.pid"
+    script.write_text(_RESTART.format(conf=conf, pid=pid))
+    script.chmod(0o755)
+    shell("ip link add lan0 type veth peer name lan1 && ip link set lan0 up")
+    return NetworkSettings(ndp="ndppd", ndppd_service=True, ndppd_conf=str(conf), ndppd_restart=str(script))
 
 
 async def until(condition: Callable[[], object | Awaitable[object]], within: float = 5.0) -> float:

@@ -17,19 +17,11 @@ from ipv6console.linux.plan import HostPlan
 from ipv6console.linux.reach import HostReach
 from ipv6console.linux.watch import KernelWatch
 from ipv6console.wire.status import Level
-from tests.linux.conftest import PREFIX, Host, Peer, seen_from, until
+from tests.linux.conftest import PREFIX, THEIRS, Host, Peer, seen_from, service_settings, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.privileged]
 
 POOLED = "2001:db8:4f8:10::cafe"
-THEIRS = "# by hand\nproxy lan0 {\n   rule 2001:db8:99::/64 {\n      static\n   }\n}\n"
-RESTART = """#!/bin/sh
-# What an init script does: end the one of the pid file, start another.
-[ -f {pid} ] && kill $(cat {pid}) 2>/dev/null
-rm -f {pid}
-[ -f {conf} ] || exit 0
-exec ndppd -d -c {conf} -p {pid}
-"""
 
 
 def read(path: Path) -> str:
@@ -46,12 +38,9 @@ def mode(path: Path) -> int:
 
 @pytest.fixture
 def settings(host: Host, tmp_path: Path) -> Iterator[NetworkSettings]:
-    conf, script, pid = tmp_path / "ndppd.conf", tmp_path / "restart", tmp_path / "ndppd.pid"
-    script.write_text(RESTART.format(conf=conf, pid=pid))
-    script.chmod(0o755)
-    host.shell("ip link add lan0 type veth peer name lan1 && ip link set lan0 up")
-    yield NetworkSettings(ndp="ndppd", ndppd_service=True, ndppd_conf=str(conf), ndppd_restart=str(script))
-    for number in process.with_argument(str(conf)):
+    found = service_settings(tmp_path)
+    yield found
+    for number in process.with_argument(found.ndppd_conf):
         process.kill(number, 2.0)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
-import shutil
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 from itertools import pairwise
@@ -12,13 +10,13 @@ from pathlib import Path
 
 from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix
-from ipv6console.linux import capability, process, sysctl
+from ipv6console.linux import process, sysctl
 from ipv6console.linux.dump import Dump, Neighbour
+from ipv6console.linux.ndp import remedy
 from ipv6console.linux.ndp.assigning import assignment
-from ipv6console.linux.ndp.config import render
 from ipv6console.linux.ndp.entries import index_of
-from ipv6console.linux.ndp.ndppd import INSTALL
 from ipv6console.linux.ndp.proxying import entry, proxy_needs
+from ipv6console.linux.ndp.remedy import Remedy
 from ipv6console.linux.ndp.strategy import ADDRESS, NDPPD, PROXY, ROUTED, Evidence, choose, find_means
 from ipv6console.linux.prefixes import contains, prefix_text
 from ipv6console.pool.address import format_address
@@ -26,19 +24,30 @@ from ipv6console.wire.doctor import DoctorStep
 from ipv6console.wire.status import Level
 
 NAME = "ndp"
+_SAME_MOMENT = 0.1
+"""Seconds by which the start of a process may seem earlier than it was: it is told in hundredths since boot."""
 _RULE = re.compile(r"\brule\s+([0-9a-fA-F:.]+(?:/\d+)?)")
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|#[^\n]*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What is looked at: the prefix, one source address in it, the kernel's tables, and what the network showed."""
+    """What is looked at: the prefix, one source address in it, the kernel's tables, and what the network showed.
+
+    `beside` are the other prefixes of this host, which a shared configuration answers for too.
+    """
 
     prefix: HostPrefix
     source: int
     dump: Dump
     proxies: tuple[Neighbour, ...]
     evidence: Evidence | None
+    beside: tuple[HostPrefix, ...] = ()
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether neighbours were seen asking for single addresses."""
+        return self.evidence is not None and bool(self.evidence.on_link)
 
 
 def answered_already(prefix: HostPrefix, dump: Dump, proxies: tuple[Neighbour, ...]) -> int | None:
@@ -50,7 +59,7 @@ def answered_already(prefix: HostPrefix, dump: Dump, proxies: tuple[Neighbour, .
 def examine(around: Surroundings, settings: NetworkSettings, state_dir: Path) -> DoctorStep:
     """Return the doctor's step: who answers for the source address, or the command that makes somebody."""
     strategy, why = choose(settings.ndp, around.prefix, find_means(settings), around.evidence)
-    if strategy == ROUTED:
+    if strategy == ROUTED and not around.asked_for:
         return _step(Level.OK, "nothing to answer", [f"{strategy}: {why}"])
     index = index_of(around.prefix.interface)
     found = {} if index is None else process.holders(index)
@@ -58,20 +67,28 @@ def examine(around: Surroundings, settings: NetworkSettings, state_dir: Path) ->
         f"{strategy}: {why}",
         *(f"{name} ({pid}) has an IPv6 packet socket there" for pid, name in found.items()),
     ]
-    start = _by_hand(around.prefix, settings, state_dir)
+    start = _start(around, strategy, settings, state_dir)
     answering = _by_kernel(around, index, evidence) or _by_process(around, found, evidence, start)
     if answering is not None:
         return answering
-    text, fix = f"nobody answers neighbours on {around.prefix.interface}", start
+    text = f"nobody answers neighbours on {around.prefix.interface}"
     if strategy == ADDRESS:
-        fix = assignment(around.source, around.prefix.interface)
-    elif strategy == PROXY:
+        return _step(Level.FAIL, text, evidence, assignment(around.source, around.prefix.interface))
+    if strategy == PROXY:
         fix = " && ".join([*_settings(around), entry(around.source, around.prefix.interface)])
-    elif shutil.which(settings.ndppd) is None and strategy == NDPPD:
-        text, fix = f"{text}, and ndppd is not installed", INSTALL
-    elif shutil.which(settings.ndppd) is None:
-        text, fix = f"{text}: the engine's responder would", capability.FIX
-    return _step(Level.FAIL, text, evidence, fix)
+        return _step(Level.FAIL, text, evidence, fix)
+    if strategy == ROUTED and around.evidence is not None:
+        text = f"network.ndp is routed, but {around.evidence.text}, and {text}; set network.ndp to auto"
+    elif start.text is not None:
+        text = f"{text}: {start.text}"
+    return _step(Level.FAIL, text, evidence, start.fix)
+
+
+def _start(around: Surroundings, strategy: str, settings: NetworkSettings, state_dir: Path) -> Remedy:
+    if strategy == NDPPD and settings.ndppd_service:
+        asked = [other for other in around.beside if other.on_link and not other.deprecated]
+        return remedy.of_service([around.prefix, *asked], around.prefix.interface, settings)
+    return remedy.of_daemon(around.prefix, strategy, settings, state_dir)
 
 
 def _by_kernel(around: Surroundings, index: int | None, evidence: list[str]) -> DoctorStep | None:
@@ -89,13 +106,17 @@ def _by_kernel(around: Surroundings, index: int | None, evidence: list[str]) -> 
     return None
 
 
-def _by_process(around: Surroundings, found: dict[int, str], evidence: list[str], start: str) -> DoctorStep | None:
+def _by_process(around: Surroundings, found: dict[int, str], evidence: list[str], start: Remedy) -> DoctorStep | None:
     daemons = [pid for pid, name in found.items() if name == "ndppd"]
     if daemons:
         # One that answers is enough, whatever others there are.
         steps = [_daemon(pid, around, evidence, start) for pid in daemons]
         return next((step for step in steps if step.level is Level.OK), steps[0])
-    if any(argument.startswith("--owner=") for pid in found for argument in process.arguments(pid)):
+    responders = [pid for pid in found if any(word.startswith("--owner=") for word in process.arguments(pid))]
+    if responders and all(process.stopped(pid) for pid in responders):
+        pid = responders[0]
+        return _step(Level.FAIL, f"responder {pid} is stopped by a signal", evidence, f"kill -CONT {pid}")
+    if responders:
         return _step(Level.OK, "a responder answers there for live addresses", evidence)
     return None
 
@@ -114,15 +135,25 @@ def _proxied(around: Surroundings, evidence: list[str]) -> DoctorStep:
     return _step(Level.WARN if slow else Level.FAIL, text, [*evidence, *wrong], " && ".join(_settings(around)))
 
 
-def _daemon(pid: int, around: Surroundings, evidence: list[str], start: str) -> DoctorStep:
+def _daemon(pid: int, around: Surroundings, evidence: list[str], start: Remedy) -> DoctorStep:
     if process.stopped(pid):
         return _step(Level.FAIL, f"ndppd {pid} is stopped by a signal", evidence, f"kill -CONT {pid}")
     file, rules = _rules(pid)
     evidence = [*evidence, f"{file}: {', '.join(str(rule) for rule in rules) or 'no rule'}"]
     if not any(IPv6Address(around.source) in rule for rule in rules):
         shown = prefix_text(around.prefix.network, around.prefix.length)
-        return _step(Level.FAIL, f"ndppd {pid} runs, but {file} has no rule for {shown}", evidence, start)
+        text = f"ndppd {pid} runs, but {file} has no rule for {shown}"
+        # What keeps the command from being given is worth saying; that a file lacks our block is said already.
+        return _step(Level.FAIL, f"{text}: {start.text}" if start.text and not start.fix else text, evidence, start.fix)
+    if _older(pid, Path(file)):
+        text = f"ndppd {pid} was started before {file} was last changed, and reads it only then"
+        return _step(Level.WARN, text, evidence, start.fix)
     return _step(Level.OK, f"ndppd {pid} answers there", evidence)
+
+
+def _older(pid: int, file: Path) -> bool:
+    started = process.started(pid)
+    return started is not None and file.exists() and file.stat().st_mtime > started + _SAME_MOMENT
 
 
 def _rules(pid: int) -> tuple[str, list[IPv6Network]]:
@@ -144,15 +175,6 @@ def _settings(around: Surroundings) -> list[str]:
 
 def _unassign(source: int, prefix: HostPrefix) -> str:
     return f"ip -6 addr del {format_address(source)}/128 dev {prefix.interface}"
-
-
-def _by_hand(prefix: HostPrefix, settings: NetworkSettings, state_dir: Path) -> str:
-    """Return the command that starts an ndppd by hand, with a configuration of its own."""
-    file = state_dir / f"ndppd-{prefix.interface}-by-hand.conf"
-    text = render(prefix.interface, ((prefix.network, prefix.length),))
-    folder, path, pid = (shlex.quote(str(p)) for p in (state_dir, file, file.with_suffix(".pid")))
-    daemon = shlex.quote(settings.ndppd)
-    return f"mkdir -p {folder} && printf %s {shlex.quote(text)} > {path} && {daemon} -d -c {path} -p {pid}"
 
 
 def _step(level: Level, text: str, evidence: list[str], fix: str | None = None) -> DoctorStep:

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from asyncio.subprocess import DEVNULL
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from ipv6console.config import NetworkSettings
@@ -149,6 +149,14 @@ class ServiceFile:
                 return None
             await asyncio.sleep(_GLANCE)
         return f"after `{self._restart}` no new ndppd answers on {', '.join(sorted(interfaces))}"
+
+
+def rules_of(prefixes: Iterable[HostPrefix]) -> Wanted:
+    """Return the rules that answer for `prefixes`."""
+    wanted: dict[str, set[Rule]] = {}
+    for prefix in prefixes:
+        wanted.setdefault(prefix.interface, set()).add((prefix.network, prefix.length))
+    return {interface: tuple(sorted(rules)) for interface, rules in wanted.items()}
 
 
 def answering(interface: str) -> tuple[int, ...]:
