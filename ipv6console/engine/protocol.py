@@ -153,7 +153,8 @@ class Reachability:
     """How one announced prefix stands: its local route, and its NDP row.
 
     `on_link` is what asking the network showed: neighbours resolve single addresses, or a router sends the whole prefix
-    here; None while nobody answered, when what the routes say stands.
+    here; None while nobody answered, when what the routes say stands. `severed` says why nothing can reach the prefix
+    ("eth0 has no carrier"), None while something can.
     """
 
     network: int
@@ -164,6 +165,7 @@ class Reachability:
     ndp: NdpRow
     findings: tuple[Finding, ...] = field(default=())
     on_link: bool | None = None
+    severed: str | None = None
 
 
 class Reach(Protocol):

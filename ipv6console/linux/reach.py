@@ -11,9 +11,10 @@ from pathlib import Path
 
 from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix, Reachability
-from ipv6console.linux import capability, sysctl
-from ipv6console.linux.dump import TABLE_LOCAL, Address, Dump, Link, Neighbour, Notice, NoticeKind, Route
+from ipv6console.linux import capability
+from ipv6console.linux.dump import TABLE_LOCAL, Address, Dump, Neighbour, Notice, NoticeKind, Route
 from ipv6console.linux.firewall import FirewallKeeper, guard
+from ipv6console.linux.ground import Ground, Key
 from ipv6console.linux.ndp.answering import ResponderStrategy
 from ipv6console.linux.ndp.assigning import AddressStrategy
 from ipv6console.linux.ndp.inquiry import Inquiries
@@ -39,12 +40,9 @@ from ipv6console.linux.ndp.strategy import (
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.prefixes import CABLE, contains, prefix_text, severed, ways_out
 from ipv6console.linux.record import RecordFile
-from ipv6console.linux.routes import LocalRoutes, bystanders, ours, route_command, state
-from ipv6console.linux.sysctl import NONLOCAL_BIND, NonlocalBind, Sysctls
+from ipv6console.linux.sysctl import Sysctls
 from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.status import Finding, Level, Stamp
-
-Key = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +63,9 @@ class HostReach:
         known(settings.ndp)
         self._settings = settings
         self._netlink = netlink
-        self._routes = LocalRoutes(netlink)
-        self._record = RecordFile(state_dir)
-        self._bind = NonlocalBind(self._record)
-        self._sysctls = Sysctls(self._record)
+        record = RecordFile(state_dir)
+        self._ground = Ground(settings, record, netlink)
+        self._sysctls = Sysctls(record)
         self._strategies: dict[str, Strategy] = {
             ROUTED: RoutedStrategy(),
             NDPPD: (
@@ -99,12 +96,12 @@ class HostReach:
             item = self._chosen(prefix)
             await self._give_up(item)
             self._announced[prefix.network, prefix.length] = item
-            self._enable_bind()
+            self._ground.enable_bind()
             dump = await self._netlink.dump()
             self._ways = ways_out(dump) or self._ways
             await self._guard(dump)
             try:
-                await self._put(item.prefix, dump)
+                await self._ground.put(item.prefix, dump)
             finally:
                 await self._serve(item)
                 self._inquire(item, dump)
@@ -129,8 +126,8 @@ class HostReach:
             try:
                 for strategy in self._strategies.values():
                     await strategy.stop()
-                await self._sweep()
-                self._bind.restore()
+                await self._ground.sweep(self._announced)
+                self._ground.restore_bind()
                 self._sysctls.restore()
             except OSError as error:
                 failures.append(error)
@@ -170,7 +167,7 @@ class HostReach:
     async def inspect(self) -> tuple[Reachability, ...]:
         """Look at the kernel and the daemons now, mend what is broken, and say how each announced prefix stands."""
         async with self._turn:
-            tidied = await self._tidy()
+            tidied = await self._ground.tidy(self._announced)
             dump = await self._netlink.dump()
             self._ways = ways_out(dump) or self._ways
             if self._capability is None:
@@ -252,16 +249,6 @@ class HostReach:
                 with suppress(OSError):  # the strategy keeps what it was told, `mend` tries again, the row says so
                     await self._strategies[item.strategy].answer(item.prefix, *inside)
 
-    async def _put(self, prefix: HostPrefix, dump: Dump) -> bool:
-        """Set up exceptions, then the route; returns whether the route was missing."""
-        text = prefix_text(prefix.network, prefix.length)
-        present = state(dump.routes, prefix.network, prefix.length).present
-        if not present:
-            # On disk first: a route nobody remembers would outlive a crash.
-            self._record.remember_prefix(text)
-        await self._routes.spare(prefix, dump)
-        return not present and await self._routes.put(prefix.network, prefix.length, _loopback(dump).index)
-
     def _chosen(self, host: HostPrefix) -> _Announced:
         """Return how `host` is served, as far as the network has shown by now."""
         evidence = self._inquiries.evidence(host) if self._settings.ndp == AUTO else None
@@ -305,56 +292,11 @@ class HostReach:
             return
         await self._inquiries.forget(item.host)
         await self._strategies[item.strategy].drop(item.prefix)
-        await self._routes.remove(*key)
-        self._record.forget_prefix(prefix_text(*key))
-
-    async def _tidy(self) -> tuple[Finding, ...]:
-        """Set right what belongs to no single prefix; before anything is announced there is nothing to set right."""
-        if not self._announced:
-            return ()
-        try:
-            return (*self._mend_bind(), *await self._sweep())
-        except OSError as error:
-            return (Finding("host", Level.FAIL, str(error)),)
-
-    async def _sweep(self) -> tuple[Finding, ...]:
-        """Remove routes that a crashed engine on this state directory left for prefixes nobody announces now."""
-        wanted = {prefix_text(*key): key for key in self._announced}
-        left = [text for text in self._record.read().prefixes if text not in wanted]
-        if not left:
-            return ()
-        found = []
-        for route in ours(await self._routes.dump()):
-            text = prefix_text(route.network, route.length)
-            if text in left:
-                await self._routes.remove(route.network, route.length)
-                found.append(Finding(text, Level.OK, f"removed the local route of {text}, left by an earlier engine"))
-        for text in left:
-            self._record.forget_prefix(text)
-        return tuple(found)
-
-    def _enable_bind(self) -> None:
-        if not self._settings.nonlocal_bind:
-            return
-        try:
-            self._bind.enable()
-        except OSError:
-            # `inspect` says so with its fix; our own sockets bind without it.
-            return
-
-    def _mend_bind(self) -> tuple[Finding, ...]:
-        if not self._settings.nonlocal_bind or self._bind.on():
-            return ()
-        try:
-            self._bind.enable()
-        except OSError as error:
-            text = f"programs other than ours cannot bind pool addresses: {error.strerror}"
-            return (Finding(NONLOCAL_BIND, Level.WARN, text, sysctl.command(NONLOCAL_BIND, "1")),)
-        return (Finding(NONLOCAL_BIND, Level.WARN, f"{NONLOCAL_BIND} had been switched off; switched on again"),)
+        await self._ground.remove(key)
 
     async def _reachability(self, item: _Announced, dump: Dump, general: tuple[Finding, ...]) -> Reachability:
         prefix = item.prefix
-        level, text, findings = await self._route(prefix, dump)
+        level, text, findings = await self._ground.look(prefix, dump)
         row = self._strategies[item.strategy].row(prefix, item.why)
         cut = severed(prefix, dump, self._ways)
         if cut is not None:
@@ -372,40 +314,9 @@ class HostReach:
             ndp=row,
             findings=(*general, *findings),
             on_link=item.evidence.on_link if item.evidence else None,
+            severed=cut[0] if cut else None,
         )
-
-    async def _route(self, prefix: HostPrefix, dump: Dump) -> tuple[Level, str, tuple[Finding, ...]]:
-        subject = prefix_text(prefix.network, prefix.length)
-        command = route_command(prefix.network, prefix.length)
-        try:
-            missing = await self._put(prefix, dump)
-            table = await self._routes.dump() if missing else dump.routes
-        except OSError as error:
-            return Level.FAIL, str(error), (Finding(subject, Level.FAIL, str(error), command),)
-        standing = state(table, prefix.network, prefix.length)
-        if not standing.present:
-            gone = f"the local route of {subject} does not stay"
-            return Level.FAIL, gone, (Finding(subject, Level.FAIL, gone, command),)
-        text = f"local route by {standing.owner}"
-        others = bystanders(prefix, dump)
-        spared = sum(route.network in others for route in table if route.length == 128)
-        if spared:
-            text += f", {spared} neighbour{'s' if spared > 1 else ''} excepted"
-        if missing:
-            return (
-                Level.OK,
-                text,
-                (Finding(subject, Level.WARN, f"the local route of {subject} was gone; added it again"),),
-            )
-        return Level.OK, text, ()
 
 
 def _inside(prefix: HostPrefix, addresses: Collection[int]) -> list[int]:
     return [address for address in addresses if contains(prefix.network, prefix.length, address)]
-
-
-def _loopback(dump: Dump) -> Link:
-    for link in dump.links:
-        if link.loopback:
-            return link
-    raise OSError("there is no loopback interface, so no address can be local; is this network namespace set up?")
