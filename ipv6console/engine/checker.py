@@ -15,6 +15,8 @@ from ipv6console.wire.status import Level
 
 _TRUSTED_FOR = 10.0
 _ASK_AGAIN = 10.0
+_KNOWN_FOR = 600.0
+"""Seconds after which the last good answer of a URL no longer says how it is: only the best one is asked all the time."""
 
 
 class Outcome(StrEnum):
@@ -192,7 +194,8 @@ class Checker:
     def _level(self, record: _Record) -> Level:
         if record.failing:
             return Level.FAIL
-        return Level.UNKNOWN if record.well_at is None else Level.OK
+        known = record.well_at is not None and self._clock.now() - record.well_at <= _KNOWN_FOR
+        return Level.OK if known else Level.UNKNOWN
 
 
 def _by_health(records: list[_Record]) -> list[_Record]:

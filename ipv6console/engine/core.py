@@ -177,6 +177,9 @@ class Core:
                 pool.mirrors[name].carry_on(mirror)
         # What memory held and the store did not has left the pool.
         pool.departures = self.pool.departures + 1
+        for prefix in self.pool.prefixes.values():
+            if prefix.severed and prefix.id in pool.prefixes:
+                pool.sever(pool.prefixes[prefix.id], prefix.severed)
         pool.table.trail = self.pool.table.trail
         pool.table.trail.lose()
         self.pool = pool

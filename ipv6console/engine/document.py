@@ -194,7 +194,7 @@ class Document:
 
     def _mirror(self, mirror: Mirror, stamp: Stamp) -> MirrorRow:
         count = mirror.count()
-        level, text = judge_mirror(mirror, self._core.clock.now())
+        level, text = judge_mirror(mirror, self._core.clock.now(), self._core.pool.severed)
         return MirrorRow(
             stamp=stamp,
             name=mirror.name,

@@ -139,6 +139,8 @@ class Engine:
             await self.open()
         self._core.journal.write("engine.started", "the engine started")
         await self._keeper.take(await self._watch.view())
+        # Before the first pick: a cable that was cut meanwhile.
+        await self._keeper.look()
         for task in (
             self._keeper.follow(),
             self._keeper.inspect(),

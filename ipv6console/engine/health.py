@@ -22,6 +22,8 @@ def judge_pool(core: Core, spawner: Spawner, checker: Checker) -> tuple[Level, s
         return Level.FAIL, f"picks stop: {core.broken}"
     if not any(prefix.standing is Standing.ACTIVE for prefix in pool.prefixes.values()):
         return Level.FAIL, "no active prefix"
+    if pool.severed:
+        return Level.FAIL, _held_back(pool.severed)
     _, idle, wanted, name = spawner.neediest()
     if idle >= wanted:
         return Level.OK, "enough idle addresses"
@@ -33,11 +35,13 @@ def judge_pool(core: Core, spawner: Spawner, checker: Checker) -> tuple[Level, s
     return level, f"{idle} of {wanted} idle{where}: {reason}"
 
 
-def judge_mirror(mirror: Mirror, now: float) -> tuple[Level, str]:
-    """Return a mirror's level and the sentence that explains it."""
+def judge_mirror(mirror: Mirror, now: float, severed: str | None) -> tuple[Level, str]:
+    """Return a mirror's level and the sentence that explains it; `severed` is why no prefix serves, if so."""
     count = mirror.count()
     if mirror.draining:
         return Level.OFF, "drains"
+    if severed:
+        return Level.FAIL, _held_back(severed)
     if mirror.breaker.tripped(now):
         return Level.FAIL, f"breaker tripped: nearly every verdict is bad; no fresh addresses, {count.idle} idle"
     if count.idle == 0:
@@ -45,6 +49,10 @@ def judge_mirror(mirror: Mirror, now: float) -> tuple[Level, str]:
     if count.bad * 2 > count.total:
         return Level.WARN, "more than half are bad"
     return Level.OK, "ok"
+
+
+def _held_back(severed: str) -> str:
+    return f"nothing is handed out: {severed}"
 
 
 def health_of(state: State) -> Health:

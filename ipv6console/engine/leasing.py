@@ -199,8 +199,9 @@ class Leasing:
         mirror = pool.mirrors[dbname]
         if mirror.draining:
             return f"mirror {dbname} is draining; undrain it to pick again"
-        if not any(prefix.standing is Standing.ACTIVE for prefix in pool.prefixes.values()):
-            return "there is no active prefix; `ipv6console doctor` says why"
+        closed = _closed(pool)
+        if closed is not None:
+            return closed
         count = mirror.count()
         if count.idle and self.room.occupied(dbname, host):
             return f"others wait for an address of {dbname}; wait behind them with wait=SECONDS"
@@ -282,6 +283,15 @@ def _checked_ttl(ttl: float | None) -> float | None:
     if ttl is not None and not (isfinite(ttl) and ttl > 0):
         raise InvalidRequest(f"a ttl of {ttl} seconds has no meaning", next="give a number above 0, or leave it out")
     return ttl
+
+
+def _closed(pool: Pool) -> str | None:
+    """Return why no mirror at all has anything to give, None when that is not so."""
+    if pool.severed:
+        return f"{pool.severed}, so no answer would come back to any address; picks go on by themselves when it can"
+    if not any(prefix.standing is Standing.ACTIVE for prefix in pool.prefixes.values()):
+        return "there is no active prefix; `ipv6console doctor` says why"
+    return None
 
 
 def _taken(mirror: Mirror, host: str | None) -> str:

@@ -79,10 +79,12 @@ class PrefixKeeper:
             return
         self._blind = None
         self.reachability = found
-        for key in found:
+        for key, reachability in found.items():
             known, host = self._core.pool.find_prefix(*key), self.host_prefix(*key)
             if known is not None and host is not None:
                 self._note_link(known, host)
+            if known is not None:
+                self._note_cut(known, reachability.severed)
         for key, reachability in found.items():
             now = self._summary(reachability)
             if before.get(key, now) != now:
@@ -268,6 +270,12 @@ class PrefixKeeper:
             self._on_link.add(prefix.id)
         else:
             self._on_link.discard(prefix.id)
+
+    def _note_cut(self, prefix: Prefix, why: str | None) -> None:
+        """Hand out nothing of a prefix while nothing can come back to it: a dead address is worse than a clear no."""
+        if prefix.severed != why and prefix.standing in (Standing.ACTIVE, Standing.DRAINING):
+            self._core.pool.sever(prefix, why)
+            self._on_change()
 
     def _tell(self, key: Key, reachability: Reachability) -> None:
         ndp, text = reachability.ndp, format_prefix(*key)

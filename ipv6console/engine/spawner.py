@@ -15,7 +15,7 @@ from ipv6console.engine.pace import Pace
 from ipv6console.pool.address import format_address, parse_address
 from ipv6console.pool.change import AddressAdded
 from ipv6console.pool.draw import Draw
-from ipv6console.pool.prefix import Prefix, Standing
+from ipv6console.pool.prefix import Prefix
 from ipv6console.pool.roll import Roll
 from ipv6console.pool.share import Shares
 from ipv6console.wire.reply import SpawnsReply
@@ -221,7 +221,7 @@ class Spawner:
         return draw
 
     def _active(self) -> list[Prefix]:
-        return [p for p in self._core.pool.prefixes.values() if p.standing is Standing.ACTIVE]
+        return [p for p in self._core.pool.prefixes.values() if p.serves]
 
     def _obstacle(self) -> str | None:
         if not self._active():

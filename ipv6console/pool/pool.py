@@ -56,6 +56,12 @@ class Pool:
         """Return the prefix, whatever its standing, None when it was never seen."""
         return next((p for p in self.prefixes.values() if (p.network, p.length) == (network, length)), None)
 
+    @property
+    def severed(self) -> str | None:
+        """Why nothing is handed out though there are active prefixes, None when something is or there are none."""
+        active = [prefix for prefix in self.prefixes.values() if prefix.standing is Standing.ACTIVE]
+        return None if any(prefix.serves for prefix in active) else next((p.severed for p in active), None)
+
     def admit(self, network: int, length: int, *, interface: str, source: str, now: float) -> tuple[Prefix, Change]:
         """Hand out from a prefix, new or seen before; its addresses are idle again. Raises ValueError when revoked."""
         prefix = self.find_prefix(network, length)
@@ -67,10 +73,17 @@ class Pool:
             raise ValueError(f"{prefix} is revoked")
         prefix.interface, prefix.source = interface, source
         change = self._stand(prefix, Standing.ACTIVE, now)
-        self._active[prefix.id] = prefix.live
-        for mirror in self.mirrors.values():
-            mirror.unpark(prefix.id)
+        if prefix.serves:
+            self._open(prefix)
         return prefix, change
+
+    def sever(self, prefix: Prefix, why: str | None) -> None:
+        """Hand out nothing of a prefix while nothing can come back to it; with None it can. Leases live on."""
+        prefix.severed = why
+        if prefix.serves and prefix.id not in self._active:
+            self._open(prefix)
+        elif not prefix.serves:
+            self._active.pop(prefix.id, None)
 
     def drain(self, prefix: Prefix, now: float) -> Change:
         """Stop handing out from a prefix; its leases live on until they end."""
@@ -80,6 +93,7 @@ class Pool:
     def retire(self, prefix: Prefix, now: float, standing: Standing = Standing.GONE) -> Withdrawal:
         """Take every address of the prefix out of the pool; leases on them are lost."""
         self._active.pop(prefix.id, None)
+        prefix.severed = None
         rows = list(self.table.rows_of(prefix.id)) if prefix.live else []
         ended = self._drop(rows)
         changes: list[Change] = [PrefixEmptied(prefix.id)] if rows else []
@@ -185,7 +199,7 @@ class Pool:
         Without `target` it is an idle one, with `target` also one that only other hosts ban. With `ttl` (seconds, at most
         `lease_ttl`) the lease is owned: only its token ends it. Without, it is token-less until its token is shown.
         """
-        if mirror.draining:
+        if mirror.draining or not self._active:
             return None
         row = mirror.next_row(mirror.custom.crowd(self.limits), target)
         if row is None:
@@ -357,6 +371,11 @@ class Pool:
             mirror.restore(usages.get(mirror.id, ()))
             for row in mirror.touched():
                 self._schedule(mirror, row, mirror.until(row))
+
+    def _open(self, prefix: Prefix) -> None:
+        self._active[prefix.id] = prefix.live
+        for mirror in self.mirrors.values():
+            mirror.unpark(prefix.id)
 
     def _stand(self, prefix: Prefix, standing: Standing, now: float) -> PrefixRecorded:
         if prefix.standing is not standing:

@@ -29,7 +29,8 @@ class Standing(StrEnum):
 class Prefix:
     """One prefix of the pool; `live` counts its addresses, times are unix seconds.
 
-    `held` means that an operator drained it: the kernel's word does not make it hand out again.
+    `held` means that an operator drained it: the kernel's word does not make it hand out again. `severed` says why
+    nothing can come back to its addresses at this moment ("up0 has no carrier"); that is not kept anywhere.
     """
 
     id: int
@@ -42,6 +43,12 @@ class Prefix:
     changed_at: float
     held: bool = False
     live: int = 0
+    severed: str | None = None
+
+    @property
+    def serves(self) -> bool:
+        """Whether its addresses are handed out now."""
+        return self.standing is Standing.ACTIVE and self.severed is None
 
     def __str__(self) -> str:
         return format_prefix(self.network, self.length)

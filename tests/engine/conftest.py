@@ -65,6 +65,7 @@ class HandReach:
         self.announced: dict[tuple[int, int], HostPrefix] = {}
         self.answered: set[int] = set()
         self.level = Level.OK
+        self.cut: dict[str, str] = {}
         self.refusal: str | None = None
 
     async def announce(self, prefix: HostPrefix) -> None:
@@ -97,6 +98,14 @@ class HandReach:
 
     def turn(self, level: Level) -> None:
         self.level = level
+        self._words.put_nowait(None)
+
+    def sever(self, interface: str, why: str | None) -> None:
+        """Cut the cable of `interface` (`why` says how it looks), or with None mend it."""
+        if why is None:
+            del self.cut[interface]
+        else:
+            self.cut[interface] = why
         self._words.put_nowait(None)
 
     async def config(self, network: int, length: int) -> NdpConfig | None:
@@ -132,8 +141,15 @@ class HandReach:
             cpu=None,
             config=None,
         )
+        cut = self.cut.get(prefix.interface)
         return Reachability(
-            network=prefix.network, length=prefix.length, stamp=stamp, route=Level.OK, text="in place", ndp=ndp
+            network=prefix.network,
+            length=prefix.length,
+            stamp=stamp,
+            route=Level.FAIL if cut else Level.OK,
+            text=f"{cut}; in place" if cut else "in place",
+            ndp=ndp,
+            severed=cut,
         )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ipv6console.engine.errors import NotFound
-from ipv6console.engine.protocol import HostPrefix
+from ipv6console.engine.errors import NotFound, Unavailable
+from ipv6console.engine.protocol import HostPrefix, StoreError
 from ipv6console.engine.report import ReportItem
 from ipv6console.pool.prefix import parse_prefix
 from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
@@ -159,3 +160,79 @@ async def test_what_the_network_shows_of_a_prefix_decides_whether_it_is_paced(
 
     assert (await world.engine.spawn(20, world.caller)).spawned_count == 20
     assert world.engine.state().pool.pace_used == used
+
+
+async def _cut(world: World, text: str) -> None:
+    """Cut the cable of up0, and wait until the engine has noticed."""
+    world.reach.sever("up0", text)
+    await world.until(lambda: any(row.text.startswith(text) for row in world.engine.state().prefixes))
+
+
+async def test_with_the_cable_cut_nothing_is_handed_out_leases_live_on_and_waiting_picks_go_on_when_it_is_mended(
+    filled: World,
+) -> None:
+    held = await filled.engine.pick("task1", filled.caller, ttl=60)
+    assert held.lease
+    await _cut(filled, "up0 has no carrier")
+
+    refused = await filled.engine.pick("task1", filled.caller)
+    assert (refused.success, refused.addr) == (False, None)
+    assert refused.detail == (
+        "up0 has no carrier, so no answer would come back to any address; picks go on by themselves when it can"
+    )
+    assert not (await filled.engine.picks("task2", 3, filled.caller)).success
+    state = filled.engine.state()
+    assert (state.pool.level, state.pool.text) == (Level.FAIL, "nothing is handed out: up0 has no carrier")
+    assert {row.text for row in state.mirrors} == {"nothing is handed out: up0 has no carrier"}
+    assert (_states(filled)[OLD], state.pool.spawning) == (PrefixState.ACTIVE, 0)
+    assert (await filled.engine.renew(held.lease, None)).success
+    assert (await filled.engine.release(held.lease)).success
+    asked = len(filled.echo.asked)
+
+    waiting = asyncio.create_task(filled.engine.pick("task1", filled.caller, wait=60))
+    await filled.until(lambda: not waiting.done())
+    filled.reach.sever("up0", None)
+
+    assert (await waiting).success
+    assert (await filled.engine.picks("task1", 4, filled.caller)).success
+    assert len(filled.echo.asked) == asked
+
+
+async def test_with_one_cable_cut_only_prefixes_behind_another_are_handed_out(filled: World, prefix: Show) -> None:
+    other = replace(prefix("2001:db8:0:3::/64", interface="up1"), source="static")
+    filled.watch.show(prefix(OLD), other)
+    await filled.until(lambda: _states(filled).get("2001:db8:0:3::/64") is PrefixState.ACTIVE)
+    await _cut(filled, "up0 has no carrier")
+    await filled.filled()
+
+    picked = await filled.engine.picks("task1", 5, filled.caller)
+
+    assert len(picked.addrs) == 5
+    assert all(addr.startswith("2001:db8:0:3:") for addr in picked.addrs)
+
+
+async def test_a_pool_that_is_read_back_from_the_store_still_knows_of_the_cut_cable(
+    filled: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _cut(filled, "up0 has no carrier")
+
+    async def full(*_: object) -> None:
+        raise StoreError("the disk is full", "free some space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(filled.store, "commit", full)
+        with pytest.raises(Unavailable):
+            await filled.engine.mirror_stats("fresh")
+    await filled.event("store.recovered")
+
+    assert not (await filled.engine.pick("task1", filled.caller)).success
+
+
+async def test_a_prefix_that_goes_and_comes_again_with_the_cable_serves(filled: World, prefix: Show) -> None:
+    await _cut(filled, "up0 is down")
+    filled.watch.show()
+    await filled.until(lambda: _states(filled)[OLD] is PrefixState.GONE)
+    del filled.reach.cut["up0"]
+    filled.watch.show(prefix(OLD))
+    await filled.filled()
+    assert (await filled.engine.pick("task1", filled.caller)).success

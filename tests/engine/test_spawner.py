@@ -117,6 +117,18 @@ class TestUrls:
         world.echo.down = set()
         await world.filled()
 
+    async def test_a_url_that_nobody_has_asked_for_ten_minutes_is_unknown_until_somebody_does(
+        self, filled: World
+    ) -> None:
+        def level() -> Level:
+            return filled.engine.state().pool.check_urls[0].level
+
+        assert level() is Level.OK
+        filled.clock.time += 601
+        assert level() is Level.UNKNOWN
+        assert (await filled.engine.check(["2001:db8:0:1::77"]))["2001:db8:0:1::77"].usable
+        assert level() is Level.OK
+
     async def test_an_address_seen_as_another_is_not_usable(self, filled: World) -> None:
         filled.echo.answers = {URL: parse_address("2001:db8:9::9"), "http://other.test/ip": 1}
         address = "2001:db8:0:1::77"

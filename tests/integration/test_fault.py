@@ -115,16 +115,23 @@ def test_an_address_that_another_host_claims_leaves_the_pool(lab: Lab) -> None:
 
 
 def test_a_cut_cable_is_named_within_seconds_and_a_mended_one_serves_again(lab: Lab) -> None:
-    since = _last(lab)
+    since, held = _last(lab), lab.client.pick("held", ttl=600)
+    assert held.lease is not None
     lab.handle.fault("link-down")
     try:
         elapsed_until(lambda: lab.client.health().level is Level.FAIL, SOON, "/health says fail")
         elapsed_until(lambda: _findings(lab, "up0 has no carrier"), SOON, "/health names the cable")
         elapsed_until(lambda: _events(lab, "reach.broken", since), SOON, "an event tells of it")
         assert _events(lab, "prefix.gone", since) == []
+        refused = lab.client.pick("probe")
+        assert refused.addr is None
+        assert "up0 has no carrier" in (refused.detail or "")
+        assert lab.client.renew(held.lease).addr == held.addr
     finally:
         lab.handle.fault("link-up")
+    elapsed_until(lambda: lab.client.pick("probe").addr is not None, SOON, "picks go on")
     elapsed_until(lambda: _is_well(lab), SOON, "all is well")
+    assert lab.client.release(held.lease).addr == held.addr
     elapsed_until(lambda: _events(lab, "reach.recovered", since), SOON, "an event tells of it")
     elapsed_until(lambda: _reaches_the_site(lab), SOON, "the site is reached")
 

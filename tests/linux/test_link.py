@@ -69,6 +69,7 @@ async def test_a_cut_cable_is_told_in_every_row_and_a_mended_one_serves_again(
 
     upstream.shell("ip link set dn0 down")
     row = await told(reach, Level.FAIL)
+    assert row.severed == "up0 has no carrier"
     assert row.text.startswith("up0 has no carrier; ")
     assert row.ndp.text.startswith("up0 has no carrier, so nobody can ask; ")
     (said,) = [finding for finding in row.findings if finding.subject == PREFIX]
@@ -77,7 +78,7 @@ async def test_a_cut_cable_is_told_in_every_row_and_a_mended_one_serves_again(
 
     upstream.shell("ip link set dn0 up && ip addr replace fe80::1/64 dev dn0 nodad")
     upstream.shell(f"ip addr replace {GATEWAY}/64 dev dn0 nodad")
-    await told(reach, Level.OK)
+    assert (await told(reach, Level.OK)).severed is None
     assert await seen_from(POOLED) == POOLED
 
 
