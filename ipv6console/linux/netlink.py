@@ -176,6 +176,8 @@ class Netlink:
                 await socket.addr(
                     "replace", **_assigned(address, index), flags=_POOLED, rt_priority=POOLED_METRIC, preferred_lft=0
                 )
+            if self._tables is not None:
+                self._tables.assigned(addresses, index, _POOLED)
 
         await self._call(f"assigning {len(addresses)} addresses", put)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import replace
 
-from ipv6console.linux.dump import Address, Dump, Link, Neighbour, Notice, NoticeKind, Route
+from ipv6console.linux.dump import POOLED_METRIC, Address, Dump, Link, Neighbour, Notice, NoticeKind, Route
 from ipv6console.linux.message import (
     GET_ADDRESS,
     GET_LINK,
@@ -77,6 +78,17 @@ class Tables:
         """Return the proxy entries of all interfaces, of whose changes the kernel says nothing; raises OSError."""
         rows = self._questions.table(GET_NEIGHBOUR, asking(GET_NEIGHBOUR, proxies=True))
         return tuple(row for body in rows if (row := read_neighbour(body)) is not None)
+
+    def assigned(self, addresses: Collection[int], index: int, flags: int) -> None:
+        """Take up addresses of the pool that were just assigned.
+
+        The kernel tells of a new address from a work queue, a moment after it is there; of one that goes it tells at once.
+        """
+        if self._addresses is not None:
+            for address in addresses:
+                row = Address(index, address, 128, flags, metric=POOLED_METRIC)
+                self._pooled.setdefault((index, address), row)
+            self._told = self._pooled_told = None
 
     def close(self) -> None:
         """Close the sockets."""

@@ -14,7 +14,7 @@ from ipv6console.linux import process, sysctl
 from ipv6console.linux.dump import PROTOCOL
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.plan import HostPlan
-from tests.linux.conftest import GATEWAY, NOBODY, PREFIX, Host, Peer, until
+from tests.linux.conftest import GATEWAY, NOBODY, PREFIX, Host, Peer, network_state, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.privileged]
 
@@ -40,30 +40,6 @@ async def main():
 asyncio.run(main())
 """
 
-
-SUICIDE = """
-import os, signal
-from ipv6console.linux import sysctl
-from ipv6console.linux.firewall import Firewall
-from ipv6console.linux.netlink import Netlink
-
-left = {write}
-
-def deadly(holder, name):
-    real = getattr(holder, name)
-    def act(*arguments):
-        global left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*arguments)
-    setattr(holder, name, act)
-
-deadly(sysctl, "write")
-deadly(Netlink, "add")
-deadly(Netlink, "put_proxies")
-deadly(Firewall, "put")
-"""
 
 UNPRIVILEGED = """
 import asyncio, sys
@@ -115,16 +91,6 @@ def state_dir(tmp_path: Path) -> Path:
 @pytest.fixture
 def plan(host: Host, netlink: Netlink, state_dir: Path) -> HostPlan:
     return HostPlan(NetworkSettings(), state_dir, netlink)
-
-
-def network_state(host: Host) -> str:
-    # Neighbour discovery by itself refreshes timers, so only what people configure is compared.
-    return host.shell(
-        "ip -6 route show table local; ip -6 route; ip -6 rule; sysctl net.ipv6.ip_nonlocal_bind; nft list ruleset;"
-        "ip -6 neigh show proxy; ip -6 -o addr show dev up0 | cut -d' ' -f1-7;"
-        "sysctl net.ipv6.conf.up0.forwarding net.ipv6.conf.up0.proxy_ndp net.ipv6.conf.up0.accept_ra"
-        " net.ipv6.neigh.up0.proxy_delay"
-    )
 
 
 async def test_the_plan_lists_every_change_as_a_command_and_changes_nothing(
@@ -209,24 +175,6 @@ async def test_teardown_after_a_killed_engine_undoes_what_was_there_for_live_add
     await until(lambda: not process.with_argument_below(f"--owner={state_dir}"))
     assert host.shell(f"ls {state_dir}") == ""
     assert await plan.teardown() == ()
-
-
-@pytest.mark.parametrize("write", range(1, 9))
-async def test_an_engine_killed_between_any_two_steps_leaves_nothing_that_teardown_does_not_undo(
-    write: int, host: Host, upstream: Peer, plan: HostPlan, state_dir: Path
-) -> None:
-    """The engine kills itself before its n-th privileged call, whichever that is."""
-    before = network_state(host)
-    suicide = SUICIDE.format(write=write)
-    engine = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", suicide + ENGINE, str(state_dir), "proxy"), stdout=asyncio.subprocess.DEVNULL
-    )
-    assert await engine.wait() == -signal.SIGKILL
-
-    await plan.teardown()
-
-    assert network_state(host) == before
-    assert host.shell(f"ls {state_dir}") == ""
 
 
 @pytest.mark.parametrize(
