@@ -73,13 +73,14 @@ def answers(first: Any, *more: Any, problems: tuple[int, ...] = ()) -> dict[int 
         if hasattr(first, "success")
         else {"description": "The document.", "content": {"application/json": {"examples": shown}}}
     }
-    for status in sorted({401, 403, 422, 503, *problems}):
-        found[status] = _problem(status)
-    found["default"] = {
-        "description": "Any other refusal: a problem document too.",
-        "content": {MEDIA_TYPE: {"schema": _reference(Problem), "example": encode(TOO_SLOW)}},
-    }
-    return found
+    return found | _problems({401, 403, 422, 503, *problems})
+
+
+def text(example: str, *kinds: str) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that answers with text like `example`, of one of these media types."""
+    shown = {"example": {"summary": "example", "value": example}}
+    content = {kind: {"schema": {"type": "string"}, "examples": shown} for kind in kinds}
+    return {200: {"description": "The text.", "content": content}} | _problems({401, 403, 422, 503})
 
 
 def asked(**examples: Any) -> dict[str, Any]:
@@ -90,6 +91,15 @@ def asked(**examples: Any) -> dict[str, Any]:
 def _named(first: Any, *more: Any) -> list[tuple[str, Any]]:
     names = ["example", "otherwise", *(f"otherwise-{number}" for number in range(2, len(more) + 1))]
     return list(zip(names, (first, *more), strict=False))
+
+
+def _problems(statuses: set[int]) -> dict[int | str, dict[str, Any]]:
+    found: dict[int | str, dict[str, Any]] = {status: _problem(status) for status in sorted(statuses)}
+    found["default"] = {
+        "description": "Any other refusal: a problem document too.",
+        "content": {MEDIA_TYPE: {"schema": _reference(Problem), "example": encode(TOO_SLOW)}},
+    }
+    return found
 
 
 def _problem(status: int) -> dict[str, Any]:

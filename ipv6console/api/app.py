@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 
 from ipv6console import __version__
-from ipv6console.api import leases, operator, records, scraper, state, streams, tokens
+from ipv6console.api import leases, metrics, operator, records, scraper, state, streams, tokens
 from ipv6console.api.access import Access
 from ipv6console.api.gate import Gate
 from ipv6console.api.limits import LIMITS, Limits
@@ -51,6 +51,7 @@ _PARTS = (
     operator.router,
     tokens.router,
     state.router,
+    metrics.router,
     streams.router,
 )
 _UNDOCUMENTED = ("/stream", "/docs", "/openapi.json")

@@ -325,3 +325,7 @@ STATE = State(
         last_commit_ms=0.3,
     ),
 )
+METRICS = """# HELP ipv6console_pool_addresses Verified addresses.
+# TYPE ipv6console_pool_addresses gauge
+ipv6console_pool_addresses 240.0
+"""

@@ -12,6 +12,7 @@ from ipv6console.engine.clock import Clock
 from ipv6console.engine.errors import InvalidRequest, Unavailable
 from ipv6console.engine.journal import Journal
 from ipv6console.engine.protocol import Durability, Store, StoreError
+from ipv6console.engine.traffic import Traffic
 from ipv6console.pool.address import InvalidAddress, parse_ipv6
 from ipv6console.pool.change import Change, Snapshot, TokenRecorded
 from ipv6console.pool.exclusion import Exclusions
@@ -67,6 +68,7 @@ class Core:
         self.clock = clock
         self.random = random or secrets.SystemRandom()
         self.journal = Journal(store, clock)
+        self.traffic = Traffic(events=self.journal.counts)
         self.broken: StoreError | None = None
         self.tokens: dict[str, TokenRecorded] = {}
         self.present: frozenset[int] = frozenset()
@@ -97,11 +99,13 @@ class Core:
         rows = [change for change in changes if change is not None]
         if not rows:
             return
+        since = self.clock.now()
         try:
             await self.store.commit(rows, durability or Durability(self.settings.pool.durability))
         except StoreError as error:
             self._break(error)
             raise Unavailable(f"the store cannot commit: {error}", next=error.fix) from error
+        self.traffic.commits.observe(self.clock.now() - since)
 
     async def checkpoint(self) -> None:
         """Bring the database file up to date with its write-ahead log; raises Unavailable."""

@@ -33,7 +33,6 @@ from ipv6console.engine.rewind import Rewind
 from ipv6console.engine.spawner import Spawner
 from ipv6console.engine.story import story_of
 from ipv6console.engine.tokens import Tokens
-from ipv6console.engine.traffic import Traffic
 from ipv6console.pool.prefix import Standing, format_prefix
 from ipv6console.wire.address import AddressChanges, AddressFilter, AddressPage
 from ipv6console.wire.delta import Delta
@@ -116,7 +115,7 @@ class Engine:
         self.presence = Attendance(core.journal, core.clock)
         self.rewind = Rewind(self._document.now)
         self.news = core.journal.feed
-        self.traffic = Traffic()
+        self.traffic = core.traffic
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -183,7 +182,13 @@ class Engine:
         With `wait` (seconds, at most 300) the caller waits its turn when there is none. With `target`, the host it is
         for, also an address that only other hosts ban.
         """
-        return await self._leasing.pick(dbname, caller, ttl=ttl, holder=holder, wait=wait, target=target)
+        if wait:
+            return await self._leasing.pick(dbname, caller, ttl=ttl, holder=holder, wait=wait, target=target)
+        clock = self._core.clock
+        since = clock.now()
+        reply = await self._leasing.pick(dbname, caller, ttl=ttl, holder=holder, wait=wait, target=target)
+        self.traffic.picks.observe(clock.now() - since)
+        return reply
 
     async def picks(
         self,

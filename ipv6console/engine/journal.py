@@ -23,6 +23,7 @@ class Journal:
     def __init__(self, store: Store, clock: Clock) -> None:
         self.feed: Feed[Event] = Feed()
         self.last = 0
+        self.counts: Counter[str] = Counter()
         self._store = store
         self._clock = clock
         self._recent: deque[Event] = deque(maxlen=_RECENT)
@@ -45,6 +46,7 @@ class Journal:
     ) -> Event:
         """Number, keep and publish one event; `kind` is dotted, `subject` the object it is about."""
         self.last += 1
+        self.counts[kind] += 1
         event = Event(
             id=self.last,
             at=self._clock.now(),

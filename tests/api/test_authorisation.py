@@ -37,6 +37,7 @@ TABLE: dict[str, tuple[int, Any]] = {
     "GET /mirrors/{dbname}/settings": (READ, None),
     "GET /ndp/config": (READ, None),
     "GET /pick": (SCRAPE, None),
+    "GET /metrics": (READ, None),
     "GET /picks": (SCRAPE, None),
     "GET /prefixes/history": (READ, None),
     "GET /rewind": (READ, None),
