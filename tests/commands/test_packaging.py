@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -62,6 +63,15 @@ def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
     copy.write_text(UNIT.read_text(encoding="utf-8").replace(program, sys.executable), encoding="utf-8")
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", copy], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_page_on_security_tells_how_systemd_rates_the_unit() -> None:
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", UNIT]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    rating = re.search(r"Overall exposure level for \S+: ([0-9.]+ \w+)", done.stdout)
+    assert rating is not None
+    page = UNIT.parents[1] / "docs" / "security.md"
+    assert f"**{rating[1]}**" in page.read_text(encoding="utf-8")
 
 
 def test_the_units_command_line_is_understood() -> None:
