@@ -57,7 +57,7 @@ class CheckSettings:
     timeout: float = 5.0
     concurrency: int = 100
     pace: int = 1_000
-    pace_window: float = 30.0
+    pace_window: float = 50.0
     probe: float = 30.0
 
 

@@ -13,8 +13,8 @@ _SHORTEST = 0.01
 class Pace:
     """At most `limit` entries in any `window` seconds.
 
-    Upstream routers keep a neighbour entry for every address they see, 1,024 by default, and cannot reclaim it for
-    about 30 s (Linux gc_thresh3).
+    Upstream routers keep a neighbour entry for every address they see, 1,024 by default (Linux gc_thresh3), and cannot
+    reclaim it while it is reachable, 15 to 45 s (RFC 4861, 6.3.2), and for 5 s after that.
     """
 
     def __init__(self, limit: int, window: float, clock: Clock) -> None:

@@ -344,21 +344,3 @@ async def test_the_responder_says_why_it_cannot_start(host: Host) -> None:
     out = host.shell(f"{sys.executable} -I -S {responder.__file__} nope0 </dev/null 2>&1 || true")
 
     assert "(error) nope0" in out
-
-
-async def test_two_prefixes_at_once_are_answered_for(
-    host: Host, upstream: Peer, netlink: Netlink, on_link: HostPrefix, makes: Makes
-) -> None:
-    upstream.shell("ip addr add 2001:db8:b::1/64 dev dn0 nodad")
-    host.shell("ip addr add 2001:db8:b::2/64 dev up0 nodad")
-    reach = makes("responder")
-    for prefix in (await KernelWatch(NetworkSettings(), netlink).view()).prefixes:
-        await reach.announce(prefix)
-    await reach.answer_for(numbers([LIVE[0], "2001:db8:b::cafe"]))
-
-    assert await seen_from(LIVE[0]) == LIVE[0]
-    assert await seen_from("2001:db8:b::cafe") == "2001:db8:b::cafe"
-    await reach.withdraw(on_link.network, on_link.length)
-    upstream.shell("ip -6 neigh flush dev dn0")
-    assert await seen_from("2001:db8:b::cafe") == "2001:db8:b::cafe"
-    assert not answers(upstream, LIVE[0])
