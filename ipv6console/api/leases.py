@@ -18,7 +18,7 @@ from ipv6console.wire.reply import LeaseReply
 router = APIRouter(tags=["leases"])
 
 
-@router.get("/leases", response_model=LeasePage, responses=answers(example.LEASES))
+@router.get("/leases", response_model=LeasePage, responses=answers(example.LEASES, problems=(404,)))
 async def leases(
     engine: EngineHere, caller: Reader, dbname: SomeDbname = None, cursor: Cursor = None, limit: Limit = 100
 ) -> Document:

@@ -139,6 +139,15 @@ def _http_problem(connection: HTTPConnection, error: HTTPException) -> Problem:
         )
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return body_too_large(method, path, connection.app.state.limits.bound(path))
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        # The framework's word for a body that is no text at all, or text nested too deeply.
+        return Problem(
+            type="invalid-request",
+            title="The request makes no sense",
+            status=422,
+            detail=f"The body of {method} {path} is not one JSON document in UTF-8.",
+            next="Send the body again as JSON; the examples in /docs show its shape.",
+        )
     return Problem(
         type="http-error",
         title=HTTPStatus(error.status_code).phrase,
