@@ -11,6 +11,7 @@ from ipv6console.engine.core import Core
 from ipv6console.engine.protocol import Reach
 
 _BREATH = 0.05
+_AT_ONCE = 10_000
 
 
 class Answering:
@@ -46,7 +47,12 @@ class Answering:
             pool = self._core.pool
             if pool.departures != departures:
                 departures = pool.departures
-                live = [pool.table.address(row) for row in pool.table.rows()]
+                live: list[int] = []
+                for row in pool.table.rows():
+                    live.append(pool.table.address(row))
+                    if not len(live) % _AT_ONCE:
+                        # A million of them are a second of work: picks get in between.
+                        await asyncio.sleep(0)
                 await self._reach.answer_only((*live, *self._candidates))
             await self._changed.wait()
             self._changed.clear()

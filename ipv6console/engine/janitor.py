@@ -17,6 +17,7 @@ _SINGLY = 5
 _DAY = 86_400.0
 _FORGET_EVERY = 3_600.0
 _INDEX_EVERY = 5.0
+_INDEX_AT_ONCE = 5_000
 
 
 class Janitor:
@@ -32,6 +33,11 @@ class Janitor:
     async def run(self) -> None:
         """Tick until cancelled."""
         try:
+            # A million addresses that were read back are half a second of work, and the first pick needs none of it.
+            unindexed = True
+            while unindexed:
+                unindexed = self._core.pool.table.index(_INDEX_AT_ONCE)
+                await asyncio.sleep(0)
             while True:
                 await self.tick()
                 await asyncio.sleep(_TICK)

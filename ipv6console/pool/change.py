@@ -5,6 +5,7 @@ Times are unix seconds. Identifiers are small integers the pool hands out; addre
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -160,7 +161,7 @@ class Snapshot(NamedTuple):
     """Everything committed, as a pool is restored from it; rows ordered by id, usage by `since`."""
 
     prefixes: tuple[PrefixRecorded, ...] = ()
-    addresses: tuple[AddressAdded, ...] = ()
+    addresses: Sequence[AddressAdded] = ()
     mirrors: tuple[MirrorRecorded, ...] = ()
     usages: tuple[UsageRecorded, ...] = ()
     revocations: tuple[RevocationRecorded, ...] = ()

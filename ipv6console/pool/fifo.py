@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _CHUNK = 1024
 
@@ -22,12 +22,19 @@ class RowQueue:
     def push(self, row: int) -> None:
         """Add `row` at the end."""
         if len(self._tail) >= _CHUNK:
-            fresh = array("I")
-            if self._chunks is None:
-                self._chunks = deque()
-            self._chunks.append(fresh)
-            self._tail = fresh
+            self._grow()
         self._tail.append(row)
+
+    def extend(self, rows: Iterable[int]) -> None:
+        """Add `rows` at the end."""
+        fresh = array("I", rows)
+        place = 0
+        while place < len(fresh):
+            if len(self._tail) >= _CHUNK:
+                self._grow()
+            room = _CHUNK - len(self._tail)
+            self._tail.extend(fresh[place : place + room])
+            place += room
 
     def pop(self) -> int | None:
         """Remove and return the first row, None when there is none."""
@@ -50,3 +57,10 @@ class RowQueue:
     def __iter__(self) -> Iterator[int]:
         yield from self._head[self._position :]
         yield from (row for chunk in self._chunks or () for row in chunk)
+
+    def _grow(self) -> None:
+        fresh = array("I")
+        if self._chunks is None:
+            self._chunks = deque()
+        self._chunks.append(fresh)
+        self._tail = fresh

@@ -27,6 +27,12 @@ class Status(StrEnum):
     BAD = "bad"
 
 
+_AS_THE_POOL = Custom()
+
+# A member's `value` is looked up anew each time.
+_IDLE, _USING, _RESTING, _BAD = (status.value for status in Status)
+
+
 class Count(NamedTuple):
     """A mirror's counters; idle + using + bad = total."""
 
@@ -74,7 +80,7 @@ class Mirror:
         self.name = name
         self.created_at = created_at
         self.draining = False
-        self.custom = Custom()
+        self.custom = _AS_THE_POOL
         self.picks = self.reports = self.bans = self.expired = 0
         self.last_pick_at: float | None = None
         self._table = table
@@ -268,27 +274,34 @@ class Mirror:
 
     def usage(self, row: int, since: float) -> UsageRecorded:
         """Return what is to be committed about the row."""
-        lease = self.leases.get(row)
-        status = self.status(row)
-        until = lease.until if lease else self.resting.get(row) or self.bad.get(row)
+        # Every pick and every report comes by here: what differs between a lease and the rest is asked once.
+        lease, hosts = self.leases.get(row), self.hosts
         bans = None
-        if self.hosts is not None:
-            bans = self.hosts.write(row, None if row in self.hosts.spare else self.bad.get(row))
-        return UsageRecorded(
-            self.id,
-            row,
-            status.value,
-            lease.token if lease else None,
-            lease.holder if lease else None,
-            lease.since if lease else since,
-            until,
-            lease.owned if lease else False,
-            self.strikes.get(row, 0),
-            self.tally.uses(row),
-            lease.target if lease else None,
-            bans,
-            lease.process if lease else None,
-        )
+        if hosts is not None:
+            bans = hosts.write(row, None if row in hosts.spare else self.bad.get(row))
+        strikes, uses = self.strikes.get(row, 0), self.tally.uses(row)
+        if lease is not None:
+            return UsageRecorded(
+                self.id,
+                row,
+                _USING,
+                lease.token,
+                lease.holder,
+                lease.since,
+                lease.until,
+                lease.owned,
+                strikes,
+                uses,
+                lease.target,
+                bans,
+                lease.process,
+            )
+        status, until = _IDLE, None
+        if row in self.resting:
+            status, until = _RESTING, self.resting[row]
+        elif row in self.bad:
+            status, until = _BAD, self.bad[row]
+        return UsageRecorded(self.id, row, status, None, None, since, until, False, strikes, uses, None, bans)
 
     def restore(self, usages: Sequence[UsageRecorded]) -> None:
         """Take up committed usage, ordered by time, so that what was never picked comes first again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from ipv6console.pool.change import (
@@ -17,6 +18,7 @@ from ipv6console.pool.change import (
     Snapshot,
     UsageRecorded,
 )
+from ipv6console.pool.columns import AddressColumns
 from ipv6console.pool.custom import Custom
 from ipv6console.pool.deadline import Deadlines
 from ipv6console.pool.exclusion import Exclusions
@@ -259,7 +261,7 @@ class Pool:
         A bad verdict that names a `target` is one for that host alone, and counted for it alone.
         """
         mirror, row = self.mirrors[lease.mirror], lease.row
-        self._unschedule(mirror, row)
+        self._deadlines.discard(mirror.id << _ROW_BITS | row, lease.until)
         mirror.reports += 1
         mirror.tally.see(row, now)
         bad, limits = verdict is Status.BAD, self.limits
@@ -354,12 +356,12 @@ class Pool:
                 self._active[prefix.id] = 0
         for revocation in snapshot.revocations:
             self.exclusions.add(revocation.network, revocation.length)
-        for row, prefix_id, address, verified_at in snapshot.addresses:
-            self.table.pad(row)
-            self.table.append(address, prefix_id, verified_at)
-            self.prefixes[prefix_id].live += 1
+        addresses = AddressColumns.of(snapshot.addresses)
+        self.table.extend(addresses)
+        for prefix_id, count in Counter(addresses.prefix_ids).items():
+            self.prefixes[prefix_id].live += count
             if prefix_id in self._active:
-                self._active[prefix_id] += 1
+                self._active[prefix_id] += count
         usages: dict[int, list[UsageRecorded]] = {}
         for usage in snapshot.usages:
             usages.setdefault(usage.mirror_id, []).append(usage)

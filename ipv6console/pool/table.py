@@ -5,20 +5,25 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 
+from ipv6console.pool.columns import AddressColumns
 from ipv6console.pool.trail import Trail
 
 _LOW = (1 << 64) - 1
 _GOLDEN = 0x9E37_79B9_7F4A_7C15
+_NARROW = (1 << 16) - 1
+_FULL = (3, 4)
+"""Of so many parts of the index so many are used before it is doubled."""
 
 
 class AddressTable:
     """Append-only rows; a row that left the pool stays, dead, so that mirrors can skip it without being told.
 
     Any IPv6 address is a /64 (an index into a list of those in use) and 64 low bits, whatever its prefix's length.
-    `trail` tells which rows changed lately, in a mirror too.
+    `trail` tells which rows changed lately, in a mirror too. The index by address is made when it is first asked for, or before.
     """
 
     __slots__ = (
+        "_entered",
         "_index",
         "_live",
         "_low",
@@ -34,14 +39,15 @@ class AddressTable:
 
     def __init__(self) -> None:
         self._low = array("Q")
-        self._net = array("I")
+        self._net = array("H")  # wider once there are more /64s than that numbers
         self._verified = array("I")
         self._live = bytearray()
         self._nets: list[tuple[int, int]] = []
         self._net_index: dict[tuple[int, int], int] = {}
         self.live = 0
         self.trail = Trail()
-        self._resize(64)
+        self._entered = 0
+        self._make_index()
 
     def __len__(self) -> int:
         """Return the number of rows, dead ones included."""
@@ -49,35 +55,47 @@ class AddressTable:
 
     def append(self, address: int, prefix_id: int, verified_at: float) -> int:
         """Add a live row and return its number; the address must not be live already."""
-        row = len(self._low)
-        net = (address >> 64, prefix_id)
-        index = self._net_index.get(net)
-        if index is None:
-            index = self._net_index[net] = len(self._nets)
-            self._nets.append(net)
+        row, net = len(self._low), self._number((address >> 64, prefix_id))
         self._low.append(address & _LOW)
-        self._net.append(index)
+        self._net.append(net)
         self._verified.append(int(verified_at))
         self._live.append(1)
         self.live += 1
         if self.trail.on:
             self.trail.touch(row)
-        if 2 * len(self._low) > self._mask:
-            self._resize(4 * len(self._low))
-        else:
-            self._enter(row, address)
         return row
+
+    def extend(self, columns: AddressColumns) -> None:
+        """Add live rows under the numbers they have, ascending and above all that are here; gaps are dead rows."""
+        if not columns:
+            return
+        numbers = {net: self._number(net) for net in sorted(set(zip(columns.highs, columns.prefix_ids, strict=True)))}
+        nets = map(numbers.__getitem__, zip(columns.highs, columns.prefix_ids, strict=True))
+        owners, times = array(self._net.typecode, nets), array("I", map(int, columns.times))
+        start, end = len(self._low), columns.ids[-1] + 1
+        self.live += len(columns)
+        if columns.ids[0] == start and end - start == len(columns):
+            self._low.extend(columns.lows)
+            self._net.extend(owners)
+            self._verified.extend(times)
+            self._live.extend(b"\1" * len(columns))
+            return
+        if not self._nets:
+            self._number((0, 0))
+        self.pad(end)
+        for place, row in enumerate(columns.ids):
+            self._low[row], self._net[row], self._verified[row] = columns.lows[place], owners[place], times[place]
+            self._live[row] = 1
 
     def pad(self, rows: int) -> None:
         """Add dead rows until there are `rows`, for gaps in a restored numbering."""
         missing = rows - len(self._low)
         if missing > 0:
             if not self._nets:
-                self._nets.append((0, 0))
-                self._net_index[0, 0] = 0
-            self._low.extend([0] * missing)
-            self._net.extend([0] * missing)
-            self._verified.extend([0] * missing)
+                self._number((0, 0))
+            self._low.extend(array("Q", bytes(8 * missing)))
+            self._net.extend(array(self._net.typecode, bytes(self._net.itemsize * missing)))
+            self._verified.extend(array("I", bytes(4 * missing)))
             self._live.extend(bytes(missing))
 
     def kill(self, row: int) -> None:
@@ -105,12 +123,34 @@ class AddressTable:
 
     def find(self, address: int) -> int | None:
         """Return the live row of `address`, None when it is not in the pool."""
+        if self._entered < len(self._low):
+            self.index(len(self._low))
         slot = self._slot(address)
         while entry := self._index[slot]:
             if self._low[entry - 1] == address & _LOW and self.address(entry - 1) == address:
                 return entry - 1 if self._live[entry - 1] else None
             slot = (slot + 1) & self._mask
         return None
+
+    def index(self, most: int) -> bool:
+        """Index up to `most` more rows by address; return whether any are left. `find` needs all and does what is left."""
+        rows, start = len(self._low), self._entered
+        if rows * _FULL[1] > (self._mask + 1) * _FULL[0]:
+            start = 0
+            self._make_index()
+        end = self._entered = min(start + most, rows)
+        index, mask, shift, nets, live = self._index, self._mask, self._shift, self._nets, self._live
+        for row, (low, net) in enumerate(zip(self._low[start:end], self._net[start:end], strict=True), start):
+            if not live[row]:
+                continue
+            slot = ((low ^ nets[net][0]) * _GOLDEN & _LOW) >> shift
+            while entry := index[slot]:
+                # A row that has left and come back: the newest counts.
+                if not live[entry - 1] and self._low[entry - 1] == low and self.address(entry - 1) == self.address(row):
+                    break
+                slot = (slot + 1) & mask
+            index[slot] = row + 1
+        return end < rows
 
     def rows(self) -> Iterator[int]:
         """Yield every live row, oldest first."""
@@ -129,18 +169,20 @@ class AddressTable:
     def _slot(self, address: int) -> int:
         return ((address ^ address >> 64) * _GOLDEN & _LOW) >> self._shift
 
-    def _enter(self, row: int, address: int) -> None:
-        slot = self._slot(address)
-        while entry := self._index[slot]:
-            if self.address(entry - 1) == address:
-                break
-            slot = (slot + 1) & self._mask
-        self._index[slot] = row + 1
+    def _number(self, net: tuple[int, int]) -> int:
+        """Return the number of a /64 and the prefix it belongs to."""
+        number = self._net_index.get(net)
+        if number is None:
+            number = self._net_index[net] = len(self._nets)
+            self._nets.append(net)
+            if number > _NARROW and self._net.typecode == "H":
+                self._net = array("I", self._net)
+        return number
 
-    def _resize(self, wanted: int) -> None:
-        bits = max(6, (wanted - 1).bit_length())
+    def _make_index(self) -> None:
+        bits = 6
+        while (1 << bits) * _FULL[0] < len(self._low) * _FULL[1]:
+            bits += 1
         self._mask = (1 << bits) - 1
         self._shift = 64 - bits
         self._index = array("I", bytes(4 << bits))
-        for row in self.rows():
-            self._enter(row, self.address(row))

@@ -39,7 +39,8 @@ class Tally:
 
     def uses(self, row: int) -> int:
         """Return how often the row was used."""
-        page = self._page(row)
+        pages = self._pages
+        page = None if pages is None else pages.get(row // _PAGE)
         return page[row % _PAGE * 2] if page is not None else 0
 
     def last(self, row: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from itertools import chain
 
 from ipv6console.pool.ban import Bans
 from ipv6console.pool.fifo import RowQueue
@@ -22,9 +23,10 @@ class Turn:
         self._table = table
         self._active = active
         self._cursor = 0
-        self._parked: dict[int, array[int]] = {}
+        # Both made when needed: most mirrors of many have neither.
+        self._parked: dict[int, array[int]] | None = None
         self._parked_spare: dict[int, array[int]] | None = None
-        self._claimed: set[int] = set()
+        self._claimed: set[int] | None = None
         self.released = RowQueue()
 
     def next(self) -> int | None:
@@ -53,6 +55,8 @@ class Turn:
 
     def claim(self, row: int) -> bool:
         """Take a row that was never picked out of the turn; False when it was."""
+        if self._claimed is None:
+            self._claimed = set()
         if row < self._cursor or row in self._claimed:
             return False
         self._claimed.add(row)
@@ -60,8 +64,8 @@ class Turn:
 
     def unpark(self, prefix_id: int, bans: Bans | None) -> None:
         """Bring back the rows of a prefix that is handed out again."""
-        for row in self._parked.pop(prefix_id, ()):
-            self.released.push(row)
+        if self._parked is not None:
+            self.released.extend(self._parked.pop(prefix_id, ()))
         if bans is not None and self._parked_spare is not None:
             for row in self._parked_spare.pop(prefix_id, ()):
                 # It may have become idle meanwhile, and then it is in the other queue.
@@ -70,9 +74,9 @@ class Turn:
     def begin_at(self, row: int, touched: set[int]) -> None:
         """Take rows below `row` for picked before, and all of them but the `touched` ones for released."""
         self._cursor = row
-        for number in range(row):
-            if number not in touched:
-                self.released.push(number)
+        starts = chain([0], (number + 1 for number in sorted(touched)))
+        ends = chain(sorted(touched), [row])
+        self.released.extend(chain.from_iterable(map(range, starts, ends)))
 
     def _fresh(self) -> int | None:
         while self._cursor < len(self._table):
@@ -106,5 +110,7 @@ class Turn:
         prefix_id = self._table.prefix_id(row)
         if prefix_id in self._active:
             return False
+        if self._parked is None:
+            self._parked = {}
         self._parked.setdefault(prefix_id, array("I")).append(row)
         return True

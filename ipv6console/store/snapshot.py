@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from socket import AF_INET6, inet_pton
 from typing import Any
 
 from sqlalchemy import Connection
 
 from ipv6console.pool.change import (
-    AddressAdded,
     MirrorRecorded,
     PrefixRecorded,
     RevocationRecorded,
@@ -19,8 +19,9 @@ from ipv6console.pool.change import (
     TokenRecorded,
     UsageRecorded,
 )
+from ipv6console.pool.columns import AddressColumns
 
-_AT_ONCE = 10_000
+_AT_ONCE = 1_000
 
 
 def read_snapshot(connection: Connection) -> Snapshot:
@@ -46,7 +47,12 @@ def _read(connection: Connection) -> Snapshot:
         connection,
         "SELECT id, network, length, interface, source, state, first_seen, changed_at, held FROM prefix ORDER BY id",
     )
-    addresses = _rows(connection, "SELECT id, prefix_id, address, verified_at FROM address ORDER BY id")
+    addresses = AddressColumns()
+    packed, family = inet_pton, AF_INET6
+    for rows in _pieces(connection, "SELECT id, prefix_id, address, verified_at FROM address ORDER BY id"):
+        # There may be a million addresses and they were written by us: no call of our own for each of them.
+        ids, owners, texts, times = zip(*rows, strict=True)
+        addresses.extend(ids, owners, [packed(family, text) for text in texts], times)
     mirrors = _rows(
         connection,
         "SELECT id, name, created_at, draining, usable_num, lease_ttl, bad_cooldown, max_leases_per_64, check_urls"
@@ -61,8 +67,7 @@ def _read(connection: Connection) -> Snapshot:
     tokens = _rows(
         connection, "SELECT name, digest, scope, created_at, created_by FROM token ORDER BY created_at, name"
     )
-    # There may be a million addresses and they were written by us: no call in between for each of them.
-    whole, packed, family = int.from_bytes, inet_pton, AF_INET6
+    whole = int.from_bytes
     return Snapshot(
         prefixes=tuple(
             [
@@ -72,9 +77,7 @@ def _read(connection: Connection) -> Snapshot:
                 for key, network, length, interface, source, state, seen, changed, held in prefixes
             ]
         ),
-        addresses=tuple(
-            [AddressAdded(key, owner, whole(packed(family, text)), at) for key, owner, text, at in addresses]
-        ),
+        addresses=addresses,
         mirrors=tuple(
             [MirrorRecorded(key, name, at, bool(draining), *rest) for key, name, at, draining, *rest in mirrors]
         ),
@@ -92,11 +95,15 @@ def _read(connection: Connection) -> Snapshot:
 
 
 def _rows(connection: Connection, sql: str) -> Iterator[tuple[Any, ...]]:
+    return chain.from_iterable(_pieces(connection, sql))
+
+
+def _pieces(connection: Connection, sql: str) -> Iterator[Sequence[tuple[Any, ...]]]:
     # The driver's own cursor: SQLAlchemy's row objects would more than double the time of a load.
     cursor = connection.connection.cursor()
     try:
         cursor.execute(sql)
         while rows := cursor.fetchmany(_AT_ONCE):
-            yield from rows
+            yield rows
     finally:
         cursor.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipv6console.pool.change import AddressAdded
+from ipv6console.pool.columns import AddressColumns
 from ipv6console.pool.table import AddressTable
 
 addresses = st.integers(0, 400).map(lambda number: (0x20010DB8 << 96) | (number % 7) << 64 | number)
@@ -39,3 +41,30 @@ def test_a_gap_in_the_numbering_is_dead_rows() -> None:
     table.pad(5)
     row = table.append((0x20010DB8 << 96) | 1, 1, 0)
     assert (row, table.live, list(table.rows())) == (5, 1, [5])
+
+
+@given(st.lists(st.tuples(addresses, st.integers(1, 3)), unique_by=lambda row: row[0], max_size=60), st.integers(0, 70))
+def test_rows_taken_up_at_once_are_as_if_they_had_come_one_by_one(gaps: list[tuple[int, int]], indexed: int) -> None:
+    bulk, single, row = AddressTable(), AddressTable(), -1
+    added: list[AddressAdded] = []
+    for address, gap in gaps:
+        row += gap
+        single.pad(row)
+        assert single.append(address, address % 3, 5.0) == row
+        added.append(AddressAdded(row, address % 3, address, 5.0))
+    bulk.extend(AddressColumns.of(added))
+    assert bulk.index(indexed) == (indexed < len(bulk))
+    for table in (bulk, single):
+        assert (len(table), table.live, list(table.rows())) == (row + 1, len(gaps), [one.id for one in added])
+        assert [(table.find(a), a % 3, table.verified_at(r)) for r, _, a, _ in added] == [
+            (r, table.prefix_id(r), 5) for r, _, _, _ in added
+        ]
+
+
+def test_more_64s_than_sixteen_bits_number_are_told_apart() -> None:
+    table = AddressTable()
+    addresses = [(0x20010DB8 << 96) | number << 64 | 1 for number in range((1 << 16) + 5)]
+    for address in addresses:
+        table.append(address, 1, 0)
+    assert [table.address(row) for row in table.rows()] == addresses
+    assert (table.find(addresses[0]), table.find(addresses[-1])) == (0, len(addresses) - 1)
