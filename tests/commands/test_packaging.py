@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 import pytest
+import tomli
 import yaml
 
 from ipv6console.cli import root
@@ -66,7 +67,7 @@ def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
 
 
 def test_the_page_on_security_tells_how_systemd_rates_the_unit() -> None:
-    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", UNIT]
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(UNIT)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     rating = re.search(r"Overall exposure level for \S+: ([0-9.]+ \w+)", done.stdout)
     assert rating is not None
@@ -207,3 +208,30 @@ def test_the_dockerfile_copies_what_is_there_and_runs_a_command_there_is() -> No
     assert [name for name in copied if not (FOLDER.parent / name).exists()] == []
     assert 'ENTRYPOINT ["ipv6console"]' in lines
     assert 'CMD ["serve"]' in lines
+
+
+def test_the_dockerfile_copies_all_that_the_build_of_the_package_reads() -> None:
+    lines = (FOLDER / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = {word.rstrip("/") for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]}
+    build = tomli.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    data = [file for files in build["tool"]["setuptools"]["data-files"].values() for file in files]
+    assert {
+        "pyproject.toml",
+        "ipv6console",
+        build["project"]["readme"],
+        *build["project"]["license-files"],
+        *data,
+    } <= copied
+
+
+def test_the_compose_file_builds_the_dockerfile_beside_it() -> None:
+    build = compose()["build"]
+    context = (FOLDER / build["context"]).resolve()
+    assert context == FOLDER.parent
+    assert (context / build["dockerfile"]).samefile(FOLDER / "Dockerfile")
+
+
+def test_systemd_finds_no_fault_in_the_users_it_is_to_make(tmp_path: Path) -> None:
+    command = ["systemd-sysusers", "--dry-run", "--root", str(tmp_path), str(FOLDER / "ipv6console.sysusers")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "ipv6console" in done.stdout + done.stderr) == (0, True), done.stderr
