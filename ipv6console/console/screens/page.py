@@ -15,6 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from ipv6console.console.action import Scope, Standing
+from ipv6console.console.compositor import SparingCompositor
 from ipv6console.console.tone import Tone, content, verdict
 from ipv6console.console.trouble import troubles
 from ipv6console.console.widgets.chrome import KeyBar, TabLine, TopLine, VerdictLine, Where
@@ -48,6 +49,10 @@ class Page(Screen[None]):
 
     class Shown(Message):
         """The page is on the screen, anew or again, and wants to be drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = SparingCompositor()
 
     def inside(self) -> ComposeResult:
         """Yield the panes, in containers or not."""

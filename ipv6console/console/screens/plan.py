@@ -108,8 +108,8 @@ class PlanDialog(Dialog[Applied]):
         self._phase = _Phase.ASKING
         self.query_one("#reason-field").display = self._plan.needs_reason
         self._say(self._described(self._plan))
+        self.set_focus(self.query_one("#cancel", Button))  # at once: the next key may be there already
         self._weigh()
-        self.query_one("#cancel", Button).focus()
 
     def _described(self, plan: Plan) -> Content:
         changed: tuple[Span | str, ...] = ()
@@ -144,6 +144,7 @@ class PlanDialog(Dialog[Applied]):
 
     def on_input_submitted(self) -> None:
         """Enter goes on to what is missing, at last to Apply; it never applies by itself."""
+        self._weigh()  # Enter may come before what was typed has been told
         go = self.query_one("#go", Button)
         if not go.disabled:
             go.focus()
