@@ -334,7 +334,9 @@ class ConsoleApp(App[str]):
         )  # fmt: skip
         page = self.page
         moment = (where, self.paused, self.size, page, page.focused, model.condition)
-        parts = (model.version, int(model.silence), int(model.now), id(self.model), *moment)
+        # While data comes in, one clock is enough: a second one out of step would draw everything twice a second.
+        second = int(model.now) if model.condition is Condition.LIVE else int(model.silence)
+        parts = (model.version, second, id(self.model), *moment)
         if parts == self._drawn:
             return
         self._drawn = parts

@@ -101,4 +101,6 @@ class TablePane(Pane):
         note_widget.display = note is not None
         self.set_class(note is not None, "-noted")
         if note is not None:
-            note_widget.update(content(note, *details))
+            told, shown = content(note, *details), note_widget.content
+            if not (isinstance(shown, Content) and shown.is_same(told)):
+                note_widget.update(told)  # lays the whole screen out anew
