@@ -86,6 +86,17 @@ def test_a_read_only_disk_stops_the_start_with_the_way_out(host: Host) -> None:
     assert not host.socket.exists()
 
 
+def test_a_disk_that_is_full_already_stops_the_start_with_the_way_out(host: Host) -> None:
+    (host.state / "ballast").write_bytes(b"x" * (1 << 20))
+    engine = host.serve(disk="size=1m")
+    _, err = engine.communicate(timeout=PATIENCE)
+    assert engine.returncode == ExitCode.NO, err
+    assert "No space left on device" in err
+    assert "\n  next: free space" in err
+    assert "Traceback" not in err
+    assert not host.socket.exists()
+
+
 def test_a_corrupt_database_is_kept_and_told_and_the_engine_serves(host: Host, eventually: Eventually) -> None:
     rubbish = "this is not a database " * 500
     (host.state / "engine.db").write_text(rubbish)

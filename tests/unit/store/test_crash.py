@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import ipv6console
-from ipv6console.pool.change import Snapshot
+from ipv6console.pool.change import MirrorRecorded, Snapshot
 from ipv6console.store.database import SqliteStore
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -59,6 +59,41 @@ def test_everything_acknowledged_survives_kill_9_and_nothing_is_there_by_half(tm
         found = {row.address_id: row.uses for row in contents(path).usages}
         assert [task for task, uses in acknowledged.items() if found[2 * task] < uses] == []
         assert [number for number in found if found[number] != found[number ^ 1]] == []
+
+
+def test_of_a_log_cut_off_or_garbled_anywhere_every_commit_before_that_is_there_and_none_by_half(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "engine.db"
+
+    async def image() -> dict[str, bytes]:
+        store = await SqliteStore.open(path)
+        await store.checkpoint()
+        for number in range(12):
+            await store.commit(
+                [MirrorRecorded(2 * number + half, f"task{number}.{half}", 0.0, draining=False) for half in (1, 2)]
+            )
+        crashed = {name: path.with_name(name).read_bytes() for name in ("engine.db", "engine.db-wal", "engine.db.lock")}
+        await store.close()
+        return crashed
+
+    crashed = asyncio.run(image())
+    for name, content in crashed.items():
+        path.with_name(name).write_bytes(content)
+    log = crashed["engine.db-wal"]
+    base, chance = path.read_bytes(), random.Random(7)
+    for length in sorted({len(log), 0, 31, *(chance.randrange(len(log)) for _ in range(10))}, reverse=True):
+        garbled = log[:length] + bytes(byte ^ 0xFF for byte in log[length : length + 100]) + log[length + 100 :]
+        left = []
+        for damaged in (log[:length], garbled):
+            path.write_bytes(base)
+            path.with_name("engine.db-wal").write_bytes(damaged)
+            left.append([mirror.name for mirror in contents(path).mirrors])
+        whole = [f"task{number}.{half}" for number in range(12) for half in (1, 2)]
+        assert all(names == whole[: len(names)] and len(names) % 2 == 0 for names in left), length
+        assert left[0] == left[1]
+        if length == len(log):
+            assert left[0] == whole
 
 
 def test_a_power_commit_is_synced_before_it_is_acknowledged_even_when_its_rows_are_there_already(
