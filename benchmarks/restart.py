@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -63,7 +64,8 @@ async def restart(path: Path) -> dict[str, float]:
     started, worked = time.perf_counter(), time.process_time()
     clock = HandClock()
     watch = HandWatch(clock)
-    watch.current = watch.current.__class__(stamp=watch.current.stamp, prefixes=(host_prefix(PREFIX),))
+    # An address of the host's own, as every host has: whether it is in the pool is asked before the first pick.
+    watch.current = replace(watch.current, prefixes=(host_prefix(PREFIX),), addresses=frozenset((1, 2)))
     store = await SqliteStore.open(path)
     opened = time.perf_counter()
     settings = Settings(pool=PoolSettings(max_total=2_000_000), check=CheckSettings(urls=(URL,), probe=0.0))

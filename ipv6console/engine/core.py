@@ -13,13 +13,13 @@ from ipv6console.engine.errors import InvalidRequest, Unavailable
 from ipv6console.engine.journal import Journal
 from ipv6console.engine.protocol import Durability, Store, StoreError
 from ipv6console.engine.traffic import Traffic
-from ipv6console.pool.address import InvalidAddress, parse_ipv6
+from ipv6console.pool.address import InvalidAddress, parse_address, parse_ipv6
 from ipv6console.pool.change import Change, Snapshot, TokenRecorded
 from ipv6console.pool.exclusion import Exclusions
 from ipv6console.pool.limits import InvalidName, Limits, TooManyMirrors, check_name
 from ipv6console.pool.mirror import Mirror
 from ipv6console.pool.pool import Pool
-from ipv6console.pool.prefix import Prefix, parse_prefix
+from ipv6console.pool.prefix import Prefix, covers, parse_prefix
 from ipv6console.pool.trail import Trail
 
 _RETRY = 1.0
@@ -86,7 +86,9 @@ class Core:
             self.journal.fail("store.found", f"{finding.text}; {finding.fix}" if finding.fix else finding.text)
         snapshot = await self.store.load()
         self.tokens = {token.name: token for token in snapshot.tokens}
-        self._restore(self._filled(snapshot))
+        pool = self._filled(snapshot)
+        await self._bar(pool)
+        self._restore(pool)
 
     async def close(self) -> None:
         """End what runs in the background."""
@@ -174,6 +176,31 @@ class Core:
         pool = self._blank()
         pool.restore(snapshot)
         return pool
+
+    async def _bar(self, pool: Pool) -> None:
+        """Take out what the settings have come to forbid since it was committed; raises StoreError."""
+        barred = [parse_prefix(text) for text in self.settings.pool.exclude]
+        allowed = {parse_address(text) for text in self.settings.network.addresses}
+        if not barred and not allowed:
+            return
+        table = pool.table
+        rows = [
+            row
+            for row in table.rows()
+            if (allowed and table.address(row) not in allowed)
+            or any(covers(network, length, table.address(row)) for network, length in barred)
+        ]
+        if not rows:
+            return
+        gone = pool.remove(rows, self.clock.now(), reason="the settings no longer allow the address")
+        await self.store.commit(gone.changes)
+        self.journal.warn(
+            "address.removed",
+            "pool.exclude or network.addresses no longer allows what was in the pool;"
+            f" addresses that left it: {gone.removed}, leases that ended with them: {len(gone.ended)}",
+            count=gone.removed,
+            leases=len(gone.ended),
+        )
 
     def _restore(self, pool: Pool) -> None:
         for name, mirror in self.pool.mirrors.items():
