@@ -20,6 +20,7 @@ COMMANDS = {
     "lab": "A small internet in network namespaces to try everything in.",
     "status": "Show how prefix, NDP, pool, mirrors and store are.",
     "doctor": "Walk the chain that makes an address work, and say what breaks it.",
+    "bundle": "Write what an engine shows and tells into one archive.",
     "info": "Show every path, version and setting, and where each comes from.",
     "net": "List, make or undo the privileged changes to this host.",
     "pick": "Lease addresses.",

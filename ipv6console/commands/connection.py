@@ -64,6 +64,13 @@ class Engine:
         with self.failures(), self._opened(IPv6Client) as client:
             yield client
 
+    def reached(self) -> tuple[str, str]:
+        """Return the engine's URL or the path of its socket, and the token to show it ("" is none), once it answers."""
+        with self.client() as client:
+            client.health()
+            place = client.place
+        return place.socket or place.url, "" if place.socket else require_token(self._token_file) or ""
+
     def async_client(self) -> AsyncIPv6Client:
         """Return a client for asyncio; use it inside `failures`."""
         from ipv6console.client import AsyncIPv6Client  # noqa: PLC0415 - only watchers need it

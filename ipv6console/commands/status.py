@@ -13,7 +13,8 @@ import click
 
 from ipv6console.commands.connection import Engine, engine_options
 from ipv6console.commands.failure import ExitCode
-from ipv6console.commands.sheet import is_dumb, level_mark, print_json, print_rows, span, until
+from ipv6console.commands.option import MOMENT
+from ipv6console.commands.sheet import is_dumb, level_mark, moment, print_json, print_rows, span, until
 from ipv6console.commands.ticker import Ticker
 from ipv6console.wire.delta import advance
 from ipv6console.wire.frame import DeltaFrame, StateFrame
@@ -32,26 +33,32 @@ _REDRAW_SECONDS = 1.0
     short_help="Show how prefix, NDP, pool, mirrors and store are.", epilog="Example: ipv6console status --watch"
 )
 @click.option("--plain", is_flag=True, help="Words only: no glyphs, no colour, no screen control.")
+@click.option("--at", metavar="TIME", type=MOMENT, help="As it was then, in the last half hour: ISO 8601, or 5m ago.")
 @click.option("-w", "--watch", is_flag=True, help="Show it anew when it changes, once a second at most, until Ctrl+C.")
 @engine_options
-def status(engine: Engine, plain: bool, watch: bool) -> int:
+def status(engine: Engine, plain: bool, at: float | None, watch: bool) -> int:
     """Show how prefix, NDP, pool, mirrors and store are, and what is in the way.
 
     With --watch and --plain (or TERM=dumb) everything is told once, then one line a change: for screen readers and logs.
     Exit code 1 when something fails. As JSON: the engine's state document, with --watch one a line.
     """
+    if watch and at is not None:
+        raise click.UsageError("--watch shows what is to come, --at what was; give one of them")
     plain = plain or is_dumb()
     if watch:
         with suppress(KeyboardInterrupt):  # that is how one leaves
             asyncio.run(_watch(engine, plain=plain))
         return ExitCode.DONE
+    from ipv6console.client.request import state_at  # noqa: PLC0415 - httpx is not for --help
+
     with engine.client() as client:
-        state, health = client.state(), client.health()
+        state = client.state() if at is None else client.send(state_at(at))
+        health = client.health() if at is None else None
     if engine.as_json:
         print_json(state)
     else:
         _show(state, health, plain=plain)
-    return ExitCode.NO if health.level is Level.FAIL else ExitCode.DONE
+    return ExitCode.NO if health is not None and health.level is Level.FAIL else ExitCode.DONE
 
 
 async def _watch(engine: Engine, *, plain: bool) -> None:
@@ -148,14 +155,14 @@ async def _redraw(engine: Engine, client: AsyncIPv6Client, state: State, ticker:
     _show(state, health, plain=False)
 
 
-def _show(state: State, health: Health, *, plain: bool) -> None:
+def _show(state: State, health: Health | None, *, plain: bool) -> None:
     engine = state.engine
-    mark = level_mark(health.level, plain=plain)
+    mark = f"as it was {moment(state.at)}" if health is None else level_mark(health.level, plain=plain)
     click.echo(
         f"{mark}  {engine.host}  ipv6console {engine.version}  pid {engine.pid}  {engine.role}"
         f"  up {span(state.at - engine.started_at)}  {'privileged' if engine.privileged else 'unprivileged'}"
     )
-    for finding in health.findings:
+    for finding in () if health is None else health.findings:
         click.echo(f"  {level_mark(finding.level, plain=plain)}  {finding.subject}: {finding.text}")
         if finding.fix:
             click.echo(f"    fix: {finding.fix}")

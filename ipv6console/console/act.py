@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.geometry import Offset
 
-from ipv6console.console import call, figure
-from ipv6console.console.action import action, key_name, obstacle
+from ipv6console.console import call, figure, lookup
+from ipv6console.console.action import action
 from ipv6console.console.detail import facts
+from ipv6console.console.keyring import key_name
 from ipv6console.console.layout import hang, sheet
 from ipv6console.console.model import Condition
 from ipv6console.console.screens import help as help_page
-from ipv6console.console.screens.dialog import Choice, Reader
+from ipv6console.console.screens.dialog import Answer, Choice, Reader
 from ipv6console.console.screens.doctor import DoctorDialog
 from ipv6console.console.screens.letters import Letters
 from ipv6console.console.screens.mirror import MirrorDialog
@@ -25,6 +26,7 @@ from ipv6console.console.screens.revoke import RevokeDialog
 from ipv6console.console.screens.spawn import SpawnDialog
 from ipv6console.console.screens.who import WhoDialog
 from ipv6console.console.source import Refused
+from ipv6console.console.standing import obstacle
 from ipv6console.console.tab import TABS
 from ipv6console.console.tone import Tone, content, verdict
 from ipv6console.console.trouble import Trouble, troubles
@@ -36,9 +38,6 @@ from ipv6console.wire.status import Level
 
 if TYPE_CHECKING:
     from ipv6console.console.app import ConsoleApp
-
-
-_QUIT_QUESTION = "quit-question"
 
 
 class Acts:
@@ -69,7 +68,7 @@ class Acts:
             "palette": app.action_command_palette,
             "help": self.help,
             "back": self.back,
-            "quit": lambda: self._work(self.quit, "quit"),
+            "quit": lambda: self._work(app.departure.ask, "quit"),
         }
 
     def do(self, action_id: str) -> None:
@@ -93,9 +92,14 @@ class Acts:
     async def flush(self) -> None:
         """Choose a mirror or the pool, then plan and apply."""
         mirror = self._mirror()
-        answers = [] if mirror is None else [("mirror", f"Mirror {mirror.name}: forget its usage")]
+        door, pool = self._app.door, PlanRequest(action=PlanAction.FLUSH_POOL)
+        answers = []
+        if mirror is not None:
+            one = PlanRequest(action=PlanAction.FLUSH_MIRROR, dbname=mirror.name)
+            answers.append(Answer("mirror", f"Mirror {mirror.name}: forget its usage", call.planning(door, one)))
         total = self._app.model.state.pool.total if self._app.model.state else 0
-        answers.append(("pool", f"Whole pool: remove all {figure.count(total)} addresses"))
+        told = f"Whole pool: remove all {figure.count(total)} addresses"
+        answers.append(Answer("pool", told, call.planning(door, pool)))
         question = content("What to flush? The exact plan comes next; nothing happens before it is confirmed.")
         answer = await self._app.push_screen_wait(Choice("Flush", question, answers))
         if answer == "mirror" and mirror is not None:
@@ -103,7 +107,7 @@ class Acts:
                 f"Flush mirror {mirror.name}", PlanRequest(action=PlanAction.FLUSH_MIRROR, dbname=mirror.name)
             )
         elif answer == "pool":
-            await self.plan("Flush the whole pool", PlanRequest(action=PlanAction.FLUSH_POOL))
+            await self.plan("Flush the whole pool", pool)
 
     async def revoke(self) -> None:
         """Ask what, then plan and apply."""
@@ -111,7 +115,7 @@ class Acts:
         known = tuple(row.prefix for row in rows if row.state is not PrefixState.REVOKED)
         pane = self._app.page.focused_pane
         chosen = pane.chosen(self._app.view) if isinstance(pane, PrefixPane) else None
-        request = await self._app.push_screen_wait(RevokeDialog(chosen.prefix if chosen else "", known))
+        request = await self._app.push_screen_wait(RevokeDialog(chosen.prefix if chosen else "", known, self._app.door))
         if request is not None:
             await self.plan("Revoke", request)
 
@@ -149,13 +153,13 @@ class Acts:
         )
         act = call.drain_mirror(app.door, mirror.name, draining=draining)
         if (
-            await app.push_screen_wait(Choice(f"{verb} mirror {mirror.name}", content(text), [("go", verb)], call=act))
+            await app.push_screen_wait(Choice(f"{verb} mirror {mirror.name}", content(text), [Answer("go", verb, act)]))
             == "go"
         ):
             try:
                 row = await app.source.drain_mirror(mirror.name, draining)
             except Refused as refusal:
-                self._refused(refusal)
+                self.refused(refusal, act)
             else:
                 app.say(verb, content(f"{row.name} is {'draining' if row.draining else 'handed out from again'}."))
 
@@ -170,20 +174,20 @@ class Acts:
         )
         act = call.drain_prefix(app.door, prefix.prefix, draining=draining)
         answer = await app.push_screen_wait(
-            Choice(f"{verb} prefix {prefix.prefix}", content(text), [("go", verb)], call=act)
+            Choice(f"{verb} prefix {prefix.prefix}", content(text), [Answer("go", verb, act)])
         )
         if answer == "go":
             try:
                 row = await app.source.drain_prefix(prefix.prefix, draining)
             except Refused as refusal:
-                self._refused(refusal)
+                self.refused(refusal, act)
             else:
                 app.say(verb, content(f"{row.prefix} is {row.state.value}."))
 
-    def _refused(self, refusal: Refused) -> None:
-        self._app.push_screen(
-            Reader(refusal.title, lambda _: content((f"✖ {refusal.detail}\n", Tone.FAIL), refusal.next))
-        )
+    def refused(self, refusal: Refused, asked: call.Call) -> None:
+        """Tell why the engine did not do what was asked, and how to ask the same outside the console."""
+        told = content((f"✖ {refusal.detail}\n", Tone.FAIL), refusal.next)
+        self._app.push_screen(Reader(refusal.title, lambda _: told, call=asked))
 
     def _mirror(self) -> MirrorRow | None:
         pane = next(iter(self._app.page.query(MirrorsPane)), None)
@@ -225,7 +229,15 @@ class Acts:
         model = self._app.model
         found = troubles(model.state) if model.state else ()
         copied = next((item.fix for item in found if item.fix), None)
-        self._app.push_screen(Reader("What is not well, and what mends it", self._troubles_told, copied=copied))
+        self._app.push_screen(
+            Reader(
+                "What is not well, and what mends it",
+                self._troubles_told,
+                copied=copied,
+                copied_as="the first fix",
+                call=lookup.health(self._app.door),
+            )
+        )
 
     def _troubles_told(self, width: int) -> Content:
         model = self._app.model
@@ -252,10 +264,17 @@ class Acts:
             app.push_screen(MirrorDialog(mirror, app.source, app.model, app.door, self.drain_named))
             return
         heading, lines = subject
-        self._app.push_screen(Reader(heading, partial(sheet, lines), copied=pane.copied(self._app.view)))
+        self._app.push_screen(
+            Reader(
+                heading, partial(sheet, lines), copied=pane.copied(self._app.view), call=pane.outside(self._app.view)
+            )
+        )
 
     def zoom(self) -> None:
         """Give the focused pane the whole screen, or give it back."""
+        if len(self._app.page.panes) == 1 and not self._app.page.zoomed:
+            self._app.say("Zoom", content("There is only this pane here: it has the whole screen already."))
+            return
         self._app.page.toggle_zoom()
         self._app.redraw()
 
@@ -293,7 +312,7 @@ class Acts:
             Choice(
                 "Allow acts again?",
                 content("The console is read-only. With acts allowed, s F X D change the engine."),
-                [("go", "Allow acts")],
+                [Answer("go", "Allow acts", call.attach(app.door, read_only=False))],
                 cancel="Stay read-only",
             )
         ):
@@ -308,7 +327,15 @@ class Acts:
             return
         now = self._app.model.now
         lines = [("engine at", self._app.door.target), *facts(state.engine, now), ("", ""), *facts(state.store, now)]
-        self._app.push_screen(Reader("Engine and store", partial(sheet, lines), copied=self._app.door.target))
+        self._app.push_screen(
+            Reader(
+                "Engine and store",
+                partial(sheet, lines),
+                copied=self._app.door.target,
+                copied_as="its place",
+                call=lookup.state(self._app.door),
+            )
+        )
 
     def again(self) -> None:
         """Say that nothing is asked for here; screens that ask for something have an act of their own."""
@@ -317,7 +344,14 @@ class Acts:
     def help(self) -> None:
         """Explain the focused pane and list the keys."""
         app = self._app
-        app.push_screen(Reader("Help", partial(help_page.page, app.page.focused_pane, app.standing), wide=True))
+        app.push_screen(
+            Reader(
+                "Help",
+                partial(help_page.page, app.page.focused_pane, app.standing),
+                wide=True,
+                call=lookup.manual(app.door),
+            )
+        )
 
     def back(self) -> None:
         """Leave the past, else the filter, else the zoom, else a page that was opened over another one."""
@@ -334,33 +368,6 @@ class Acts:
             app.pop_screen()
             return
         app.redraw()
-
-    async def quit(self) -> None:
-        """Leave; with an own engine and live leases ask, and by default leave the engine running."""
-        app = self._app
-        if app.screen.id == _QUIT_QUESTION:
-            app.exit("leave")
-            return
-        leased = await app.leases_at_stake()
-        if leased == 0:
-            app.exit("stop")
-            return
-        known = (
-            "The engine does not answer, so it is not known whether leases are live"
-            if leased is None
-            else figure.many(leased, "lease is live", "leases are live")
-        )
-        answers = [
-            ("leave", "Leave the engine running"),
-            ("stop", "Stop the engine; its leases end"),
-            ("stay", "Stay here"),
-        ]
-        text = content(f"{known}. The engine can run on without this console; ipv6console attaches to it again.")
-        question = Choice("Quit", text, answers, cancel=None)
-        question.id = _QUIT_QUESTION
-        answer = await app.push_screen_wait(question)
-        if answer in {"leave", "stop"}:
-            app.exit(answer)
 
 
 _STEP = 11

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from ipv6console.console.model import Condition
 from ipv6console.console.tab import TABS
 
 
@@ -39,7 +37,8 @@ class Scope(StrEnum):
 class Action:
     """One thing a key does. `acts` means it asks the engine to change something; `footer` orders the key bar.
 
-    A key belongs to one action, but for those of screens of their own: they may share one.
+    A key belongs to one action, but for those of screens of their own: they may share one. `command` is what does, or
+    tells, the same outside the console, after `ipv6console`; what is about the screen alone has none.
     """
 
     id: str
@@ -52,6 +51,7 @@ class Action:
     footer: int | None = None
     aliases: tuple[str, ...] = ()
     palette: bool = True
+    command: str = ""
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -59,6 +59,7 @@ ACTIONS: tuple[Action, ...] = (
         id="spawn",
         title="Spawn",
         key="s",
+        command="spawn NUMBER",
         acts=True,
         footer=1,
         help="Make and check new addresses now; asks how many (1-100) and tells why it stopped.",
@@ -67,6 +68,7 @@ ACTIONS: tuple[Action, ...] = (
         id="flush",
         title="Flush",
         key="F",
+        command="flush MIRROR",
         acts=True,
         danger=Danger.PLAN,
         footer=2,
@@ -76,6 +78,7 @@ ACTIONS: tuple[Action, ...] = (
         id="revoke",
         title="Revoke",
         key="X",
+        command="revoke ADDRESS --reason WHY",
         acts=True,
         danger=Danger.PLAN,
         footer=3,
@@ -85,6 +88,7 @@ ACTIONS: tuple[Action, ...] = (
         id="drain",
         title="Drain",
         key="D",
+        command="drain mirror MIRROR",
         acts=True,
         danger=Danger.CONFIRM,
         footer=4,
@@ -102,16 +106,23 @@ ACTIONS: tuple[Action, ...] = (
         id="why",
         title="Why?",
         key="w",
+        command="doctor",
         footer=6,
         help="Run the doctor: interface, prefix, route, bind, inbound, NDP, echo, each with evidence and the fix.",
     ),
     Action(
-        id="troubles", title="Troubles", key="f", footer=7, help="List everything that is not well and what mends it."
+        id="troubles",
+        title="Troubles",
+        key="f",
+        command="status",
+        footer=7,
+        help="List everything that is not well and what mends it.",
     ),
     Action(
         id="who",
         title="Who held",
         key="a",
+        command="who ADDRESS",
         help="Tell who held an address and when, from the history of leases; the palette takes an address as well.",
     ),
     Action(
@@ -133,6 +144,7 @@ ACTIONS: tuple[Action, ...] = (
         id="reset",
         title="Reset",
         key="R",
+        command="reset ADDRESS --dbname MIRROR",
         scope=Scope.POOL,
         acts=True,
         danger=Danger.CONFIRM,
@@ -159,6 +171,7 @@ ACTIONS: tuple[Action, ...] = (
         id="release",
         title="Reset",
         key="R",
+        command="reset --all --dbname MIRROR",
         scope=Scope.MIRRORS,
         acts=True,
         danger=Danger.CONFIRM,
@@ -181,6 +194,7 @@ ACTIONS: tuple[Action, ...] = (
         id="rewind_back",
         title="Rewind",
         key="left_square_bracket",
+        command="status --at TIME",
         footer=12,
         help="Show all panes as they were 5 seconds earlier, up to half an hour; Esc is live again.",
     ),
@@ -196,20 +210,29 @@ ACTIONS: tuple[Action, ...] = (
         id="engines",
         title="Engines",
         key="x",
+        command="attach TARGET TARGET",
         help="List the engines this console has open and how each is; switch, open another one, or close one.",
     ),
     Action(id="last_engine", title="Last engine", key="minus", help="Go back to the engine that was shown before."),
-    Action(id="presence", title="Who is here", key="p", help="Show who else is attached and what each of them did."),
+    Action(
+        id="presence",
+        title="Who is here",
+        key="p",
+        command="status --json",
+        help="Show who else is attached and what each of them did.",
+    ),
     Action(
         id="digest",
         title="Since last look",
         key="d",
+        command="events --since ID",
         help="Tell what happened on this engine since you last looked at it, the worst first.",
     ),
     Action(
         id="export",
         title="Export",
         key="e",
+        command="addresses --json",
         help="Write what the focused table shows into a new file, as CSV or JSON.",
     ),
     Action(
@@ -222,14 +245,22 @@ ACTIONS: tuple[Action, ...] = (
         id="bundle",
         title="Incident bundle",
         key="b",
+        command="bundle",
         help="Write screens, events, doctor, state and settings into one archive, secrets masked, to send along.",
     ),
     Action(id="pause", title="Pause", key="P", help="Freeze the tables to read them; status and ages go on."),
-    Action(id="read_only", title="Read-only", key="L", help="Refuse every act from this console, or allow them again."),
+    Action(
+        id="read_only",
+        title="Read-only",
+        key="L",
+        command="attach TARGET --read-only",
+        help="Refuse every act from this console, or allow them again.",
+    ),
     Action(
         id="config",
         title="Config",
         key="c",
+        command="ndp PREFIX",
         scope=Scope.NDP,
         footer=7,
         help="Show the strategy of the prefix under the cursor, why it was chosen, and what is configured against what is wanted.",
@@ -238,6 +269,7 @@ ACTIONS: tuple[Action, ...] = (
         id="follow",
         title="Follow",
         key="end",
+        command="events --follow",
         scope=Scope.EVENTS,
         footer=3,
         help="Go to the newest event and stay there as new ones come.",
@@ -246,6 +278,7 @@ ACTIONS: tuple[Action, ...] = (
         id="time",
         title="Time",
         key="t",
+        command="events --from TIME",
         scope=Scope.EVENTS,
         footer=3,
         help="Go to a time in the log: 04:12, -30m, yesterday 23:00, 2026-09-20 04:12.",
@@ -254,6 +287,7 @@ ACTIONS: tuple[Action, ...] = (
         id="louder",
         title="Louder",
         key="greater_than_sign",
+        command="events --level warning",
         scope=Scope.EVENTS,
         footer=4,
         help="Show only louder events: from info to warn, from warn to fail.",
@@ -271,8 +305,17 @@ ACTIONS: tuple[Action, ...] = (
         key="r",
         help="Ask again for what this screen asked the engine for: timeline, doctor's chain, configuration, kept events.",
     ),
-    Action(id="engine", title="Engine", key="i", help="Show the engine, its listeners and its store."),
-    *(Action(id=tab.mode, title=tab.title, key=tab.key, help=f"Go to {tab.title}: {tab.help}.") for tab in TABS),
+    Action(
+        id="engine",
+        title="Engine",
+        key="i",
+        command="status --json",
+        help="Show the engine, its listeners and its store.",
+    ),
+    *(
+        Action(id=tab.mode, title=tab.title, key=tab.key, help=f"Go to {tab.title}: {tab.help}.", command=tab.command)
+        for tab in TABS
+    ),
     Action(
         id="jump",
         title="Jump",
@@ -289,7 +332,14 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         id="palette", title="Palette", key="colon", aliases=("ctrl+p",), palette=False, help="Find any action by name."
     ),
-    Action(id="help", title="Help", key="question_mark", footer=10, help="Explain the focused pane and list the keys."),
+    Action(
+        id="help",
+        title="Help",
+        key="question_mark",
+        command="--help",
+        footer=10,
+        help="Explain the focused pane and list the keys.",
+    ),
     Action(id="back", title="Back", key="escape", palette=False, help="Leave the filter, the zoom or a dialog."),
     Action(
         id="quit",
@@ -302,105 +352,9 @@ ACTIONS: tuple[Action, ...] = (
 )
 """Every action of the console, in the order help shows them."""
 
-_KEY_NAMES = {
-    "slash": "/", "greater_than_sign": ">", "less_than_sign": "<", "end": "End",
-    "left_square_bracket": "[", "right_square_bracket": "]", "left_curly_bracket": "{",
-    "right_curly_bracket": "}", "minus": "-", "colon": ":", "question_mark": "?", "enter": "Enter", "escape": "Esc",
-    "space": "Space", "semicolon": ";",
-}  # fmt: skip
 _BY_ID = {action.id: action for action in ACTIONS}
-_EVERYWHERE = frozenset({Scope.ANYWHERE, Scope.TABLE})
-_TABS = {tab.mode: tab for tab in TABS}
 
 
 def action(action_id: str) -> Action:
     """Return the action with this id; raises KeyError for an unknown one."""
     return _BY_ID[action_id]
-
-
-Keys = Mapping[str, tuple[str, ...]]
-"""The keys of each action, by its id; the first is the one that is shown."""
-
-OWN_KEYS: Keys = {item.id: (item.key, *item.aliases) for item in ACTIONS}
-_in_force: dict[str, tuple[str, ...]] = dict(OWN_KEYS)
-_other_names: dict[str, str] = {}
-
-
-def put_in_force(keys: Keys) -> None:
-    """Let the actions have these keys, in everything that names or looks up one; `keymap.keymap` makes them."""
-    _in_force.clear()
-    _in_force.update(keys)
-    _other_names.clear()
-    for item in ACTIONS:
-        alone = sum(item.key == other.key for other in ACTIONS) == 1
-        if alone and keys[item.id][0] != item.key:
-            _other_names[spelling(item.key)] = spelling(keys[item.id][0])
-
-
-def spelling(key: str) -> str:
-    """Return a key as people write it."""
-    if key.startswith("ctrl+"):
-        return f"Ctrl+{key[5:].upper()}"
-    return _KEY_NAMES.get(key, key.upper() if len(key) > 1 else key)
-
-
-def keys_of(item: Action) -> tuple[str, ...]:
-    """Return the keys that do an action, the one to show first."""
-    return _in_force[item.id]
-
-
-def key_of(item: Action) -> str:
-    """Return the key of an action as people write it."""
-    return spelling(_in_force[item.id][0])
-
-
-def key_name(key: str) -> str:
-    """Return what is to be pressed for the action whose own key is `key`, as people write it."""
-    name = spelling(key)
-    return _other_names.get(name, name)
-
-
-def in_force(name: str) -> str:
-    """Return the key to show where a text names one as people write it: the operator's, if it was changed."""
-    return _other_names.get(name, name)
-
-
-def for_key(key: str, here: frozenset[Scope]) -> Action | None:
-    """Return what `key` does where the scopes `here` hold; an action of another place when it does nothing here."""
-    found = [item for item in ACTIONS if key in _in_force[item.id]]
-    return next((item for item in found if item.scope in here), next(iter(found), None))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What decides whether an act is possible right now; `here` are the scopes of the place of the focus."""
-
-    condition: Condition
-    read_only: bool
-    too_small: bool = False
-    past: bool = False
-    here: frozenset[Scope] = _EVERYWHERE
-
-
-_HINDRANCES = {
-    Condition.STALE: "The data is stale: the engine does not answer, so nothing can be planned on it.",
-    Condition.LOADING: "The engine has not answered yet.",
-    Condition.DENIED: "This user may not talk to the engine. f says what to do.",
-    Condition.ERROR: "There is no connection to the engine. f says what to do.",
-}
-
-
-def obstacle(item: Action, standing: Standing) -> str | None:
-    """Return why `item` cannot be done right now and what would help, None when it can."""
-    if item.scope not in standing.here | _EVERYWHERE:
-        tab = _TABS.get(item.scope)
-        return f"That is done on {tab.title}: {tab.key} goes there." if tab else f"That is done in {item.scope}."
-    if not item.acts:
-        return None
-    if standing.too_small:
-        return "The terminal is too small to show what would be done. Make it at least 60x15."
-    if standing.past:
-        return "The screen shows the past, where nothing can be done. Esc goes back to live."
-    if standing.read_only:
-        return "The console is read-only. L allows acts."
-    return _HINDRANCES.get(standing.condition)

@@ -14,11 +14,13 @@ from textual.app import App
 from textual.content import Content
 
 from ipv6console.console.act import Acts
-from ipv6console.console.action import Keys, Standing, action, for_key, obstacle
+from ipv6console.console.action import action
 from ipv6console.console.call import Door
 from ipv6console.console.context import Context, Contexts, standing_of
+from ipv6console.console.departure import Departure
 from ipv6console.console.desk import Desk
 from ipv6console.console.dress import Dress, bindings
+from ipv6console.console.keyring import Keys, for_key
 from ipv6console.console.look import Look, Looks
 from ipv6console.console.means import Means
 from ipv6console.console.model import SILENCE, Condition, Model
@@ -29,6 +31,7 @@ from ipv6console.console.screens.dialog import Dialog
 from ipv6console.console.screens.page import BREAKPOINTS, Page
 from ipv6console.console.seen import Unremembered
 from ipv6console.console.source import Owner, Refused, Source
+from ipv6console.console.standing import Standing, obstacle
 from ipv6console.console.tab import TABS
 from ipv6console.console.tone import Tone
 from ipv6console.console.widgets.chrome import Where
@@ -37,8 +40,6 @@ from ipv6console.wire.delta import DeltaGap
 from ipv6console.wire.frame import StateFrame
 
 TICK = 0.25
-PATIENCE = 1.0
-"""Seconds the engine has to say what it would lose by being stopped."""
 _PROBE_AFTER = SILENCE * 0.6
 _KEEP_EVERY = 30.0
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -86,9 +87,11 @@ class ConsoleApp(App[str]):
         self.contexts = Contexts(first)
         self._furnish(first)
         self.desk = Desk(self)
+        self.departure = Departure(self)
         self.acts = Acts(self)
         self._drawn: tuple[object, ...] = ()
         self._drawing = self._forgetful = False
+        self._last_page: Page | None = None
         self.animation_level = "none"
         self.HORIZONTAL_BREAKPOINTS = list(BREAKPOINTS)
 
@@ -107,7 +110,7 @@ class ConsoleApp(App[str]):
             loop = asyncio.get_running_loop()
             with suppress(ValueError, RuntimeError):  # not the main thread: somebody else minds the signals
                 for number in _SIGNALS:
-                    loop.add_signal_handler(number, self.leave_quietly)
+                    loop.add_signal_handler(number, self.departure.quietly)
         for context in self.contexts:
             if context.rewinder is None:
                 self._furnish(context)
@@ -285,8 +288,12 @@ class ConsoleApp(App[str]):
 
     @property
     def page(self) -> Page:
-        """The page that is shown, also while a dialog is over it."""
-        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, Page))
+        """The page that is shown, also while a dialog is over it; the last one while the app takes its screens down."""
+        found = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Page)), self._last_page)
+        if found is None:
+            raise LookupError("no page was shown yet")
+        self._last_page = found
+        return found
 
     def show_page(self, mode: str) -> None:
         """Go to the page of a tab; from that very page, back to how it was opened."""
@@ -374,40 +381,6 @@ class ConsoleApp(App[str]):
     def say(self, heading: str, text: Content, *, severity: Any = "information") -> None:
         """Show a toast."""
         self.notify(text.plain, title=heading, severity=severity, markup=False)
-
-    def leave_quietly(self) -> None:
-        """Leave without asking anybody but the engine: one with live leases, or that does not answer, runs on."""
-        self.run_worker(self._leave_quietly(), name="leave", exit_on_error=True)
-
-    async def _leave_quietly(self) -> None:
-        self.exit("stop" if await self.leases_at_stake() == 0 else "leave")
-
-    async def leases_at_stake(self) -> int | None:
-        """Ask the engine how many leases its stop would end; None when it does not say so within PATIENCE.
-
-        Nothing is at stake with somebody else's engine, with one that is given up, and in a lab, which ends anyway.
-        """
-        own = self.own
-        if own is None or own.owner is None or own.owner.failure is not None or self.in_lab:
-            return 0
-        try:
-            async with asyncio.timeout(PATIENCE):
-                state = await own.source.state()
-        except (Refused, TimeoutError):
-            return None
-        own.model.take(StateFrame(state=state))
-        return 0 if state.engine.lab is not None else state.pool.leased
-
-    @property
-    def in_lab(self) -> bool:
-        """Whether the engine is a lab's: it ends with the lab, and the lab with its console."""
-        own = self.own
-        return own is not None and own.model.state is not None and own.model.state.engine.lab is not None
-
-    @property
-    def own(self) -> Context | None:
-        """The engine this console was started for, which it may own; it can be closed only when it owns it not."""
-        return self.contexts.numbered(1)
 
     def _fatal_error(self) -> None:
         """Leave; `start.run` says what happened once the terminal is restored, without the values of variables."""

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
-from urllib.parse import quote
+from dataclasses import dataclass, replace
+from urllib.parse import quote, urlencode
 
+from ipv6console.wire.codec import encode
 from ipv6console.wire.plan import Plan, PlanAction, PlanRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One act as a command and as a request."""
+    """One act as a command and as a request; `curl` is empty when no engine is asked, `note` says what else to know."""
 
     cli: str
-    curl: str
+    curl: str = ""
+    note: str = ""
+
+    def as_json(self) -> Call:
+        """Return the same call with its answer as JSON."""
+        return self if self.cli.endswith(" --json") else replace(self, cli=f"{self.cli} --json")
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where the engine is, as the command line and curl name it: a Unix socket's path or a base URL."""
+    """Where the engine is, as the command line and curl name it: a Unix socket's path or a base URL.
+
+    `guarded` means a token was shown to it. It is in none of the lines: both take it from IPV6CONSOLE_TOKEN, and curl
+    reads it from a pipe, since arguments can be seen by everybody on the host.
+    """
 
     target: str
+    guarded: bool = False
 
     @property
     def is_url(self) -> bool:
@@ -32,16 +43,32 @@ class Door:
     def cli(self, *words: str) -> str:
         """Return the command line for `words`."""
         where = ("--url", self.target) if self.is_url else ("--socket", self.target)
-        return shlex.join(("ipv6console", words[0], *words[1:], *where))
+        return command(words[0], *words[1:], *where)
 
     def curl(self, method: str, path: str, body: dict[str, object] | None = None) -> str:
         """Return the curl line for one request."""
         words = ["curl"] if self.is_url else ["curl", "--unix-socket", self.target]
+        if self.guarded:
+            words += ["-H", "@-"]
         if body is not None:
             words += ["--json", json.dumps(body, separators=(",", ":"))]
         elif method != "GET":
             words += ["-X", method]
-        return shlex.join((*words, (self.target.rstrip("/") if self.is_url else "http://localhost") + path))
+        line = shlex.join((*words, (self.target.rstrip("/") if self.is_url else "http://localhost") + path))
+        return f"{_SHOWING_IT}{line}" if self.guarded else line
+
+    def get(self, path: str, **given: str | float | None) -> str:
+        """Return the curl line that looks at `path`; what is None is left out of the query."""
+        query = urlencode({name: value for name, value in given.items() if value is not None}, safe=":/")
+        return self.curl("GET", f"{path}?{query}" if query else path)
+
+
+_SHOWING_IT = """printf 'Authorization: Bearer %s' "$IPV6CONSOLE_TOKEN" | """
+
+
+def command(*words: str) -> str:
+    """Return a command line of ipv6console."""
+    return shlex.join(("ipv6console", *words))
 
 
 def spawn(door: Door, number: int) -> Call:
@@ -52,7 +79,7 @@ def spawn(door: Door, number: int) -> Call:
 def drain_mirror(door: Door, dbname: str, *, draining: bool) -> Call:
     """Draining a mirror, or taking it up again."""
     words = ("drain", "--dbname", dbname) if draining else ("drain", "--dbname", dbname, "--off")
-    return Call(door.cli(*words), door.curl("POST", f"/mirrors/{quote(dbname)}/drain", {"draining": draining}))
+    return Call(door.cli(*words), door.curl("POST", f"/mirrors/{quote(dbname, safe='')}/drain", {"draining": draining}))
 
 
 def drain_prefix(door: Door, prefix: str, *, draining: bool) -> Call:
@@ -79,6 +106,11 @@ def planned(door: Door, request: PlanRequest, plan: Plan | None, reason: str) ->
     return Call(door.cli(*words), door.curl("POST", "/apply", body))
 
 
+def planning(door: Door, request: PlanRequest) -> Call:
+    """Asking for the plan of an act: the command plans, asks and applies, the curl line only plans."""
+    return Call(planned(door, request, None, "").cli, door.curl("POST", "/plan", encode(request)))
+
+
 def reset(door: Door, dbname: str, addrs: tuple[str, ...]) -> Call:
     """Making addresses idle again in a mirror."""
     body: dict[str, object] = {"dbname": dbname, "addrs": list(addrs)}
@@ -87,21 +119,25 @@ def reset(door: Door, dbname: str, addrs: tuple[str, ...]) -> Call:
 
 def reset_all(door: Door, dbname: str) -> Call:
     """Making every address of a mirror idle again."""
-    return Call(door.cli("reset", "--all", "--dbname", dbname), door.curl("POST", f"/reset_all?dbname={quote(dbname)}"))
+    return Call(
+        door.cli("reset", "--all", "--dbname", dbname), door.curl("POST", f"/reset_all?dbname={quote(dbname, safe='')}")
+    )
 
 
-def mirror(door: Door, dbname: str) -> Call:
-    """Showing a mirror."""
-    return Call(door.cli("mirror", "show", dbname), door.curl("GET", f"/mirrors/{quote(dbname)}/settings"))
+def stop(pid: int) -> Call:
+    """Stopping an engine: on its own host only, as whoever runs it; no endpoint does that."""
+    return Call(f"kill -TERM {pid}", note="no endpoint stops an engine; this does, on its own host")
 
 
-def who(door: Door, addr: str) -> Call:
-    """Asking who held an address."""
-    return Call(door.cli("who", addr), door.curl("GET", f"/history?addr={addr}"))
+def attach(door: Door, *, read_only: bool) -> Call:
+    """Opening a console on this engine."""
+    words = ("attach", door.target, *(("--read-only",) if read_only else ()))
+    return Call(command(*words), note="only this console changes, the engine is asked nothing")
 
 
-def doctor(door: Door, prefix: str | None) -> Call:
-    """Walking the chain."""
-    words = ("doctor",) if prefix is None else ("doctor", "--prefix", prefix)
-    query = "" if prefix is None else f"?prefix={quote(prefix, safe=':/')}"
-    return Call(door.cli(*words), door.curl("GET", f"/doctor{query}"))
+def opening(target: str, *, read_only: bool, file: str = "", token: bool = False) -> Call:
+    """Opening a console on an engine as it was typed; a token that was typed is asked for again, never an argument."""
+    door = Door(target or "TARGET", guarded=bool(file or token))
+    given = ("--token-file", file) if file else ("--ask-token",) if token else ()
+    words = ("attach", door.target, *given, *(("--read-only",) if read_only else ()))
+    return Call(command(*words), door.get("/state"))

@@ -44,7 +44,7 @@ class Context:
     door: Door = field(init=False)
 
     def __post_init__(self) -> None:
-        self.door = Door(self.target)
+        self.door = Door(self.target, guarded="://" in self.target and bool(self.secrets))
 
     @property
     def host(self) -> str:

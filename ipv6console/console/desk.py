@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, TypeVar
 
 from textual.content import Content
 
-from ipv6console.console import bundle, export, figure
+from ipv6console.console import bundle, export, figure, lookup
 from ipv6console.console.context import Context
 from ipv6console.console.digest import headline
-from ipv6console.console.gathering import pictures, situation
+from ipv6console.console.gathering import evidence
 from ipv6console.console.model import Model
 from ipv6console.console.portrait import Portrait, portrait
 from ipv6console.console.recall import since_last_look
 from ipv6console.console.rewind import LEAP, STEP, Rewinder
 from ipv6console.console.screens.bare import BareText
-from ipv6console.console.screens.dialog import Choice
+from ipv6console.console.screens.dialog import Answer, Choice
 from ipv6console.console.screens.engines import OPEN, EnginesDialog, OpenDialog, Opening
 from ipv6console.console.screens.lookback import LookbackDialog
 from ipv6console.console.screens.presence import PresenceDialog
 from ipv6console.console.seen import Unremembered, engine_key
 from ipv6console.console.source import Refused
-from ipv6console.console.tab import TABS
+from ipv6console.console.still import still
 from ipv6console.console.tone import content
 from ipv6console.console.widgets.table import TablePane
 from ipv6console.wire.event import EventLevel
@@ -118,7 +118,7 @@ class Desk:
     def presence(self) -> None:
         """Show who else is attached."""
         context = self._app.context
-        self._app.push_screen(PresenceDialog(context.source, context.model, self._app.means.name))
+        self._app.push_screen(PresenceDialog(context.source, context.model, self._app.means.name, context.door))
 
     def welcome(self, context: Context) -> None:
         """Look up what happened on an engine that has just answered for the first time."""
@@ -159,17 +159,19 @@ class Desk:
             text = "Nothing happened since you last looked here, or this is the first time." if known else "Not kept."
             self._app.say("Since you last looked", content(text))
             return
-        self._app.push_screen(LookbackDialog(context.digest, context.model, self._events_there))
+        self._app.push_screen(LookbackDialog(context.digest, context.model, context.door, self._events_there))
 
     def _events_there(self) -> None:
+        self._work(self._go_to_events(), "events")
+
+    async def _go_to_events(self) -> None:
         app, told = self._app, self._app.context.digest
-        modes = {tab.mode for tab in TABS}
-        mode = "events" if "events" in modes else "overview"
-        if app.page.mode != mode:
-            app.show_page(mode)
-        jump = getattr(app.page, "jump_to", None)
-        if told is not None and jump is not None:
-            jump(told.since + 1)
+        from ipv6console.console.screens.events import EventsScreen  # noqa: PLC0415 - a screen is loaded when it is opened
+
+        await app.switch_mode(app.context.mode("events"))
+        page = app.page
+        if told is not None and isinstance(page, EventsScreen):
+            page.jump_to(told.since_at)
 
     def _table(self) -> TablePane | None:
         return self._app.page.filter_pane()
@@ -190,7 +192,10 @@ class Desk:
             return
         number = figure.many(len(told.rows), "row", "rows")
         question = content(f"{pane.topic}: {number}, with every column, as the filter leaves them. A new file is made.")
-        answers = [("csv", "CSV, for spreadsheets"), ("json", "JSON, for programs")]
+        outside = pane.outside(app.view).as_json()
+        answers = [
+            Answer("csv", "CSV, for spreadsheets", outside), Answer("json", "JSON, for programs", outside)
+        ]  # fmt: skip
         answer = await app.push_screen_wait(Choice(f"Export {pane.topic}", question, answers, cancel=None))
         if answer is None:
             return
@@ -225,7 +230,8 @@ class Desk:
         if not lines:
             self._warn("Select text", "There is nothing here to select.")
             return
-        app.push_screen(BareText("\n".join(lines)))
+        outside = lookup.state(app.door) if pane is None else pane.outside(app.view)
+        app.push_screen(BareText("\n".join(lines), outside))
 
     def bundle(self) -> None:
         """Make an incident bundle."""
@@ -241,29 +247,26 @@ class Desk:
     async def _bundle(self, context: Context, seen: Portrait) -> None:
         app = self._app
         try:
-            missing: dict[str, str] = {}
-            shown: list[Portrait] = []
-            try:
-                shown = await pictures(app, context)
-            except Exception as error:  # noqa: BLE001 - a bundle is made when something is broken, maybe a page of ours
-                missing["screens"] = f"{type(error).__name__}: {error}"
-            found = await situation(context, app.means.config, missing)
-            evidence = bundle.Evidence(
-                made_at=app.moment(context.model.now) if context.model.now else "before the engine answered",
-                target=context.target, portraits=[seen, *shown], missing=missing, **found,
+            second = type(app)(
+                still(context.source, context.model), label=context.label, target=context.target, read_only=True,
+                look=app.dress.look, zone=app.zone, clock=app.clock, minds_signals=False,
             )  # fmt: skip
+            made_at = app.moment(context.model.now) if context.model.now else "before the engine answered"
+            size = (app.size.width, app.size.height)
+            found = await evidence(context, second, size, made_at=made_at, seen=[seen], config=app.means.config)
             secrets = tuple(secret for one in app.contexts for secret in one.secrets)
-            told = await asyncio.to_thread(bundle.files, evidence, secrets)
+            told = await asyncio.to_thread(bundle.files, found, secrets)
             name = self._stem("incident")
             data = await asyncio.to_thread(bundle.archive, told, name, context.model.now)
             path = await self._written("Incident bundle", name, "tar.gz", data)
         finally:
             self._bundling = False
         if path is not None:
-            left_out = f" Not in it: {', '.join(missing)}; README.txt says why." if missing else ""
-            size = figure.many(max(1, round(len(data) / 1_000)), "kB", "kB")
+            left_out = f" Not in it: {', '.join(found.missing)}; README.txt says why." if found.missing else ""
+            weight = figure.many(max(1, round(len(data) / 1_000)), "kB", "kB")
             app.notify(
-                f"{path}\n{len(told)} files, {size}, secrets masked.{left_out} Look through it before you send it.",
+                f"{path}\n{len(told)} files, {weight}, secrets masked.{left_out} Look through it before you send it.\n"
+                f"as CLI: {context.door.cli('bundle')}",
                 title="Incident bundle",
                 timeout=_LASTING,
                 markup=False,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from textual.binding import Binding, BindingsMap
 
 from ipv6console.configfile import ConfigError
-from ipv6console.console.action import Keys, put_in_force
 from ipv6console.console.glyph import AsciiFilter, wants_ascii
+from ipv6console.console.keyring import Keys, put_in_force
 from ipv6console.console.look import Look, Looks
 from ipv6console.console.theme import THEMES
 from ipv6console.console.tone import content

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.widget import Widget
 
-from ipv6console.console.bundle import EVENTS_TAKEN
+from ipv6console.console.bundle import EVENTS_TAKEN, Evidence
 from ipv6console.console.context import Context
 from ipv6console.console.portrait import Portrait, portrait
 from ipv6console.console.source import Refused
-from ipv6console.console.still import still
 from ipv6console.console.tab import TABS
 from ipv6console.wire.codec import encode
 from ipv6console.wire.state import State
@@ -36,17 +35,32 @@ _PAGE_WITHIN = 2.0
 _POLL = 0.05
 
 
-async def pictures(app: ConsoleApp, context: Context) -> list[Portrait]:
-    """Return a picture of every page of an engine, as large as the console is.
+async def evidence(
+    context: Context,
+    second: ConsoleApp,
+    size: tuple[int, int],
+    *,
+    made_at: str,
+    seen: Sequence[Portrait] = (),
+    config: Callable[[], object] | None = None,
+) -> Evidence:
+    """Return all that can be had about an engine; `second` is a console that is not running yet, for its pictures.
 
-    They are taken of a second console without a terminal, so that the one on the terminal stays as it is.
+    It is run without a terminal, `size` large, so that one on the terminal stays as it is; `seen` was pictured before.
     """
-    second = type(app)(
-        still(context.source, context.model), label=context.label, target=context.target, read_only=True,
-        look=app.dress.look, zone=app.zone, clock=app.clock, minds_signals=False,
-    )  # fmt: skip
+    missing: dict[str, str] = {}
+    shown: list[Portrait] = []
+    try:
+        shown = await _pictures(second, size, context)
+    except Exception as error:  # noqa: BLE001 - a bundle is made when something is broken, maybe a page of ours
+        missing["screens"] = f"{type(error).__name__}: {error}"
+    found = await situation(context, config, missing)
+    return Evidence(made_at=made_at, target=context.target, portraits=[*seen, *shown], missing=missing, **found)
+
+
+async def _pictures(second: ConsoleApp, size: tuple[int, int], context: Context) -> list[Portrait]:
     taken: list[Portrait] = []
-    async with second.run_test(size=(app.size.width, app.size.height)) as pilot:
+    async with second.run_test(size=size) as pilot:
         for tab in TABS:
             if tab.mode != second.current_mode:
                 second.show_page(tab.mode)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-from ipv6console.console.action import ACTIONS, Action, Keys, Scope, spelling
+from ipv6console.console.action import ACTIONS, Action, Scope
+from ipv6console.console.keyring import Keys, spelling
 
 NEVER = frozenset(f"ctrl+{letter}" for letter in "absjhimz")
 """Taken by multiplexers, flow control and the shell, or the same to a terminal as another key."""

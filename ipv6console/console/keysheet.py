@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from ipv6console.console.action import ACTIONS, OWN_KEYS, Action, Danger, Scope, spelling
+from ipv6console.console.action import ACTIONS, Action, Danger, Scope
+from ipv6console.console.keyring import OWN_KEYS, spelling
 from ipv6console.console.tab import TABS
 
 _HEAD = """# Keys
@@ -18,6 +19,9 @@ console:
     [console.keys]
     spawn = "S"
     zoom = "f11"
+
+Every dialog shows the command and the curl line that do, or tell, the same; `y` and `Y` copy them. What has no command
+below is about the screen alone.
 
 A key that is taken, that moves the cursor or that never reaches the console (Ctrl and one of a b s j h i m z) is refused
 with the reason.
@@ -36,7 +40,13 @@ def markdown() -> str:
             heading = headings.get(scope) or titles.get(scope, scope.value)
             parts.append(
                 "\n".join(
-                    [f"## {heading}\n", "| key | | what it does | name |", "| --- | --- | --- | --- |", *rows, ""]
+                    [
+                        f"## {heading}\n",
+                        "| key | | what it does | as a command | name |",
+                        "| --- | --- | --- | --- | --- |",
+                        *rows,
+                        "",
+                    ]
                 )
             )
     return "\n".join(parts)
@@ -45,7 +55,8 @@ def markdown() -> str:
 def _row(item: Action) -> str:
     keys = " ".join(f"`{spelling(key)}`" for key in OWN_KEYS[item.id])
     told = f"{item.help}{_GUARDS[item.danger]}".replace("|", "\\|")
-    return f"| {keys} | {item.title} | {told} | {item.id} |"
+    command = f"`ipv6console {item.command}`" if item.command else ""
+    return f"| {keys} | {item.title} | {told} | {command} | {item.id} |"
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ipv6console.config import ConsoleSettings, Settings
 from ipv6console.configfile import ConfigError, Effective
-from ipv6console.console.action import OWN_KEYS, Keys
 from ipv6console.console.keymap import KeymapError, keymap
+from ipv6console.console.keyring import OWN_KEYS, Keys
 
 _LIVE = ("theme", "glyphs", "keys")
 """What of [console] a running console takes over."""

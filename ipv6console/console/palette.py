@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from ipv6console.console.action import ACTIONS, Action, key_of, obstacle
+from ipv6console.console.action import ACTIONS, Action
+from ipv6console.console.keyring import key_of
 from ipv6console.console.screens.who import address_in
+from ipv6console.console.standing import obstacle
 
 if TYPE_CHECKING:
     from ipv6console.console.app import ConsoleApp

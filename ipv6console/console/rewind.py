@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn, cast
 
 from ipv6console.console.model import Model
 from ipv6console.console.source import Joined, Refused, Source
 from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter, EventPage
 from ipv6console.wire.frame import EventsFrame, StateFrame
+from ipv6console.wire.prefix import PrefixStory
 from ipv6console.wire.state import State
 
 STEP, LEAP = 5.0, 60.0
@@ -75,6 +76,11 @@ class PastSource:
             until=until,
         )
         return await self._source.events(since, limit, bounded, before=before)
+
+    async def prefix_story(self, prefix: str) -> PrefixStory:
+        """Ask for the turns in a prefix's life that had been taken by then."""
+        story = await self._source.prefix_story(prefix)
+        return replace(story, entries=tuple(entry for entry in story.entries if entry.at <= self._at))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

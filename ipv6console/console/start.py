@@ -101,7 +101,7 @@ def run(
     answer = app.run()
     sys.stdout, sys.stderr = streams  # a picture that was being taken may have kept what the app had put there
     if app.failure is not None:
-        return _crashed(app.failure, owner, in_lab=app.in_lab)
+        return _crashed(app.failure, owner, in_lab=app.departure.in_lab)
     if owner is not None and owner.failure is not None:
         _tell(f"ipv6console: {owner.failure}")
         return EXIT_CRASHED

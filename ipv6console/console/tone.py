@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from textual.content import Content
 
-from ipv6console.console.action import in_force
+from ipv6console.console.keyring import in_force
 from ipv6console.wire.event import EventLevel
 from ipv6console.wire.status import Level
 

@@ -8,11 +8,12 @@ import shlex
 import pytest
 
 from ipv6console.console import call
-from ipv6console.console.action import ACTIONS, Danger, Standing, action, obstacle
+from ipv6console.console.action import ACTIONS, Danger, action
 from ipv6console.console.app import ConsoleApp
 from ipv6console.console.call import Door
 from ipv6console.console.keymap import MOVES, keymap
 from ipv6console.console.model import Condition
+from ipv6console.console.standing import Standing, obstacle
 from ipv6console.wire.plan import PlanAction, PlanRequest
 from tests.console.scene import SOCKET
 

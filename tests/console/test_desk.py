@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from ipv6console.console.call import Call
 from ipv6console.console.means import Means
 from ipv6console.console.screens.bare import BareText
 from ipv6console.console.screens.dialog import Choice, Reader
@@ -564,7 +565,7 @@ async def test_the_pane_is_shown_as_bare_text_from_the_first_column_on() -> None
 
 async def test_too_much_for_the_terminal_s_clipboard_is_said_and_not_sent() -> None:
     async with staged() as stage:
-        stage.app.push_screen(BareText("x" * 60_000))
+        stage.app.push_screen(BareText("x" * 60_000, Call("ipv6console status")))
         await stage.until_screen(BareText)
         await stage.press("y")
         assert "longer than" in stage.toasts()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ipv6console.console.action import OWN_KEYS, action, for_key, in_force, key_of, put_in_force
+from ipv6console.console.action import action
 from ipv6console.console.keymap import KeymapError, keymap
+from ipv6console.console.keyring import OWN_KEYS, for_key, in_force, key_of, put_in_force
 from ipv6console.console.keysheet import markdown
 from ipv6console.console.look import Look
 from tests.console.stage import staged

@@ -407,7 +407,7 @@ async def test_the_ndp_pane_shows_the_inbound_finding_with_its_fix(monkeypatch: 
 
 
 async def test_a_question_mark_explains_the_focused_pane_and_lists_every_key() -> None:
-    async with staged(size=(120, 100)) as stage:
+    async with staged(size=(120, 140)) as stage:
         await _focus(stage, "ndp")
         await stage.press("question_mark")
         await stage.until_screen(Reader)
@@ -488,7 +488,7 @@ async def test_q_asks_the_engine_itself_and_not_the_last_shown_number() -> None:
 
 
 async def test_q_asks_when_the_engine_does_not_say_what_it_would_lose(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ipv6console.console.app.PATIENCE", 0.01)
+    monkeypatch.setattr("ipv6console.console.departure.PATIENCE", 0.01)
     idle = replace(scene.state(), pool=replace(scene.state().pool, leased=0))
     async with staged(idle, owner=RecordedOwner()) as stage:
         stage.source.gate = asyncio.Event()

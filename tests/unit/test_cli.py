@@ -14,7 +14,7 @@ import pytest
 from ipv6console import __version__
 from ipv6console.cli import COMMANDS, root, run
 from ipv6console.commands.failure import MEANINGS, ExitCode
-from ipv6console.console import call
+from ipv6console.console import call, lookup
 from ipv6console.wire.plan import PlanAction, PlanRequest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -159,8 +159,16 @@ def test_every_command_line_the_console_shows_is_understood(capsys: pytest.Captu
         *(call.drain_mirror(door, "task1", draining=draining) for draining in (True, False)),
         *(call.drain_prefix(door, "2001:db8::/64", draining=draining) for draining in (True, False)),
         *(call.planned(door, request, None, "it's why") for request in requests),
-        call.doctor(door, None),
-        call.doctor(door, "2001:db8::/64"),
+        lookup.doctor(door, None),
+        lookup.doctor(door, "2001:db8::/64"),
+        call.reset(door, "task1", ("2001:db8::1",)),
+        call.reset_all(door, "task1"),
+        lookup.state(door),
+        lookup.state_at(door, 1_790_000_000.0),
+        lookup.events(door, level="warning", start=1_790_000_000.0),
+        lookup.who(door, "2001:db8::1"),
+        lookup.mirror(door, "task1"),
+        call.Call(door.cli("bundle")),
     ]
     for line in (one.cli for one in shown):
         program, *words = shlex.split(line)

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
-from ipv6console.console import call
+from ipv6console.console import call, lookup
 from ipv6console.console.screens.dialog import Reader
 from ipv6console.console.source import Refused, Source
-from ipv6console.console.tone import Tone, content
 from ipv6console.console.widgets.address import MOST, Known, describe
 from ipv6console.console.widgets.pane import View
 from ipv6console.wire.history import HistoryPage
@@ -25,27 +21,16 @@ _EACH = 1.0
 class AddressDialog(Reader):
     """Asks for the past when opened and again on `r`; ages and state are live. `fresh` returns it as it is now."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "ask", show=False),
-        Binding("C", "copy_call('cli')", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "ask", show=False)]
+    hints = (("r", "ask again"),)
 
     def __init__(self, known: Known, fresh: Callable[[], Known | None], view: View) -> None:
         super().__init__(f"Address {known.row.addr}", self._told, copied=known.row.addr, wide=True)
         self._known, self._fresh, self._view = known, fresh, view
 
-    def inside(self) -> ComposeResult:
-        """The text, and the keys."""
-        with VerticalScroll(classes="body", can_focus=True):
-            yield Static(id="text")
-        keys = (("Esc", "back"), ("j k", "scroll"), ("r", "ask again"), ("y", "copy it"), ("C", "copy the command"))
-        yield Static(
-            Content("   ").join(content((key, Tone.KEY), (f" {told}", Tone.DIM)) for key, told in keys), classes="said"
-        )
-
     def calls(self) -> call.Call | None:
         """The same outside the console."""
-        return call.who(self._view.door, self._known.row.addr)
+        return lookup.who(self._view.door, self._known.row.addr)
 
     def on_mount(self) -> None:
         """Keep state and ages live."""
@@ -65,11 +50,7 @@ class AddressDialog(Reader):
         now = self._fresh()
         if now is not None and now.row.addr == self._known.row.addr:
             self._known = Known(now.row, self._known.history)
-        made = call.who(self._view.door, self._known.row.addr)
-        calls = content(("as CLI   ", Tone.KEY), made.cli, "\n", ("as curl  ", Tone.KEY), made.curl)
-        return Content("\n").join([
-            describe(self._known, self._view.model, self._view.moment, width), Content(""), calls,
-        ])  # fmt: skip
+        return describe(self._known, self._view.model, self._view.moment, width)
 
 
 async def asked(source: Source, addr: str) -> HistoryPage | Refused:

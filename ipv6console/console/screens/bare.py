@@ -11,10 +11,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from ipv6console.console.call import Call
+from ipv6console.console.screens.dialog import COPIED_MOST
 from ipv6console.console.tone import Tone, content
-
-COPIED_MOST = 56_000
-"""Bytes: encoded for OSC 52 they just stay below the 75,000 at which terminals drop it without a word."""
 
 
 class BareText(ModalScreen[None]):
@@ -26,7 +25,7 @@ class BareText(ModalScreen[None]):
     AUTO_FOCUS = ".body"
     CSS = """
     BareText { background: $background; }
-    BareText .head { height: 1; background: $panel; }
+    BareText .head { height: auto; background: $panel; }
     BareText .body { height: 1fr; scrollbar-size-vertical: 1; }
     BareText #text { height: auto; }
     """
@@ -37,18 +36,20 @@ class BareText(ModalScreen[None]):
         Binding("pagedown", "scroll_page(1)", show=False),
         Binding("pageup", "scroll_page(-1)", show=False),
         Binding("y", "copy", show=False),
+        Binding("C", "copy_call", show=False),
     ]
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, call: Call) -> None:
         super().__init__()
-        self._text = text
+        self._text, self._call = text, call
 
     def compose(self) -> ComposeResult:
-        """One line that says what this is, and the text."""
+        """What this is, the command that prints the same, and the text."""
         yield Static(
             content(
-                (" Esc", Tone.KEY), " back   ", ("y", Tone.KEY), " copies all   ", ("j k", Tone.KEY), " scroll   ",
-                ("select with the mouse: the terminal has it now", Tone.DIM),
+                (" Esc", Tone.PRESS), " back   ", ("y", Tone.PRESS), " copies all   ", ("j k", Tone.PRESS), " scroll   ",
+                ("select with the mouse: the terminal has it now\n", Tone.DIM),
+                (" as CLI ", Tone.PRESS), self._call.cli, "   ", ("C", Tone.PRESS), (" copies it", Tone.DIM),
             ),
             classes="head",
         )  # fmt: skip
@@ -81,6 +82,11 @@ class BareText(ModalScreen[None]):
         """Scroll by pages."""
         body = self.query_one(".body")
         body.scroll_relative(y=pages * max(1, body.size.height - 1), animate=False)
+
+    def action_copy_call(self) -> None:
+        """Send the command to the terminal's clipboard."""
+        self.app.copy_to_clipboard(self._call.cli)
+        self.notify(f"Sent to the terminal's clipboard: {self._call.cli}", title="Copied", markup=False)
 
     def action_copy(self) -> None:
         """Send all of it to the terminal's clipboard."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
-from ipv6console.console import call
+from ipv6console.console import call, lookup
 from ipv6console.console.layout import hang
 from ipv6console.console.screens.dialog import Reader
 from ipv6console.console.source import Refused, Source
@@ -29,15 +26,9 @@ class DoctorDialog(Reader):
         self._fixes: tuple[str, ...] = ()
         self._turn = 0
 
-    def inside(self) -> ComposeResult:
-        """The steps, the calls, how to leave."""
-        with VerticalScroll(classes="body", can_focus=True):
-            yield Static(id="text")
-            yield Static(classes="calls")
-
     def calls(self) -> call.Call | None:
         """The same outside the console."""
-        return call.doctor(self._door, self._prefix)
+        return lookup.doctor(self._door, self._prefix)
 
     def on_mount(self) -> None:
         """Walk."""
@@ -52,26 +43,23 @@ class DoctorDialog(Reader):
             self._fixes = fixes(self._report)
         self.write()
 
-    def write(self) -> None:
-        """Write the report, and what the keys copy."""
-        super().write()
+    def copying(self) -> Content:
+        """Return which keys copy what."""
         number = len(self._fixes)
         told = (
             "the fix, again the command" if number == 1 else f"the {number} fixes one after another, then the command"
         )
-        walk = call.doctor(self._door, self._prefix)
-        self.query_one(".calls", Static).update(content(
-            ("as CLI   ", Tone.KEY), walk.cli, "\n", ("as curl  ", Tone.KEY), walk.curl, "\n", ("y", Tone.KEY),
-            (f" copies {told if number else 'the command'}, ", Tone.DIM), ("Y", Tone.KEY), (" the curl line", Tone.DIM),
-        ))  # fmt: skip
+        return content(
+            ("y", Tone.PRESS), (f" copies {told if number else 'the command'}, ", Tone.DIM),
+            ("Y", Tone.PRESS), (" the curl line", Tone.DIM),
+        )  # fmt: skip
 
     def action_copy_text(self) -> None:
         """Copy the next fix, or the command after the last one."""
-        texts = (*self._fixes, call.doctor(self._door, self._prefix).cli)
+        texts = (*self._fixes, lookup.doctor(self._door, self._prefix).cli)
         place, self._turn = self._turn % len(texts), self._turn + 1
         which = f"fix {place + 1} of {len(self._fixes)}" if place < len(self._fixes) else "the command of this walk"
-        self.app.copy_to_clipboard(texts[place])
-        self.notify(f"Sent to the terminal's clipboard: {texts[place]}", title=f"Copied {which}", markup=False)
+        self.copy(texts[place], which)
 
     def _told(self, width: int) -> Content:
         if self._refusal is not None:

@@ -9,10 +9,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
+from ipv6console.console import lookup
+from ipv6console.console.call import Call, opening
 from ipv6console.console.context import MOST, Context, Contexts, standing_of
 from ipv6console.console.screens.dialog import Dialog
 from ipv6console.console.tone import Tone, content
@@ -54,6 +56,8 @@ class EnginesDialog(Dialog[int | None]):
         """The list, what was said, the keys."""
         yield Grid(self.columns, id="engines")
         yield Static(classes="said", id="hint")
+        with VerticalScroll(classes="body", can_focus=False):
+            yield Static(self.calls_shown(), classes="calls")
         yield Static(
             Content("   ").join(content((key, Tone.KEY), (f" {told}", Tone.DIM)) for key, told in _KEYS),
             classes="said",
@@ -67,8 +71,13 @@ class EnginesDialog(Dialog[int | None]):
         self.query_one(Grid).move_to(numbers.index(self._contexts.shown.number))
         self.set_interval(_EACH, self.list_them)
 
+    def calls(self) -> Call | None:
+        """A console on the same engines."""
+        return lookup.engines(tuple(context.target for context in self._contexts))
+
     def list_them(self) -> None:
         """Show how they are now."""
+        self.query_one(".calls", Static).update(self.calls_shown())
         self.query_one(Grid).show([self._row(context) for context in self._contexts])
 
     def _row(self, context: Context) -> GridRow:
@@ -169,10 +178,25 @@ class OpenDialog(Dialog[Opening | None]):
             classes="said",
             id="hint",
         )
+        with VerticalScroll(classes="body", can_focus=False):
+            yield Static(self.calls_shown(), classes="calls")
         with Horizontal(classes="buttons"):
             yield Button("Cancel", id="cancel", compact=True)
             yield Button("Open read-only", id="look", compact=True)
             yield Button("Open", id="go", compact=True)
+
+    def calls(self) -> Call | None:
+        """A console on that engine; read-only unless the focus is on Open. The token is never in it."""
+        if not self.is_mounted:
+            return opening("", read_only=True)
+        target, file, token = (self.query_one(f"#{name}", Input).value.strip() for name in ("target", "file", "token"))
+        go = self.focused is not None and self.focused.id == "go"
+        return opening(target, read_only=not go, file=file, token=bool(token))
+
+    def _show_calls(self) -> None:
+        self.query_one(".calls", Static).update(self.calls_shown())
+
+    on_input_changed = on_descendant_focus = _show_calls
 
     def on_input_submitted(self) -> None:
         """Enter goes on to the buttons; read-only comes first."""

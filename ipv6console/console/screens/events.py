@@ -10,7 +10,7 @@ from ipv6console.console.action import Scope
 from ipv6console.console.goal import Goal, goals
 from ipv6console.console.ledger import Gap
 from ipv6console.console.model import Model
-from ipv6console.console.screens.dialog import Choice
+from ipv6console.console.screens.dialog import Answer, Choice
 from ipv6console.console.screens.jump import JumpDialog
 from ipv6console.console.screens.page import Page
 from ipv6console.console.tab import TABS
@@ -59,6 +59,10 @@ class EventsScreen(Page):
         """Go to the newest event and follow."""
         self.log_pane.go_end()
 
+    def jump_to(self, at: float) -> None:
+        """Go to the first event at or after `at` (unix seconds)."""
+        self.log_pane.go_to(at)
+
     def act_again(self) -> None:
         """Ask again for what was refused, and read on."""
         self.log_pane.again()
@@ -66,7 +70,7 @@ class EventsScreen(Page):
     async def act_time(self) -> None:
         """Ask for a time and go there."""
         console = self._shell
-        dialog = JumpDialog(lambda: console.model.now, console.zone, console.moment)
+        dialog = JumpDialog(lambda: console.model.now, console.zone, console.moment, console.door)
         at = await console.push_screen_wait(dialog)
         if at is not None:
             self.log_pane.go_to(at)
@@ -86,7 +90,8 @@ class EventsScreen(Page):
             await self._seek(goal)
 
     async def _asked(self, about: tuple[Goal, ...]) -> Goal | None:
-        answers = [(f"goal-{number}", goal.title) for number, goal in enumerate(about)]
+        outside = self.query_one(EventPane).outside(self._shell.view)
+        answers = [Answer(f"goal-{number}", goal.title, outside) for number, goal in enumerate(about)]
         answer = await self._shell.push_screen_wait(Choice("Open what?", content("The event is about:"), answers))
         return next((goal for number, goal in enumerate(about) if answer == f"goal-{number}"), None)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from ipv6console.console.action import ACTIONS, Danger, Standing, keys_of, obstacle, spelling
+from ipv6console.console.action import ACTIONS, Danger
+from ipv6console.console.keyring import keys_of, spelling
 from ipv6console.console.layout import hang
+from ipv6console.console.standing import Standing, obstacle
 from ipv6console.console.tone import Tone, content
 from ipv6console.console.widgets.pane import Pane
 
@@ -40,6 +42,7 @@ def page(pane: Pane | None, standing: Standing, width: int) -> Content:
         blocked = obstacle(item, standing)
         why = (f" Not now: {blocked}", Tone.WARN) if blocked else ("", Tone.PLAIN)
         head = content((f"{keys:<{_TITLE}}", Tone.KEY), (item.title, Tone.STRONG))
-        lines.append(hang(head, content(item.help, _GUARDS[item.danger], why), _TEXT, width))
+        command = (f" ipv6console {item.command}", Tone.DIM) if item.command else ("", Tone.PLAIN)
+        lines.append(hang(head, content(item.help, _GUARDS[item.danger], command, why), _TEXT, width))
     lines += [hang(content((keys, Tone.KEY)), Content(text), _TEXT, width) for keys, text in _MOVES]
     return Content("\n").join(lines)

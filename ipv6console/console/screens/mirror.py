@@ -6,13 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, TypeVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
-from ipv6console.console import call, figure
+from ipv6console.console import call, figure, lookup
 from ipv6console.console.detail import facts
 from ipv6console.console.layout import hang, sheet
 from ipv6console.console.model import Condition, Model
@@ -41,35 +38,20 @@ class MirrorDialog(Reader):
         Binding("D", "drain", show=False),
         Binding("r", "ask", show=False),
     ]
+    hints = (("D", "drain or resume"), ("r", "ask again"))
 
     def __init__(
         self, row: MirrorRow, source: Source, model: Model, door: call.Door, drain: Callable[[str], None]
     ) -> None:
-        super().__init__(f"Mirror {row.name}", self._told, copied=row.name, wide=True)
+        super().__init__(f"Mirror {row.name}", self._told, copied=row.name, copied_as="the name", wide=True)
         self._row, self._source, self._model, self._door, self._drain = row, source, model, door, drain
         self._settings: MirrorSettings | Refused | None = None
         self._targets: TargetPage | Refused | None = None
         self._leases: LeasePage | Refused | None = None
 
-    def inside(self) -> ComposeResult:
-        """The text, the calls, the keys."""
-        with VerticalScroll(classes="body", can_focus=True):
-            yield Static(id="text")
-        keys = (
-            ("Esc", "back"),
-            ("j k", "scroll"),
-            ("D", "drain or resume"),
-            ("r", "ask again"),
-            ("y", "copy the name"),
-        )
-        yield Static(
-            Content("   ").join(content((key, Tone.KEY), (f" {told}", Tone.DIM)) for key, told in keys),
-            classes="said",
-        )
-
     def calls(self) -> call.Call | None:
         """The same outside the console."""
-        return call.mirror(self._door, self._row.name)
+        return lookup.mirror(self._door, self._row.name)
 
     def on_mount(self) -> None:
         """Keep counters and ages live."""
@@ -103,14 +85,8 @@ class MirrorDialog(Reader):
             _section("Settings of its own", _told(self._settings, lambda page: settings(page, width), width)),
             _section("Who bans it", _told(self._targets, lambda page: self._bans(page, width), width)),
             _section(self._leases_title(), _told(self._leases, lambda page: self._held(page, width), width)),
-            self.calls_shown(),
         ]
         return Content("\n\n").join(parts)
-
-    def calls_shown(self) -> Content:
-        """The calls; here `y` copies the name."""
-        made = call.mirror(self._door, self._row.name)
-        return content(("as CLI   ", Tone.KEY), made.cli, "\n", ("as curl  ", Tone.KEY), made.curl)
 
     def _leases_title(self) -> str:
         number = self._leases.total if isinstance(self._leases, LeasePage) else self._row.using
@@ -137,11 +113,12 @@ class MirrorDialog(Reader):
         for row in page.leases:
             since = figure.span(self._model.age_of(row.leased_at))
             left = figure.span(row.expires_at - self._model.now)
-            told = content(row.holder, (f"  for {since}, ends in {left}", Tone.DIM))
+            process = () if row.process is None else (f"  {row.process}",)
+            told = content(row.holder, *process, (f"  for {since}, ends in {left}", Tone.DIM))
             lines.append(hang(content(f"  {row.addr}"), told, column, width))
         more = page.total - len(page.leases)
         if more > 0:
-            command = self._door.cli("leases", "--dbname", self._row.name)
+            command = lookup.leases(self._door, self._row.name).cli
             lines.append(hang(Content(""), content((f"and {figure.count(more)} more: {command}", Tone.DIM)), 2, width))
         return Content("\n").join(lines)
 

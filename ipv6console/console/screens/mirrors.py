@@ -10,14 +10,15 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from ipv6console.console import call, figure
-from ipv6console.console.action import Scope, Standing
+from ipv6console.console.action import Scope
 from ipv6console.console.model import Condition
-from ipv6console.console.screens.dialog import Choice, Reader
+from ipv6console.console.screens.dialog import Answer, Choice
 from ipv6console.console.screens.order import Head, OrderDialog
 from ipv6console.console.screens.page import Page
 from ipv6console.console.screens.plan import PlanDialog
 from ipv6console.console.source import Refused
-from ipv6console.console.tone import Tone, content
+from ipv6console.console.standing import Standing
+from ipv6console.console.tone import content
 from ipv6console.console.widgets.burning import HEADS, BurningPane
 from ipv6console.console.widgets.chrome import Where
 from ipv6console.console.widgets.holding import Inside, LeasesPane, OwnPane, TargetsPane
@@ -165,7 +166,9 @@ class MirrorsScreen(Page):
         """Choose by which column to order the mirrors."""
         tasks = self.tasks
         heads = [Head(*head) for head in HEADS]
-        column = await self.app.push_screen_wait(OrderDialog(heads, tasks.column, descending=tasks.descending))
+        column = await self.app.push_screen_wait(
+            OrderDialog(heads, tasks.column, descending=tasks.descending, call=tasks.outside(self._shown_in.view))
+        )
         if column is not None:
             tasks.put_in_order(column)
             self._shown_in.redraw()
@@ -206,21 +209,20 @@ class MirrorsScreen(Page):
             made = call.reset_all(console.door, mirror.name)
         heading = f"Reset mirror {mirror.name}" if lease is None else f"Reset {lease.addr}"
         answer = await self.app.push_screen_wait(
-            Choice(heading, content(text), [("go", "Reset")], grave=lease is None, call=made)
+            Choice(heading, content(text), [Answer("go", "Reset", made)], grave=lease is None)
         )
         if answer != "go":
             return
         source = console.source
         done = source.reset_all(mirror.name) if lease is None else source.reset(mirror.name, (lease.addr,))
-        await self._tell(done, mirror.name, owned=lease is not None)
+        await self._tell(done, mirror.name, made, owned=lease is not None)
         self.ask_again()
 
-    async def _tell(self, done: Awaitable[ResetReply], name: str, *, owned: bool) -> None:
+    async def _tell(self, done: Awaitable[ResetReply], name: str, made: call.Call, *, owned: bool) -> None:
         try:
             reply = await done
         except Refused as refusal:
-            told = content((f"✖ {refusal.detail}\n", Tone.FAIL), refusal.next)
-            self.app.push_screen(Reader(refusal.title, lambda _: told))
+            self._shown_in.acts.refused(refusal, made)
             return
         if owned and not reply.reset_count:
             said = "Nothing was changed: the lease has an owner, or is over. Only its holder ends it; X withdraws the address."

@@ -60,7 +60,16 @@ class NdpScreen(Page):
         pane.compare(row, view)
         await pane.config.settled()
         told = partial(pane.told, row, view)
-        self._shell.push_screen(Reader(f"NDP of {row.prefix}", told, copied=pane.copied(view), wide=True))
+        self._shell.push_screen(
+            Reader(
+                f"NDP of {row.prefix}",
+                told,
+                copied=pane.copied(view),
+                copied_as="what is wanted",
+                wide=True,
+                call=pane.outside(view),
+            )
+        )
 
     def reveal(self, name: str) -> None:
         """Put the cursor on a prefix."""

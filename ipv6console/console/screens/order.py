@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
+from ipv6console.console.call import Call
 from ipv6console.console.screens.dialog import Dialog
 from ipv6console.console.tone import Tone, content
 
@@ -27,19 +28,25 @@ class Head:
 class OrderDialog(Dialog[str]):
     """Asks for a column; dismisses with its key, None for Cancel and Esc. The present one again turns it round."""
 
-    def __init__(self, heads: Sequence[Head], column: str, *, descending: bool) -> None:
+    def __init__(self, heads: Sequence[Head], column: str, *, descending: bool, call: Call) -> None:
         super().__init__("Order by")
-        self._heads, self._column, self._descending = tuple(heads), column, descending
+        self._heads, self._column, self._descending, self._call = tuple(heads), column, descending, call
 
     def inside(self) -> ComposeResult:
         """The columns as answers, each with its letter."""
         yield Static(
             content(("A letter or Enter chooses; the present one again turns it round.", Tone.DIM)), classes="said"
         )
+        with VerticalScroll(classes="body", can_focus=False):
+            yield Static(self.calls_shown(), classes="calls")
         with Horizontal(classes="buttons -stacked"):
             yield Button("Cancel", id="cancel", compact=True)
             for head in self._heads:
                 yield Button(self._label(head), id=head.column, compact=True)
+
+    def calls(self) -> Call | None:
+        """The list outside the console."""
+        return self._call
 
     def _label(self, head: Head) -> Content:
         if head.column == self._column:

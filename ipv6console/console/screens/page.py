@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -14,8 +13,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from ipv6console.console.action import Scope, Standing
+from ipv6console.console.action import Scope
 from ipv6console.console.compositor import SparingCompositor
+from ipv6console.console.standing import Standing
 from ipv6console.console.tone import Tone, content, verdict
 from ipv6console.console.trouble import troubles
 from ipv6console.console.widgets.chrome import KeyBar, TabLine, TopLine, VerdictLine, Where
@@ -46,6 +46,7 @@ class Page(Screen[None]):
     """Whose actions make sense anywhere on this page, besides those of the pane in focus."""
 
     _laid = False
+    _composed_of: Sequence[Pane] = ()
 
     class Shown(Message):
         """The page is on the screen, anew or again, and wants to be drawn."""
@@ -85,10 +86,12 @@ class Page(Screen[None]):
         """The pane that has the focus at first."""
         return next(iter(self.panes), self._all_panes[0])
 
-    @cached_property
-    def _all_panes(self) -> list[Pane]:
-        """The panes, seen or not; a page keeps those it was composed of."""
-        return list(self.query(Pane))
+    @property
+    def _all_panes(self) -> Sequence[Pane]:
+        """The panes, seen or not; a page keeps those it was composed of. A key may come before it is composed."""
+        if not self._composed_of:
+            self._composed_of = list(self.query(Pane))
+        return self._composed_of
 
     @property
     def panes(self) -> list[Pane]:

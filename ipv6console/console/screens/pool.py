@@ -11,18 +11,19 @@ from textual.app import ComposeResult
 from textual.timer import Timer
 
 from ipv6console.console import call, figure
-from ipv6console.console.action import Scope, Standing
+from ipv6console.console.action import Scope
 from ipv6console.console.following import Following, Standpoint
 from ipv6console.console.listing import Listing
 from ipv6console.console.query import Context
 from ipv6console.console.screens.address import AddressDialog, asked
-from ipv6console.console.screens.dialog import Choice, Reader
+from ipv6console.console.screens.dialog import Answer, Choice
 from ipv6console.console.screens.order import Head, OrderDialog
 from ipv6console.console.screens.page import Page
 from ipv6console.console.screens.plan import PlanDialog
 from ipv6console.console.source import Refused
+from ipv6console.console.standing import Standing
 from ipv6console.console.stock import number
-from ipv6console.console.tone import Tone, content
+from ipv6console.console.tone import content
 from ipv6console.console.widgets.address import AddressPane, Known
 from ipv6console.console.widgets.addresses import HEADS, AddressesPane
 from ipv6console.console.widgets.chrome import Where
@@ -37,7 +38,6 @@ _STILL, _SETTLE = 0.06, 0.1
 """Seconds the cursor has to stand still before its address is shown in full, and again before its past is asked for."""
 _HOLDERS_EACH = 5.0
 _AT_ONCE = 5_000
-_SHOWN = 20
 
 
 class PoolScreen(Page):
@@ -213,7 +213,9 @@ class PoolScreen(Page):
         """Choose by which column to order."""
         order = self.table.order
         heads = [Head(*head) for head in HEADS]
-        column = await self.app.push_screen_wait(OrderDialog(heads, order.column, descending=order.descending))
+        column = await self.app.push_screen_wait(
+            OrderDialog(heads, order.column, descending=order.descending, call=self.table.outside(self._shown_in.view))
+        )
         if column is not None:
             self.table.put_in_order(column)
 
@@ -247,12 +249,11 @@ class PoolScreen(Page):
         dbname = await self._ask_reset(where, addrs)
         if dbname is None:
             return
-        wanted = tuple(addr for addr in addrs if self._is_taken(addr, dbname))
+        wanted = self._in(dbname, addrs)
         try:
             freed = await self._reset(dbname, wanted)
         except Refused as refusal:
-            told = content((f"✖ {refusal.detail}\n", Tone.FAIL), refusal.next)
-            self.app.push_screen(Reader(refusal.title, lambda _: told))
+            console.acts.refused(refusal, call.reset(console.door, dbname, wanted))
             return
         rest = len(wanted) - freed
         stay = (
@@ -269,18 +270,18 @@ class PoolScreen(Page):
         self.following.wake()
 
     async def _ask_reset(self, where: Counter[str], addrs: Sequence[str]) -> str | None:
-        only = next(iter(where)) if len(where) == 1 else None
+        door = self._shown_in.door
         answers = [
-            (f"m{place}", f"Reset in {name}: {figure.count(count)}")
+            Answer(
+                f"m{place}", f"Reset in {name}: {figure.count(count)}", call.reset(door, name, self._in(name, addrs))
+            )
             for place, (name, count) in enumerate(where.items())
         ]
         text = content(
             f"Makes {_named(addrs)} idle again in one mirror, whatever it was there: a bad one is handed out again, and a "
             "lease without an owner ends. A lease with an owner stays; only its holder ends it."
         )
-        wanted = tuple(addrs[:_SHOWN])
-        made = call.reset(self._shown_in.door, only, wanted) if only and len(addrs) <= _SHOWN else None
-        answer = await self.app.push_screen_wait(Choice("Reset", text, answers, call=made))
+        answer = await self.app.push_screen_wait(Choice("Reset", text, answers))
         return list(where)[int(answer.removeprefix("m"))] if answer else None
 
     async def _reset(self, dbname: str, addrs: Sequence[str]) -> int:
@@ -301,8 +302,9 @@ class PoolScreen(Page):
                 found.update(list(dict.fromkeys((*usage.leased_in, *usage.bad_in))))
         return found
 
-    def _is_taken(self, addr: str, dbname: str) -> bool:
-        return dbname in self._taken([addr])
+    def _in(self, dbname: str, addrs: Sequence[str]) -> tuple[str, ...]:
+        """Return those of the addresses that are leased or bad in a mirror."""
+        return tuple(addr for addr in addrs if dbname in self._taken([addr]))
 
 
 def _named(addrs: Sequence[str]) -> str:

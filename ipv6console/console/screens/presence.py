@@ -7,6 +7,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
+from ipv6console.console import lookup
+from ipv6console.console.call import Door
 from ipv6console.console.model import Model
 from ipv6console.console.presence import attendants, page
 from ipv6console.console.screens.dialog import Reader
@@ -25,8 +27,10 @@ class PresenceDialog(Reader):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "ask", show=False)]
 
-    def __init__(self, source: Source, model: Model, own: str) -> None:
-        super().__init__("Who is here, and what they did", self._told, wide=True)
+    hints = (("r", "ask again"),)
+
+    def __init__(self, source: Source, model: Model, own: str, door: Door) -> None:
+        super().__init__("Who is here, and what they did", self._told, wide=True, call=lookup.state(door))
         self._source, self._model, self._own = source, model, own
         self._events: tuple[Event, ...] | Refused | None = None
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
+from ipv6console.console import call
 from ipv6console.console.screens.dialog import Dialog
 from ipv6console.console.tone import Tone, content
 from ipv6console.wire.plan import PlanAction, PlanRequest
@@ -46,9 +47,9 @@ class RevokeDialog(Dialog[PlanRequest]):
 
     AUTO_FOCUS = "#what"
 
-    def __init__(self, suggestion: str, prefixes: tuple[str, ...]) -> None:
+    def __init__(self, suggestion: str, prefixes: tuple[str, ...], door: call.Door) -> None:
         super().__init__("Revoke: withdraw for good")
-        self._suggestion, self._prefixes = suggestion, prefixes
+        self._suggestion, self._prefixes, self._door = suggestion, prefixes, door
         self.add_class("-grave")
 
     def inside(self) -> ComposeResult:
@@ -65,9 +66,24 @@ class RevokeDialog(Dialog[PlanRequest]):
             ),
             classes="said",
         )
+        with VerticalScroll(classes="body", can_focus=False):
+            yield Static(self.calls_shown(), classes="calls")
         with Horizontal(classes="buttons"):
             yield Button("Cancel", id="cancel", compact=True)
             yield Button("Plan", id="go", compact=True)
+
+    def calls(self) -> call.Call | None:
+        """The act outside the console, for what is typed."""
+        typed = self.query_one("#what", Input).value if self.is_mounted else self._suggestion
+        try:
+            request = wanted(typed, self._prefixes)
+        except NotRevocable:
+            return call.Call(self._door.cli("revoke", "ADDRESS", "--reason", "REASON"), note="for what is typed above")
+        return call.planning(self._door, request)
+
+    def on_input_changed(self) -> None:
+        """Show the command for what is typed."""
+        self.query_one(".calls", Static).update(self.calls_shown())
 
     def on_input_submitted(self) -> None:
         """Enter asks for the plan."""

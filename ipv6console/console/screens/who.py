@@ -10,7 +10,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Label, Static
 
-from ipv6console.console import call, figure
+from ipv6console.console import call, figure, lookup
 from ipv6console.console.layout import hang
 from ipv6console.console.screens.dialog import Dialog
 from ipv6console.console.source import Refused, Source
@@ -50,11 +50,12 @@ class WhoDialog(Dialog[None]):
             yield Input(self._addr, id="addr", compact=True, placeholder="2001:db8::1")
         with VerticalScroll(classes="body", can_focus=True):
             yield Static(_HINT, id="text")
-        yield Static(classes="calls")
+        yield Static(self.calls_shown(), classes="calls")
 
     def calls(self) -> call.Call | None:
         """The same outside the console."""
-        return call.who(self._door, self._addr) if self._page is not None else None
+        typed = self.query_one("#addr", Input).value if self.is_mounted else self._addr
+        return lookup.who(self._door, address_in(typed) or self._addr or "ADDRESS")
 
     def on_mount(self) -> None:
         """Look up what was given."""
@@ -65,6 +66,10 @@ class WhoDialog(Dialog[None]):
         """Write the text anew."""
         self.call_after_refresh(self._write)
 
+    def on_input_changed(self) -> None:
+        """Show the command for what is typed."""
+        self.query_one(".calls", Static).update(self.calls_shown())
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Look it up."""
         event.stop()
@@ -73,7 +78,6 @@ class WhoDialog(Dialog[None]):
     def _look(self, text: str) -> None:
         addr = address_in(text)
         self._page = None
-        self.query_one(".calls", Static).update("")
         if addr is None:
             self._say(content((f"✖ {text.strip() or 'nothing'} is no IPv6 address", Tone.FAIL)))
             return
@@ -87,7 +91,6 @@ class WhoDialog(Dialog[None]):
         except Refused as refusal:
             self._say(content((f"✖ {refusal.title}: ", Tone.FAIL), refusal.detail, "\n", (refusal.next, Tone.STRONG)))
             return
-        self.query_one(".calls", Static).update(self.calls_shown())
         self._write()
         self.query_one(".body").focus()
 

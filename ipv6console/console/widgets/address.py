@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from textual.content import Content
 
-from ipv6console.console import figure
+from ipv6console.console import figure, lookup
 from ipv6console.console.action import Scope
+from ipv6console.console.call import Call
 from ipv6console.console.layout import hang, sheet
 from ipv6console.console.model import Condition, Model
 from ipv6console.console.screens.who import held
@@ -167,3 +168,8 @@ class AddressPane(TextPane):
         """The address."""
         known = self._known()
         return None if known is None else known.row.addr
+
+    def outside(self, view: View) -> Call:
+        """The command that tells the same."""
+        known = self._known()
+        return lookup.addresses(view.door) if known is None else lookup.who(view.door, known.row.addr)

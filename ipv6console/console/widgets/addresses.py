@@ -12,8 +12,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from ipv6console.console import figure
+from ipv6console.console import figure, lookup
 from ipv6console.console.action import Scope
+from ipv6console.console.call import Call
 from ipv6console.console.following import Following
 from ipv6console.console.listing import Listing, Order
 from ipv6console.console.model import Condition
@@ -369,6 +370,10 @@ class AddressesPane(TablePane):
     def copied(self, view: View) -> str | None:
         """The addresses that acts are about, one a line."""
         return "\n".join(self.meant()) or None
+
+    def outside(self, view: View) -> Call:
+        """The command that tells the same."""
+        return lookup.addresses(view.door)
 
 
 def refused(refusal: Refused) -> Note:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ipv6console.console import figure
+from ipv6console.console import figure, lookup
+from ipv6console.console.call import Call
 from ipv6console.console.detail import facts
 from ipv6console.console.filter import parse, passes
 from ipv6console.console.model import Condition
@@ -107,6 +108,10 @@ class AnsweringPane(Roster):
         """The fix, else the prefix."""
         row = self.chosen(view)
         return None if row is None else row.fix or row.prefix
+
+    def outside(self, view: View) -> Call:
+        """The command that tells the same."""
+        return lookup.ndp(view.door)
 
 
 _SPINNING = 0.5

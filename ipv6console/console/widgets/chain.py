@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from textual.content import Content
 
-from ipv6console.console import figure
+from ipv6console.console import figure, lookup
+from ipv6console.console.call import Call
 from ipv6console.console.inquiry import Inquiry
 from ipv6console.console.model import Condition
 from ipv6console.console.screens.doctor import fixes, told
@@ -94,3 +95,8 @@ class ChainPane(TextPane):
             return report.verdict
         self._turn, place = self._turn + 1, self._turn % len(found)
         return found[place]
+
+    def outside(self, view: View) -> Call:
+        """The command that tells the same."""
+        row = self.screen.query_one(AnsweringPane).chosen(view)
+        return lookup.doctor(view.door, row.prefix if row else None)

@@ -10,9 +10,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ipv6console.console import figure
-from ipv6console.console.action import ACTIONS, Action, Standing, key_name, key_of, obstacle
+from ipv6console.console.action import ACTIONS, Action
+from ipv6console.console.keyring import key_name, key_of
 from ipv6console.console.model import Condition, Model
 from ipv6console.console.rewind import Moment
+from ipv6console.console.standing import Standing, obstacle
 from ipv6console.console.tab import TABS
 from ipv6console.console.tone import STYLES, Span, Tone, content, verdict
 from ipv6console.console.trouble import troubles

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ipv6console.console import lookup
+from ipv6console.console.call import Call
 from ipv6console.console.detail import facts
 from ipv6console.console.filter import parse, passes
 from ipv6console.console.tone import Tone, loudness
@@ -101,3 +103,7 @@ class EventsPane(TablePane):
         """The event's text."""
         event = self._chosen(view)
         return None if event is None else event.text
+
+    def outside(self, view: View) -> Call:
+        """The command that tells the same."""
+        return lookup.events(view.door)

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from textual.content import Content
 
-from ipv6console.console import figure
+from ipv6console.console import figure, lookup
+from ipv6console.console.call import Call
 from ipv6console.console.goal import goals
 from ipv6console.console.layout import sheet
 from ipv6console.console.ledger import Gap
@@ -67,3 +68,10 @@ class EventPane(TextPane):
     def copied(self, view: View) -> str | None:
         """The event's text with its time."""
         return self.screen.query_one(LogPane).copied(view)
+
+    def outside(self, view: View) -> Call:
+        """The command that tells the same."""
+        event = self.screen.query_one(LogPane).chosen
+        if isinstance(event, Event):
+            return lookup.events(view.door, since=event.id - 1, limit=1)
+        return lookup.events(view.door)

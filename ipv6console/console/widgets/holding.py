@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from textual.content import Content
 
-from ipv6console.console import figure
+from ipv6console.console import figure, lookup
 from ipv6console.console.action import Scope
+from ipv6console.console.call import Call
 from ipv6console.console.detail import facts
 from ipv6console.console.filter import parse, passes
 from ipv6console.console.model import Condition
@@ -154,6 +155,11 @@ class LeasesPane(TablePane):
         """The address."""
         return self.grid.cursor_key
 
+    def outside(self, view: View) -> Call:
+        """The command that tells the same."""
+        inside = self._inside()
+        return lookup.state(view.door) if inside is None else lookup.leases(view.door, inside.name)
+
 
 def _told(row: LeaseRow) -> dict[str, str]:
     return {"addr": row.addr, "holder": row.holder, "process": row.process or ""}
@@ -235,6 +241,11 @@ class TargetsPane(TablePane):
         """The host."""
         return self.grid.cursor_key
 
+    def outside(self, view: View) -> Call:
+        """The command that tells the same."""
+        inside = self._inside()
+        return lookup.state(view.door) if inside is None else lookup.targets(view.door, inside.name)
+
 
 class OwnPane(TextPane):
     """What the mirror does differently from the pool, and its counters."""
@@ -283,3 +294,8 @@ class OwnPane(TextPane):
         """The mirror's name."""
         inside = self._inside()
         return None if inside is None else inside.name
+
+    def outside(self, view: View) -> Call:
+        """The command that tells the same."""
+        inside = self._inside()
+        return lookup.state(view.door) if inside is None else lookup.mirror(view.door, inside.name)

@@ -11,7 +11,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from ipv6console.console import lookup
 from ipv6console.console.action import Scope
+from ipv6console.console.call import Call
 from ipv6console.console.detail import facts
 from ipv6console.console.ledger import Gap, Item, Ledger, number
 from ipv6console.console.model import Condition, Model
@@ -274,3 +276,7 @@ class LogPane(TablePane):
         """The event's text with its time."""
         event = self.chosen
         return f"{view.moment(event.at)}  {event.kind}: {event.text}" if isinstance(event, Event) else None
+
+    def outside(self, view: View) -> Call:
+        """The command that tells the same."""
+        return lookup.events(view.door, level=None if self.level is LEVELS[0] else self.level.value, limit=1_000)

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from textual.content import Content
 
-from ipv6console.console import figure
+from ipv6console.console import figure, lookup
+from ipv6console.console.call import Call
 from ipv6console.console.detail import facts
 from ipv6console.console.model import Condition
 from ipv6console.console.tone import Span, Tone, content, verdict
@@ -120,3 +121,7 @@ class NdpPane(TextPane):
         found = ordered(view)
         fixes = [*(row.fix for row in found if row.fix), *(item.fix for item in findings(view) if item.fix)]
         return fixes[0] if fixes else found[0].text if found else None
+
+    def outside(self, view: View) -> Call:
+        """The command that tells the same."""
+        return lookup.ndp(view.door)

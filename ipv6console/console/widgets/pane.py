@@ -14,9 +14,9 @@ from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Static
 
-from ipv6console.console import figure
+from ipv6console.console import figure, lookup
 from ipv6console.console.action import Scope
-from ipv6console.console.call import Door
+from ipv6console.console.call import Call, Door
 from ipv6console.console.layout import sheet
 from ipv6console.console.model import Condition, Model
 from ipv6console.console.source import Source
@@ -93,6 +93,10 @@ class Pane(Vertical):
     def copied(self, view: View) -> str | None:
         """Return what `y` copies."""
         raise NotImplementedError
+
+    def outside(self, view: View) -> Call:
+        """Return the command and the request that tell outside the console what this pane shows."""
+        return lookup.state(view.door)
 
     @property
     def target(self) -> Widget:

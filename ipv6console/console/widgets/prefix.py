@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from textual.content import Content
 
-from ipv6console.console import figure
+from ipv6console.console import figure, lookup
+from ipv6console.console.call import Call
 from ipv6console.console.detail import facts
 from ipv6console.console.layout import hang
 from ipv6console.console.model import Condition
@@ -126,3 +127,7 @@ class PrefixPane(TextPane):
         """The prefix."""
         row = self.chosen(view)
         return row.prefix if row else None
+
+    def outside(self, view: View) -> Call:
+        """The command that tells the same."""
+        return lookup.prefixes(view.door)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import log
 from typing import ClassVar
 
-from ipv6console.console import figure
+from ipv6console.console import figure, lookup
+from ipv6console.console.call import Call
 from ipv6console.console.detail import facts
 from ipv6console.console.filter import parse, passes
 from ipv6console.console.model import Condition
@@ -139,3 +140,7 @@ class PrefixesPane(Roster):
     def copied(self, view: View) -> str | None:
         """The prefix."""
         return self.grid.cursor_key
+
+    def outside(self, view: View) -> Call:
+        """The command that tells the same."""
+        return lookup.prefixes(view.door)

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from textual.content import Content
 
-from ipv6console.console import figure
+from ipv6console.console import figure, lookup
+from ipv6console.console.call import Call
 from ipv6console.console.inquiry import Inquiry
 from ipv6console.console.layout import hang
 from ipv6console.console.model import Condition
@@ -20,15 +21,15 @@ from ipv6console.wire.state import NdpRow
 _MARKS = {"+": Tone.OK, "-": Tone.FAIL, "@": Tone.KEY}
 
 
-def compared(config: NdpConfig, width: int) -> Content:
-    """Return what is configured in `width` cells: whether it agrees, the difference, and what is wanted."""
+def compared(config: NdpConfig, width: int, *, stale: bool = False) -> Content:
+    """Return what is configured in `width` cells: whether it agrees (or did), the difference, and what is wanted."""
     where = config.path or ("kernel entries" if config.wanted is not None else "nothing to configure")
     if config.wanted is None:
         verdict: Span = ("○ off", Tone.DIM)
     elif config.diff:
-        verdict = ("▲ differs", Tone.WARN)
+        verdict = ("◌ differed", Tone.UNKNOWN) if stale else ("▲ differs", Tone.WARN)
     else:
-        verdict = ("● as wanted", Tone.OK)
+        verdict = ("◌ was as wanted", Tone.UNKNOWN) if stale else ("● as wanted", Tone.OK)
     lines = [
         hang(content(("config", Tone.DIM)), content(verdict, f"  {where}"), LABEL, width),
         hang(Content(""), content((config.text, Tone.DIM)), LABEL, width),
@@ -90,7 +91,7 @@ class StrategyPane(TextPane):
                 else content(("◌ not read", Tone.UNKNOWN))
             )
         if config.value is not None:
-            parts.append(compared(config.value, width))
+            parts.append(compared(config.value, width, stale=view.model.condition is not Condition.LIVE))
             age = figure.whole_age(now - config.at)
             when = "now" if age == "now" else f"{age} ago"
             parts.append(content((f"compared {when}  ", Tone.DIM), ("r", Tone.KEY), (" again", Tone.DIM)))
@@ -106,3 +107,8 @@ class StrategyPane(TextPane):
         if config is None:
             return None
         return "\n".join(config.diff) or config.wanted
+
+    def outside(self, view: View) -> Call:
+        """The command that tells the same."""
+        row = self.screen.query_one(AnsweringPane).chosen(view)
+        return lookup.ndp(view.door, row.prefix if row else None)

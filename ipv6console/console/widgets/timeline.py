@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from textual.content import Content
 
-from ipv6console.console import figure
+from ipv6console.console import figure, lookup
+from ipv6console.console.call import Call
 from ipv6console.console.inquiry import Inquiry
 from ipv6console.console.layout import hang
 from ipv6console.console.model import Condition, Model
@@ -173,7 +174,7 @@ class TimelinePane(TextPane):
             body = content(("○ no prefix", Tone.DIM), "\nA prefix's story begins when the kernel shows one.")
         if body is None and row is not None:
             version = (row.state, row.changed_at, row.preferred_until is None)
-            self._story.want(row.prefix, version, lambda: view.source.prefix_story(row.prefix), view)
+            self._story.want((row.prefix, view.source), version, lambda: view.source.prefix_story(row.prefix), view)
             body = self._told(row, view)
         self.write(body or Content(""))
 
@@ -224,3 +225,8 @@ class TimelinePane(TextPane):
         """The story as text."""
         told = self.subject(view)
         return None if told is None else "\n".join(f"{when}  {what}" for when, what in told[1])
+
+    def outside(self, view: View) -> Call:
+        """The command that tells the same."""
+        row = self._row(view)
+        return lookup.prefixes(view.door) if row is None else lookup.story(view.door, row.prefix)

@@ -1,0 +1,47 @@
+"""What decides whether an act is possible right now, and why it is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ipv6console.console.action import Action, Scope
+from ipv6console.console.model import Condition
+from ipv6console.console.tab import TABS
+
+_EVERYWHERE = frozenset({Scope.ANYWHERE, Scope.TABLE})
+_TABS = {tab.mode: tab for tab in TABS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What decides whether an act is possible right now; `here` are the scopes of the place of the focus."""
+
+    condition: Condition
+    read_only: bool
+    too_small: bool = False
+    past: bool = False
+    here: frozenset[Scope] = _EVERYWHERE
+
+
+_HINDRANCES = {
+    Condition.STALE: "The data is stale: the engine does not answer, so nothing can be planned on it.",
+    Condition.LOADING: "The engine has not answered yet.",
+    Condition.DENIED: "This user may not talk to the engine. f says what to do.",
+    Condition.ERROR: "There is no connection to the engine. f says what to do.",
+}
+
+
+def obstacle(item: Action, standing: Standing) -> str | None:
+    """Return why `item` cannot be done right now and what would help, None when it can."""
+    if item.scope not in standing.here | _EVERYWHERE:
+        tab = _TABS.get(item.scope)
+        return f"That is done on {tab.title}: {tab.key} goes there." if tab else f"That is done in {item.scope}."
+    if not item.acts:
+        return None
+    if standing.too_small:
+        return "The terminal is too small to show what would be done. Make it at least 60x15."
+    if standing.past:
+        return "The screen shows the past, where nothing can be done. Esc goes back to live."
+    if standing.read_only:
+        return "The console is read-only. L allows acts."
+    return _HINDRANCES.get(standing.condition)
