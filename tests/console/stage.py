@@ -19,7 +19,7 @@ from tests.console import scene
 from tests.console.scene import Clock, ScriptedSource
 
 S = TypeVar("S", bound=Screen[Any])
-DEADLINE = 10.0
+DEADLINE = 30.0
 
 
 @dataclass
