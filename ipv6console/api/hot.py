@@ -56,7 +56,8 @@ class _Busy:
         self.scope = scope
         self.url = url
         self.keep_alive = keep_alive
-        self.response_complete = False
+        self.more_body = False
+        self.response_started = self.response_complete = False
         self.disconnected = False
         self.message_event = _Nobody()
 

@@ -156,9 +156,18 @@ class Http(HttpToolsProtocol):
     def _refuse(self, problem: Problem) -> None:
         self._expect(None)
         if not self.transport.is_closing():
-            if self._idle:
+            if self._idle or self._unanswered():
                 self.transport.write(raw_answer(problem))
             self.transport.close()
+
+    def _unanswered(self) -> bool:
+        """Return whether the next answer is due to the request that is arriving; the application will not give it then."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_started or not cycle.more_body:
+            return False
+        cycle.disconnected = True
+        cycle.message_event.set()
+        return True
 
     def _expect(self, seconds: float | None) -> None:
         self._wanted, self._changed = seconds, True

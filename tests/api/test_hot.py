@@ -8,7 +8,7 @@ import logging
 import re
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import requests
 
 from ipv6console.api import hot
 from ipv6console.api.hot import HotHttp, hot_protocol
-from ipv6console.api.limits import LIMITS
+from ipv6console.api.limits import LIMITS, Limits
 from ipv6console.api.protocol import Http
 from ipv6console.client import IPv6Client, IPv6Session
 from ipv6console.engine.protocol import Durability, StoreError
@@ -40,16 +40,22 @@ class Pair:
     plain: Service
 
 
-@pytest.fixture
-async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
+@asynccontextmanager
+async def paired(home: Path, limits: Limits = LIMITS) -> AsyncIterator[Pair]:
     async with AsyncExitStack() as stack:
         services = []
         for name, wanted in (("hot", True), ("plain", False)):
-            folder = tmp_path / name
+            folder = home / name
             folder.mkdir()
             settings = settings_in(folder, hot_path=wanted)
-            services.append(await stack.enter_async_context(serving(settings, folder, LIMITS)))
+            services.append(await stack.enter_async_context(serving(settings, folder, limits)))
         yield Pair(*services)
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
+    async with paired(tmp_path) as pair:
+        yield pair
 
 
 def traffic(service: Service) -> Traffic:
