@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
@@ -162,7 +162,7 @@ class Http(HttpToolsProtocol):
 
     def _unanswered(self) -> bool:
         """Return whether the next answer is due to the request that is arriving; the application will not give it then."""
-        cycle = self.cycle
+        cycle: RequestResponseCycle | None = self.cycle
         if cycle is None or cycle.response_started or not cycle.more_body:
             return False
         cycle.disconnected = True
