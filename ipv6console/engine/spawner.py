@@ -224,6 +224,8 @@ class Spawner:
         return [p for p in self._core.pool.prefixes.values() if p.serves]
 
     def _obstacle(self) -> str | None:
+        if self._core.pool.severed:
+            return f"{self._core.pool.severed}, so no address can be proved; try again when that is mended"
         if not self._active():
             return "there is no active prefix; `ipv6console doctor` says why"
         if self._core.pool.table.live >= self._core.settings.pool.max_total:

@@ -180,6 +180,7 @@ async def test_with_the_cable_cut_nothing_is_handed_out_leases_live_on_and_waiti
     assert refused.detail == (
         "up0 has no carrier, so no answer would come back to any address; picks go on by themselves when it can"
     )
+    asked = len(filled.echo.asked)
     assert not (await filled.engine.picks("task2", 3, filled.caller)).success
     state = filled.engine.state()
     assert (state.pool.level, state.pool.text) == (Level.FAIL, "nothing is handed out: up0 has no carrier")
@@ -187,15 +188,19 @@ async def test_with_the_cable_cut_nothing_is_handed_out_leases_live_on_and_waiti
     assert (_states(filled)[OLD], state.pool.spawning) == (PrefixState.ACTIVE, 0)
     assert (await filled.engine.renew(held.lease, None)).success
     assert (await filled.engine.release(held.lease)).success
-    asked = len(filled.echo.asked)
+    spawned = await filled.engine.spawn(1, filled.caller)
+    assert (spawned.success, spawned.detail) == (
+        False,
+        "up0 has no carrier, so no address can be proved; try again when that is mended",
+    )
 
     waiting = asyncio.create_task(filled.engine.pick("task1", filled.caller, wait=60))
     await filled.until(lambda: not waiting.done())
+    assert len(filled.echo.asked) == asked
     filled.reach.sever("up0", None)
 
     assert (await waiting).success
     assert (await filled.engine.picks("task1", 4, filled.caller)).success
-    assert len(filled.echo.asked) == asked
 
 
 async def test_with_one_cable_cut_only_prefixes_behind_another_are_handed_out(filled: World, prefix: Show) -> None:
