@@ -19,16 +19,28 @@ from tests.linux.conftest import GATEWAY, THEIRS, Host, Peer, network_state, ser
 
 pytestmark = [pytest.mark.anyio, pytest.mark.privileged]
 
-STRATEGIES = ("routed", "ndppd", "service", "responder", "address", "proxy")
-CASES = [
-    *((strategy, phase) for strategy in STRATEGIES for phase in ("up", "down")),
-    # Teardown does the same whoever was there before, but for what these leave.
-    *((strategy, "undo") for strategy in ("service", "responder", "address")),
-    ("routed", "apply"),
-]
+COMMON = (
+    "sysctl.write RecordFile.write Netlink.add Netlink.delete Firewall.put Firewall.remove ServiceFile.tidy".split()
+)
+STEPS = {
+    "routed": COMMON,
+    "ndppd": ("ndppd.write", "Child.start", "Child.stop", "process.kill", "Netlink.delete"),
+    "service": ("ServiceFile.write", "ServiceFile.restart", "Netlink.delete"),
+    "responder": ("Child.start", "Child.stop", "process.kill", "Netlink.delete"),
+    "address": ("Netlink.assign", "Netlink.unassign", "Netlink.delete"),
+    "proxy": ("sysctl.write", "Netlink.put_proxies", "Netlink.drop_proxies", "Netlink.delete"),
+}
+"""The steps each strategy is killed before: routed at all that every one has, the others at their own and what follows."""
 
-FEWEST = 5
-"""Steps there are at least: a phase that counts fewer does not do what it is there for."""
+PHASES = {
+    "routed": ("up", "down", "undo", "apply"),
+    "ndppd": ("up", "down"),
+    "service": ("up", "down", "undo"),
+    "responder": ("up", "down", "undo"),
+    "address": ("up", "down", "undo"),
+    "proxy": ("up", "down"),
+}
+"""Undoing ndppd's processes and the proxy's settings is the same work as undoing the responder's and the common ones."""
 
 VICTIMS = """
 # Reads PHASE NUMBER; a child does what PHASE says and kills itself before its privileged step NUMBER, if there are so
@@ -51,26 +63,19 @@ from ipv6console.linux.watch import KernelWatch
 
 folder, settings, left = Path(sys.argv[1]), eval(sys.argv[2]), 0
 
-def deadly(holder, *names):
-    def made(real):
-        def act(*arguments, **named):
-            global left
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return real(*arguments, **named)
-        return act
-    for name in names:
-        setattr(holder, name, made(getattr(holder, name)))
+def deadly(holder, name):
+    real = getattr(holder, name)
+    def act(*arguments, **named):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **named)
+    setattr(holder, name, act)
 
-deadly(sysctl, "write")
-deadly(process, "kill")
-deadly(ndppd, "write")
-deadly(Child, "start", "stop")
-deadly(ServiceFile, "write", "restart", "tidy")
-deadly(Netlink, "add", "delete", "put_proxies", "drop_proxies", "assign", "unassign")
-deadly(Firewall, "put", "remove")
-deadly(RecordFile, "write")
+for step in sys.argv[3:]:
+    holder, name = step.split(".")
+    deadly(globals()[holder], name)
 
 async def up(netlink):
     reach = HostReach(settings, folder, netlink)
@@ -144,10 +149,9 @@ class Victims:
 
 
 @pytest.fixture
-async def victims(settings: NetworkSettings, netlink: Netlink, folder: Path) -> AsyncIterator[Victims]:
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", VICTIMS, str(folder / "state"), repr(settings)), stdin=PIPE, stdout=PIPE
-    )
+async def victims(strategy: str, settings: NetworkSettings, netlink: Netlink, folder: Path) -> AsyncIterator[Victims]:
+    command = (sys.executable, "-c", VICTIMS, str(folder / "state"), repr(settings), *STEPS[strategy])
+    child = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
     yield Victims(child, HostPlan(settings, folder / "state", netlink))
     child.kill()
     await child.wait()
@@ -162,22 +166,22 @@ def left_in(host: Host, folder: Path) -> str:
     )
 
 
-@pytest.mark.parametrize(("strategy", "phase"), CASES)
+@pytest.mark.parametrize("strategy", STEPS)
 async def test_whatever_the_step_it_dies_before_nothing_is_left(
-    phase: str, host: Host, victims: Victims, folder: Path
+    strategy: str, host: Host, victims: Victims, folder: Path
 ) -> None:
     host.shell(f"ip -6 route replace default via {GATEWAY} dev up0")
     before, files = network_state(host), left_in(host, folder)
-    number, how = 0, "killed"
 
-    while how == "killed":
-        number += 1
-        how = await victims.ended(phase, number)
-        await victims.plan.teardown()
+    for phase in PHASES[strategy]:
+        number, how = 0, "killed"
+        while how == "killed":
+            number += 1
+            how = await victims.ended(phase, number)
+            await victims.plan.teardown()
 
-        assert how in ("killed", "all")
-        assert (number, network_state(host), left_in(host, folder)) == (number, before, files)
-        await until(lambda: not process.with_argument_below(f"--owner={folder}/state"))
-        assert not process.with_argument(f"{folder}/state/ndppd-up0.conf")
-
-    assert number > FEWEST
+            assert how in ("killed", "all")
+            assert (phase, number, network_state(host), left_in(host, folder)) == (phase, number, before, files)
+            await until(lambda: not process.with_argument_below(f"--owner={folder}/state"))
+            assert not process.with_argument(f"{folder}/state/ndppd-up0.conf")
+        assert number > 1
