@@ -1,0 +1,98 @@
+"""A console that was stopped by SIGSTOP: the engine answers as before, lets go of it, and says so."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Lab, Running, StartLab, elapsed_until
+from tests.integration.tmux import Tmux
+
+pytestmark = pytest.mark.privileged
+
+PATIENCE = 10.0
+"""Seconds after which the engine lets go of a watcher that reads nothing."""
+MIRRORS, RATE = 100, 400
+
+_OPEN_LOOP = """
+import http.client, json, os, pathlib, sys, time
+stop, mirrors, rate = pathlib.Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+connection = http.client.HTTPConnection("127.0.0.1", 16000, timeout=60)
+def ask(method, path, body=None):
+    connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    told = answer.read()
+    assert answer.status == 200, (path, answer.status, told)
+    return json.loads(told)
+took, number, began = [], 0, time.monotonic()
+while not stop.exists():
+    due = began + number / rate
+    time.sleep(max(0.0, due - time.monotonic()))
+    mirror = f"m{number % mirrors:03}"
+    given = ask("GET", f"/pick?dbname={mirror}")
+    took.append(time.monotonic() - due)
+    info = {"addr": given["addr"], "status": "idle", "lease": given["lease"]}
+    ask("POST", "/report", {"dbname": mirror, "report_info": info})
+    number += 1
+print(json.dumps(took))
+"""
+"""Picks at fixed times, each in another mirror, and tells how long after its time each was answered."""
+
+
+@pytest.fixture
+def lab(start_lab: StartLab) -> Lab:
+    return start_lab("--usable-num", "20")
+
+
+def _scraper(lab: Lab, stop: Path) -> Running:
+    return lab.start(sys.executable, "-c", _OPEN_LOOP, str(stop), str(MIRRORS), str(RATE))
+
+
+def _took(running: Running, stop: Path) -> list[float]:
+    stop.touch()
+    finished = running.result()
+    assert finished.code == 0, finished
+    took: list[float] = json.loads(finished.out)
+    return took
+
+
+def test_the_engine_drops_a_console_that_was_stopped_and_slows_for_nobody(lab: Lab, tmp_path: Path) -> None:
+    tmux = Tmux(lab, tmp_path, columns=120, rows=40)
+    tmux.type("set +m")  # a shell that minds its jobs takes the terminal back when one stops
+    tmux.type(f"{sys.executable} -W error -m ipv6console attach {lab.directory / 'engine.sock'}")
+    tmux.wait_for("● live", 20)
+    (console,) = lab.output("pgrep", "-P", str(tmux.process())).split()
+    log = lab.directory / "engine.log"
+
+    calm = tmp_path / "calm"
+    scraper = _scraper(lab, calm)
+    tmux.wait_for("m000", 20)
+    elapsed_until(lambda: _picks(lab) >= 1_000, 30, "a thousand picks with the console at work")
+    before = _took(scraper, calm)
+
+    lab.output("kill", "-STOP", console)
+    stopped = tmp_path / "stopped"
+    scraper = _scraper(lab, stopped)
+    said = re.compile(r"watcher went: /stream .*aborted after reading nothing for 10 s")
+    elapsed_until(lambda: said.search(log.read_text()), PATIENCE + 20, "the engine lets go of the console, and says so")
+    meanwhile = _took(scraper, stopped)
+
+    slow, usual = max(meanwhile), max(before)
+    told = f"{len(meanwhile)} picks, {statistics.median(meanwhile):.4f} s, at most {slow:.4f} s, before at most {usual:.4f} s"
+    assert statistics.median(meanwhile) < 2 * statistics.median(before) + 0.005, told
+    assert slow < max(1.0, 2 * usual), told
+
+    lab.output("curl", "-sS", "http://127.0.0.1:16000/pick?dbname=a-late")
+    lab.output("kill", "-CONT", console)
+    tmux.wait_for(r"(?s)● live.*a-late", 20)
+    tmux.press("q")
+    tmux.wait_for(r"[#$]\s*\Z", 20)
+
+
+def _picks(lab: Lab) -> int:
+    return sum(row.picks for row in lab.client.state().mirrors)
