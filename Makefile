@@ -1,10 +1,11 @@
 # make run   opens the console on the lab         make test  checks everything, then runs the whole suite
+# make soak  leaves the console running for an hour
 # Both set up what is missing: Debian packages (as root; otherwise they say which) and .venv from constraints.txt.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test check manual screenshots clean
+.PHONY: setup run test check soak manual screenshots clean
 
 setup: $(BIN)/.ready
 
@@ -27,6 +28,14 @@ check: setup
 test: check
 	@.ci/debian test
 	$(BIN)/pytest -n auto
+
+# What lasts longer than a suite may: the console for MINUTES, a storm of sizes, its pictures under TIMES hash seeds.
+MINUTES ?= 60
+TIMES ?= 20
+
+soak: setup
+	@.ci/debian test
+	$(BIN)/pytest tests/soak/soak_console.py --minutes $(MINUTES) --times $(TIMES)
 
 manual: setup
 	$(BIN)/python -m ipv6console.manual >packaging/ipv6console.1

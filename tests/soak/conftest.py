@@ -1,0 +1,28 @@
+"""What lasts too long for the suite: `make soak`, or `pytest tests/soak --minutes 3` for a shorter one."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.conftest import start_lab
+
+__all__ = ["start_lab"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--minutes", type=float, default=60.0, help="how long the console is left running (60)")
+    parser.addoption("--times", type=int, default=20, help="how often the snapshots are compared (20)")
+
+
+@pytest.fixture
+def minutes(request: pytest.FixtureRequest) -> float:
+    found = request.config.getoption("--minutes")
+    assert isinstance(found, float)
+    return found
+
+
+@pytest.fixture
+def times(request: pytest.FixtureRequest) -> int:
+    found = request.config.getoption("--times")
+    assert isinstance(found, int)
+    return found
