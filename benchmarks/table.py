@@ -9,10 +9,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -158,13 +157,32 @@ async def keys(app: ConsoleApp, paints: Paints, number: int) -> list[float]:
     return took
 
 
+def at(values: Sequence[float], share: float) -> float:
+    """Return the value that `share` of them do not exceed."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
 def told(label: str, values: list[float]) -> None:
-    ordered = sorted(value * 1_000 for value in values)
-    at = {share: ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0.5, 0.95, 0.99)}
-    print(f"{label:<44} p50 {at[0.5]:6.1f}  p95 {at[0.95]:6.1f}  p99 {at[0.99]:6.1f}  max {ordered[-1]:6.1f} ms")
+    named = {"p50": at(values, 0.5), "p95": at(values, 0.95), "p99": at(values, 0.99), "max": max(values)}
+    print(f"{label:<44} " + "  ".join(f"{name} {value * 1e3:6.1f}" for name, value in named.items()) + " ms")
 
 
-async def measure(count: int, size: tuple[int, int], rate: int, presses: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One round, in seconds: until the table was open, until all was read, each key meanwhile and later while all changed.
+
+    `held` is how long the loop was held at most, `rate` how many changes came a second.
+    """
+
+    opens: float
+    loaded: float
+    quiet: list[float]
+    busy: list[float]
+    held: float
+    rate: float
+
+
+async def measured(count: int, size: tuple[int, int], rate: int, presses: int) -> Figures:
     async with opened(count, size) as (app, _, source):
         paints, probe = Paints(app), Probe()
         probing = asyncio.create_task(probe.run())
@@ -182,13 +200,16 @@ async def measure(count: int, size: tuple[int, int], rate: int, presses: int) ->
         busy = await keys(app, paints, presses)
         seconds = time.perf_counter() - start
         probing.cancel()
-        named = f"{size[0]}x{size[1]}"
-        print(f"{named}: {count:,} addresses, first page after {opens * 1e3:.0f} ms, all after {loaded:.1f} s")
-        told(f"{named}: key to paint while loading", quiet)
-        told(f"{named}: key to paint at {source.sent / seconds:,.0f} changes/s", busy)
-        print(
-            f"{named}: the loop was held {probe.worst * 1e3:.1f} ms at most; median of all {statistics.median(busy) * 1e3:.1f} ms"
-        )
+    return Figures(opens, loaded, quiet, busy, probe.worst, source.sent / seconds)
+
+
+async def measure(count: int, size: tuple[int, int], rate: int, presses: int) -> None:
+    found = await measured(count, size, rate, presses)
+    named = f"{size[0]}x{size[1]}"
+    print(f"{named}: {count:,} addresses, first page after {found.opens * 1e3:.0f} ms, all after {found.loaded:.1f} s")
+    told(f"{named}: key to paint while loading", found.quiet)
+    told(f"{named}: key to paint at {found.rate:,.0f} changes/s", found.busy)
+    print(f"{named}: the loop was held {found.held * 1e3:.1f} ms at most")
 
 
 def main() -> None:
