@@ -20,7 +20,13 @@ from tests.linux.conftest import GATEWAY, THEIRS, Host, Peer, network_state, ser
 pytestmark = [pytest.mark.anyio, pytest.mark.privileged]
 
 COMMON = (
-    "sysctl.write RecordFile.write Netlink.add Netlink.delete Firewall.put Firewall.remove ServiceFile.tidy".split()
+    "sysctl.write",
+    "RecordFile.write",
+    "Netlink.add",
+    "Netlink.delete",
+    "Firewall.put",
+    "Firewall.remove",
+    "ServiceFile.tidy",
 )
 STEPS = {
     "routed": COMMON,
