@@ -251,7 +251,7 @@ class PrefixKeeper:
         core = self._core
         core.present = present
         core.pool.exclusions.see(present)
-        rows = [row for address in present if (row := core.pool.table.find(address)) is not None]
+        rows = core.pool.table.rows_among(present)
         if not rows or core.broken is not None:
             return
         gone = core.pool.remove(rows, core.clock.now(), reason="the address is in use on the link")

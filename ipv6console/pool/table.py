@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ipv6console.pool.columns import AddressColumns
 from ipv6console.pool.trail import Trail
@@ -131,6 +131,14 @@ class AddressTable:
                 return entry - 1 if self._live[entry - 1] else None
             slot = (slot + 1) & self._mask
         return None
+
+    def rows_among(self, addresses: Collection[int]) -> list[int]:
+        """Return the live rows of those of `addresses` that are here, without an index if there is none yet."""
+        maybe = addresses
+        if self._entered < len(self._low):
+            lows = {address & _LOW for address in addresses}.intersection(self._low)
+            maybe = [address for address in addresses if address & _LOW in lows]
+        return [row for address in maybe if (row := self.find(address)) is not None]
 
     def index(self, most: int) -> bool:
         """Index up to `most` more rows by address; return whether any are left. `find` needs all and does what is left."""

@@ -53,7 +53,11 @@ def test_rows_taken_up_at_once_are_as_if_they_had_come_one_by_one(gaps: list[tup
         assert single.append(address, address % 3, 5.0) == row
         added.append(AddressAdded(row, address % 3, address, 5.0))
     bulk.extend(AddressColumns.of(added))
+    assert bulk.rows_among([one.address for one in added[:3]] + [1]) == [one.id for one in added[:3]]
+    bulk, again = AddressTable(), bulk
+    bulk.extend(AddressColumns.of(added))
     assert bulk.index(indexed) == (indexed < len(bulk))
+    assert again.rows_among([one.address for one in added]) == [one.id for one in added]
     for table in (bulk, single):
         assert (len(table), table.live, list(table.rows())) == (row + 1, len(gaps), [one.id for one in added])
         assert [(table.find(a), a % 3, table.verified_at(r)) for r, _, a, _ in added] == [
