@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,21 @@ async def test_tokens_survive_a_restart(tmp_path: Path) -> None:
         secret = await made(service, "laptop", "read")
     async with serving(settings_in(tmp_path), tmp_path, LIMITS) as service, service.over_ipv4() as client:
         assert (await client.get("/stats", headers=bearer(secret))).status_code == 200
+
+
+def everything_in(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
+
+
+async def test_the_engine_keeps_the_digest_of_a_token_and_the_token_nowhere(tmp_path: Path) -> None:
+    async with serving(settings_in(tmp_path), tmp_path, LIMITS) as service:
+        secret = await made(service, "laptop", "read")
+        async with service.over_ipv4() as client:
+            await client.get("/pick", headers=bearer(secret))
+    kept = everything_in(tmp_path)
+    digest = sha256(secret.encode())
+    assert secret.encode() not in kept
+    assert digest.digest() in kept or digest.hexdigest().encode() in kept
 
 
 async def test_loopback_may_be_given_reading_alone(tmp_path: Path) -> None:
