@@ -23,7 +23,7 @@ from ipv6console.api.limits import LIMITS
 from tests.api.service import serving, settings_in
 from tests.api.test_authorisation import TABLE
 
-EXAMPLES = 10
+EXAMPLES = 8
 LONGEST_WAIT = 0.01
 """Seconds: a pick may wait in line for five minutes, a fuzzer cannot."""
 
