@@ -78,6 +78,7 @@ def show(
 
     `token` is shown to it, "" is none. `others` are targets and tokens of engines to open too.
     """
+    _leave_out_what_httpx_is_besides()
     from ipv6console.console.start import Attachment, run  # noqa: PLC0415 - Textual is for this command only
 
     return run(
@@ -88,6 +89,14 @@ def show(
         others=[Attachment(target=place, token=secret) for place, secret in others],
         belongings=_belongings(launch),
     )
+
+
+def _leave_out_what_httpx_is_besides() -> None:
+    """Let httpx be a library only: its own command line loads Pygments, a tenth of a second before the first paint.
+
+    httpx does without when that cannot be imported, as where its extras are not installed.
+    """
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # how Python marks what is not to be imported
 
 
 def _belongings(launch: Launch) -> Belongings:
@@ -111,6 +120,7 @@ def _with_engine(launch: Launch, *, read_only: bool) -> int:
     from ipv6console.child import EngineChild  # noqa: PLC0415 - only when no engine answers
 
     engine = launch.settings.engine
+    _leave_out_what_httpx_is_besides()
     belongings = _belongings(launch)
     opened = listening(engine)
     [target] = [str(sock.getsockname()) for sock in opened if sock.family == sockets.AF_UNIX]
