@@ -120,6 +120,22 @@ async def test_the_listed_commands_do_what_apply_does(host: Host, upstream: Peer
     assert network_state(host) == applied
 
 
+async def test_apply_spares_the_gateway_inside_a_prefix_that_only_the_network_shows_to_be_on_link(
+    host: Host, upstream: Peer, netlink: Netlink, state_dir: Path
+) -> None:
+    """No route or address says so: by the routes alone the local route would cut the host off from its gateway."""
+    upstream.shell("ip addr add 2001:db8:5::1/56 dev dn0 nodad")
+    host.shell("ip -6 route replace default via 2001:db8:5::1 dev up0 onlink")
+    plan = HostPlan(NetworkSettings(prefixes=("2001:db8:5::/56",)), state_dir, netlink)
+
+    made = await plan.apply()
+
+    assert any("2001:db8:5::1/128 dev up0" in change.command for change in made)
+    host.shell("ping -c1 -W2 2001:db8:5::1")
+    assert all(change.in_place for change in await plan.changes() if not change.engine)
+    await plan.teardown()
+
+
 async def test_applying_twice_makes_nothing_the_second_time(upstream: Peer, plan: HostPlan) -> None:
     first = await plan.apply()
     second = await plan.apply()
