@@ -40,6 +40,8 @@ COMMANDS = {
     "flush": "Forget a mirror's usage, or empty the pool.",
     "revoke": "Withdraw addresses or a prefix for good.",
     "token": "Make, list and revoke bearer tokens for callers over TCP.",
+    "backup": "Copy the database of an engine, also while it runs.",
+    "restore": "Put a backup in the place of the database.",
     "import-json": "Take over the files of the older address pool.",
     "completion": "Print the script that lets a shell complete commands.",
 }
