@@ -6,18 +6,10 @@ The site listens on every address over IPv4 and IPv6, so that it would see whoev
 from __future__ import annotations
 
 import asyncio
-import os
-import ssl
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import pytest
@@ -27,7 +19,6 @@ from ipv6console.client import (
     AsyncIPv6Session,
     AsyncLeasedTransport,
     EngineUnreachable,
-    IPv6ConsoleError,
     IPv6Session,
     LeasedTransport,
     LeaseLost,
@@ -36,114 +27,11 @@ from ipv6console.client import (
 )
 from ipv6console.client.requests import IPv6Session as RequestsSession
 from tests.client.conftest import ADDRS, OWN, POOL, SITE, Answer, Ask, Site, StubEngine, run_ip
+from tests.client.scraper import FAILED, AsyncHttpx, Httpx, Make, Requests, Scraper
 
 pytestmark = pytest.mark.privileged
 
 FIRST = ADDRS[0]
-FAILED = (IPv6ConsoleError, httpx.TransportError, requests.exceptions.RequestException)
-
-
-class Scraper(Protocol):
-    """What a scraper does, whatever its library."""
-
-    def get(self, url: str, **options: Any) -> str: ...
-    def begin(self, url: str) -> Callable[[], object]:
-        """Begin to stream, read the first part, return what reads the next."""
-        ...
-
-    def adapt(self) -> object: ...
-    def addr(self) -> str: ...
-    def renew(self) -> object: ...
-    def close(self) -> None: ...
-
-
-class Httpx:
-    def __init__(self, path: str, **options: Any) -> None:
-        self._session = IPv6Session(socket=path, timeout=0.5, adapt_max_retries=0, follow_redirects=True, **options)
-        self._session.__enter__()
-
-    def get(self, url: str, **options: Any) -> str:
-        return self._session.get(url, **options).text
-
-    def begin(self, url: str) -> Callable[[], object]:
-        parts = self._session.send(self._session.build_request("GET", url), stream=True).iter_raw()
-        next(parts)
-        return lambda: next(parts)
-
-    def adapt(self) -> object:
-        return self._session.adapt()
-
-    def addr(self) -> str:
-        return self._session.addr
-
-    def renew(self) -> object:
-        return self._session.renew()
-
-    def close(self) -> None:
-        self._session.close()
-
-
-class AsyncHttpx:
-    def __init__(self, path: str, **options: Any) -> None:
-        self._runner = asyncio.Runner()
-        self._session = AsyncIPv6Session(
-            socket=path, timeout=0.5, adapt_max_retries=0, follow_redirects=True, **options
-        )
-        self._runner.run(self._session.__aenter__())
-
-    def get(self, url: str, **options: Any) -> str:
-        return self._runner.run(self._session.get(url, **options)).text
-
-    def begin(self, url: str) -> Callable[[], object]:
-        request = self._session.build_request("GET", url)
-        parts = self._runner.run(self._session.send(request, stream=True)).aiter_raw()
-
-        async def read() -> bytes:
-            return await anext(parts)
-
-        self._runner.run(read())
-        return lambda: self._runner.run(read())
-
-    def adapt(self) -> object:
-        return self._runner.run(self._session.adapt())
-
-    def addr(self) -> str:
-        return self._session.addr
-
-    def renew(self) -> object:
-        return self._runner.run(self._session.renew())
-
-    def close(self) -> None:
-        self._runner.run(self._session.aclose())
-        self._runner.close()
-
-
-class Requests:
-    def __init__(self, path: str, **options: Any) -> None:
-        self._session = RequestsSession(socket=path, adapt_max_retries=0, **options)
-
-    def get(self, url: str, **options: Any) -> str:
-        return self._session.get(url, timeout=0.5, **options).text
-
-    def begin(self, url: str) -> Callable[[], object]:
-        parts = self._session.get(url, stream=True, timeout=0.5).iter_content(3)
-        next(parts)
-        return lambda: next(parts)
-
-    def adapt(self) -> object:
-        return self._session.adapt()
-
-    def addr(self) -> str:
-        return self._session.addr
-
-    def renew(self) -> object:
-        return self._session.renew()
-
-    def close(self) -> None:
-        self._session.close()
-
-
-Make = Callable[..., Scraper]
 
 
 @pytest.fixture(params=[Httpx, AsyncHttpx, Requests], ids=["httpx", "httpx-async", "requests"])
@@ -391,96 +279,6 @@ def test_what_comes_past_the_session_has_no_lease_to_go_through(engine: StubEngi
     assert site.asks == []
 
 
-@pytest.mark.parametrize("kind", [Httpx, Requests], ids=["httpx", "requests"])
-def test_threads_that_share_a_session_while_it_moves_and_runs_dry_send_from_leases_only(
-    engine: StubEngine, site: Site, kind: Callable[..., Scraper]
-) -> None:
-    scraper, stop = kind(engine.path), threading.Event()
-
-    def visit(_: int) -> set[str]:
-        seen = set()
-        while not stop.is_set():
-            with suppress(*FAILED):
-                seen.add(scraper.get(f"{site.url}/ip"))
-        return seen
-
-    try:
-        with ThreadPoolExecutor(4) as threads:
-            visits = threads.map(visit, range(4))
-            try:
-                for _ in range(10):
-                    scraper.adapt()
-                engine.pool.idle.clear()
-                engine.forget_leases()
-                with pytest.raises(LeaseLost):
-                    scraper.renew()
-            finally:
-                stop.set()
-        assert set().union(*visits) <= set(ADDRS)
-    finally:
-        scraper.close()
-    assert set(site.peers) <= set(ADDRS)
-
-
-_FORK = """
-import asyncio, os, sys, warnings
-warnings.simplefilter("ignore", DeprecationWarning)
-from ipv6console.client import AsyncIPv6Session, IPv6Client, IPv6Session, LeaseLost
-from ipv6console.client.requests import IPv6Session as RequestsSession
-kind, path, url = sys.argv[1:]
-def told(act):
-    try:
-        print(act())
-    except LeaseLost as error:
-        print(error.next)
-def forked(*acts):
-    child = os.fork()
-    if child:
-        assert os.waitpid(child, 0)[1] == 0
-        return
-    for act in acts:
-        told(act)
-    sys.stdout.flush()
-    os._exit(0) if kind == "httpx-async" else sys.exit()  # a loop that was forked cannot be run to its end
-async def visit():
-    async with AsyncIPv6Session(socket=path) as session:
-        await session.get(url)
-        def run(call):
-            try:
-                call().send(None)
-            except StopIteration as done:
-                return done.value
-        forked(*(lambda call=call: run(call) for call in (lambda: session.get(url), session.adapt, session.renew)))
-        print((await session.get(url)).text)
-if kind == "httpx-async":
-    asyncio.run(visit())
-elif kind == "lease":
-    with IPv6Client(socket=path) as client, client.lease() as lease:
-        forked(lambda: lease.addr, lease.socket, lambda: lease)
-        print(lease)
-else:
-    with (IPv6Session if kind == "httpx" else RequestsSession)(socket=path) as session:
-        session.get(url)
-        forked(lambda: session.get(url), session.adapt, session.renew)
-        print(session.get(url).text)
-"""
-
-
-@pytest.mark.parametrize("kind", ["httpx", "httpx-async", "requests", "lease"])
-def test_a_fork_sends_nothing_and_takes_nothing_from_its_parent(engine: StubEngine, site: Site, kind: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _FORK, kind, engine.path, f"{site.url}/ip"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-    assert (done.stderr, done.stdout) == ("", "make a session in each process\n" * 3 + f"{FIRST}\n")
-    assert [ask.peer for ask in site.asks] == ([] if kind == "lease" else [FIRST] * 2)
-    assert (engine.pool.picked, [verdict["status"] for verdict in engine.pool.verdicts]) == (1, ["idle"])
-
-
 def test_hooks_of_httpx_that_turn_a_request_elsewhere_send_nothing_over_ipv4(engine: StubEngine, site: Site) -> None:
     def turn(request: httpx.Request) -> None:
         request.url = httpx.URL(f"http://127.0.0.1:{site.port}/ip")
@@ -539,177 +337,6 @@ def test_repeats_of_the_adapter_come_from_the_lease_and_end_with_it(engine: Stub
     with RequestsSession(socket=engine.path, max_retries=9) as session, pytest.raises(FAILED):
         session.get(f"{site.url}/drop")
     assert site.peers == [FIRST] * 3
-
-
-def test_over_http2_nothing_is_sent_past_the_lease_either(engine: StubEngine, secure_site: Site) -> None:
-    with IPv6Session(socket=engine.path, http2=True) as session:
-        assert session.get(f"{secure_site.url}/ip").http_version == "HTTP/2"
-        engine.forget_leases()
-        with pytest.raises(LeaseLost):
-            session.renew()
-        with pytest.raises(LeaseLost):
-            session.get(f"{secure_site.url}/ip")
-        session.adapt()
-        assert session.get(f"{secure_site.url}/ip").text == ADDRS[1]
-    assert secure_site.peers == [FIRST, ADDRS[1]]
-    assert [(ask.version, ask.peer) for ask in secure_site.asks] == [("2", FIRST), ("2", ADDRS[1])]
-
-
-def test_over_http2_an_async_session_sends_nothing_past_the_lease_either(engine: StubEngine, secure_site: Site) -> None:
-    async def visit() -> None:
-        async with AsyncIPv6Session(socket=engine.path, http2=True) as session:
-            assert (await session.get(f"{secure_site.url}/ip")).http_version == "HTTP/2"
-            engine.forget_leases()
-            with pytest.raises(LeaseLost):
-                await session.renew()
-            with pytest.raises(LeaseLost):
-                await session.get(f"{secure_site.url}/ip")
-
-    asyncio.run(visit())
-    assert [(ask.version, ask.peer) for ask in secure_site.asks] == [("2", FIRST)]
-
-
-def test_what_is_said_after_an_upgrade_is_held_to_the_lease_too(engine: StubEngine, site: Site) -> None:
-    upgrade = {"connection": "upgrade", "upgrade": "echo"}
-    with (
-        IPv6Session(socket=engine.path) as session,
-        session.stream("GET", f"{site.url}/socket", headers=upgrade) as response,
-    ):
-        assert response.status_code == 101
-        wire = response.extensions["network_stream"]
-        wire.write(b"one")
-        assert wire.read(16, timeout=10) == b"one"
-        engine.forget_leases()
-        with pytest.raises(LeaseLost):
-            session.renew()
-        with pytest.raises(LeaseLost):
-            wire.write(b"two")
-    assert site.said == [(FIRST, b"one")]
-
-
-def test_what_is_said_after_an_upgrade_of_an_async_session_is_held_to_the_lease_too(
-    engine: StubEngine, site: Site
-) -> None:
-    async def visit() -> None:
-        async with (
-            AsyncIPv6Session(socket=engine.path) as session,
-            session.stream(
-                "GET", f"{site.url}/socket", headers={"connection": "upgrade", "upgrade": "echo"}
-            ) as response,
-        ):
-            wire = response.extensions["network_stream"]
-            await wire.write(b"one")
-            assert await wire.read(16, timeout=10) == b"one"
-            engine.forget_leases()
-            with pytest.raises(LeaseLost):
-                await session.renew()
-            with pytest.raises(LeaseLost):
-                await wire.write(b"two")
-
-    asyncio.run(visit())
-    assert site.said == [(FIRST, b"one")]
-
-
-def test_what_is_said_through_a_tunnel_is_held_to_the_lease_too(engine: StubEngine, site: Site) -> None:
-    """A site that is asked to CONNECT is asked from the lease, and so is all that follows."""
-    with (
-        IPv6Session(socket=engine.path) as session,
-        session.stream("CONNECT", site.url, extensions={"target": b"shop.example:443"}) as response,
-    ):
-        wire = response.extensions["network_stream"]
-        wire.write(b"one")
-        assert wire.read(16, timeout=10) == b"one"
-        engine.forget_leases()
-        with pytest.raises(LeaseLost):
-            session.renew()
-        with pytest.raises(LeaseLost):
-            wire.write(b"two")
-        with pytest.raises(LeaseLost):
-            wire.start_tls(ssl.create_default_context(), "shop.example")
-    assert [(ask.method, ask.peer) for ask in site.asks] == [("CONNECT", FIRST)]
-    assert site.said == [(FIRST, b"one")]
-
-
-_VISIT = """
-import asyncio, sys
-from ipv6console.client import AsyncIPv6Session, IPv6Session, NoIPv6Address
-kind, path, url = sys.argv[1:]
-async def visit():
-    async with AsyncIPv6Session(socket=path) as session:
-        return (await session.get(url, follow_redirects=True)).text
-try:
-    if kind == "httpx":
-        with IPv6Session(socket=path) as session:
-            print(session.get(url, follow_redirects=True).text)
-    elif kind == "httpx-async":
-        print(asyncio.run(visit()))
-    else:
-        from ipv6console.client.requests import IPv6Session as RequestsSession
-        with RequestsSession(socket=path) as session:
-            print(session.get(url).text)
-except NoIPv6Address as error:
-    print(error)
-"""
-_ONLY = "this session speaks IPv6 only\n"
-
-
-@dataclass(frozen=True)
-class Named:
-    """A name as /etc/hosts has it, where a scraper asks for it, what the scraper says, and what the site is asked."""
-
-    found: str
-    target: str
-    said: str
-    paths: tuple[str, ...] = ()
-
-
-_NAMES = {
-    "A alone": Named(
-        "127.0.0.1 shop.example",
-        "http://shop.example:{port}/ip",
-        f"shop.example has no IPv6 address (only 127.0.0.1); {_ONLY}",
-    ),
-    "redirect to A alone": Named(
-        "127.0.0.1 shop.example",
-        "{site}/redirect?to=http://shop.example:{port}/ip",
-        f"shop.example has no IPv6 address (only 127.0.0.1); {_ONLY}",
-        ("/redirect",),
-    ),
-    "AAAA that means IPv4": Named(
-        "::ffff:127.0.0.1 shop.example",
-        "http://shop.example:{port}/ip",
-        f"shop.example has no IPv6 address (only ::ffff:127.0.0.1, which means IPv4); {_ONLY}",
-    ),
-    "all of them": Named(
-        f"127.0.0.1 shop.example\n::ffff:127.0.0.1 shop.example\n{SITE} shop.example",
-        "http://shop.example:{port}/ip",
-        f"{FIRST}\n",
-        ("/ip",),
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", ["httpx", "httpx-async", "requests"])
-@pytest.mark.parametrize("named", _NAMES.values(), ids=_NAMES)
-def test_a_name_is_followed_to_its_ipv6_addresses_only(
-    engine: StubEngine, site: Site, tmp_path: Path, kind: str, named: Named
-) -> None:
-    hosts = tmp_path / "hosts"
-    hosts.write_text(f"{named.found}\n")
-    url = named.target.format(site=site.url, port=site.port)
-    done = subprocess.run(
-        [
-            *("unshare", "-m", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh"),
-            *(sys.executable, "-W", "error", "-c", _VISIT, kind, engine.path, url),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-    assert (done.stderr, done.stdout) == ("", named.said)
-    assert [(ask.path, ask.peer) for ask in site.asks] == [(path, FIRST) for path in named.paths]
 
 
 def test_a_rotating_session_that_runs_out_of_addresses_sends_nothing_more(engine: StubEngine, site: Site) -> None:
