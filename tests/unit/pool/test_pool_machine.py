@@ -190,7 +190,7 @@ class PoolMachine(RuleBasedStateMachine):
         unwanted = lambda a: a in self.pool.exclusions or self.pool.table.find(a) is not None  # noqa: E731
         for address in draw.take(size, unwanted):
             change = self.pool.add(address, known, self.now)
-            assert (change is not None) == (known.standing is Standing.ACTIVE)
+            assert (change is not None) == known.serves
             if change is not None:
                 self.ever_verified.add(address)
                 self.ledger.apply(change)
@@ -218,7 +218,7 @@ class PoolMachine(RuleBasedStateMachine):
     def _fit(self, mirror: Mirror, host: str | None) -> set[int]:
         """Return the addresses a pick for the host may give."""
         free = (row for row in self.pool.table.rows() if row not in mirror.leases and row not in mirror.resting)
-        addresses = {self.pool.table.address(row) for row in free if self._standing(row) is Standing.ACTIVE}
+        addresses = {self.pool.table.address(row) for row in free if self._serves(row)}
         return {address for address in addresses if not self.verdicts.bars((mirror.name, address), host)}
 
     @staticmethod
@@ -238,7 +238,7 @@ class PoolMachine(RuleBasedStateMachine):
     def _check_handed_out(self, lease: Lease) -> None:
         assert lease.address in self.ever_verified
         assert not any((lease.address ^ n) >> (128 - size) == 0 for n, size in self.revoked)
-        assert any(lease.address in p and p.standing is Standing.ACTIVE for p in self.pool.prefixes.values())
+        assert any(lease.address in p and p.serves for p in self.pool.prefixes.values())
 
     @precondition(lambda self: self.held)
     @rule(data=st.data(), verdict=st.sampled_from([Status.IDLE, Status.BAD, Status.BAD]), host=hosts)
@@ -313,6 +313,12 @@ class PoolMachine(RuleBasedStateMachine):
         if known is not None and known.standing is Standing.ACTIVE:
             self.ledger.apply(self.pool.drain(known, self.now))
 
+    @rule(prefix=prefixes, why=st.sampled_from([None, None, "up0 has no carrier"]))
+    def sever(self, prefix: tuple[int, int], why: str | None) -> None:
+        known = self.pool.find_prefix(*prefix)
+        if known is not None:
+            self.pool.sever(known, why)
+
     @rule(data=st.data(), prefix=prefixes, name=mirrors)
     def withdraw(self, data: st.DataObject, prefix: tuple[int, int], name: str) -> None:
         """Do one of what undoes much, so that it is done seldom."""
@@ -379,8 +385,11 @@ class PoolMachine(RuleBasedStateMachine):
     def restart(self) -> None:
         before = {name: (mirror.count(), self._offers(mirror)) for name, mirror in self.pool.mirrors.items()}
         exclusions = self.pool.exclusions
+        severed = {prefix.id: prefix.severed for prefix in self.pool.prefixes.values()}
         self.pool = Pool(LIMITS, secret=lambda: str(next(self.secrets)))
         self.pool.restore(self.ledger.snapshot())
+        for prefix in self.pool.prefixes.values():
+            self.pool.sever(prefix, severed[prefix.id])
         assert {name: (mirror.count(), self._offers(mirror)) for name, mirror in self.pool.mirrors.items()} == before
         assert all((address in self.pool.exclusions) == (address in exclusions) for address in self.ever_verified)
 
@@ -390,7 +399,7 @@ class PoolMachine(RuleBasedStateMachine):
             seen = mirror.count()
             assert seen.idle + seen.using + seen.bad == seen.total
             assert min(seen) >= 0
-            live = [row for row in self.pool.table.rows() if self._standing(row) is Standing.ACTIVE]
+            live = [row for row in self.pool.table.rows() if self._serves(row)]
             assert seen.idle == sum(mirror.status(row) is Status.IDLE for row in live)
             assert seen.bad == sum(mirror.status(row) is Status.BAD for row in live)
 
@@ -421,8 +430,8 @@ class PoolMachine(RuleBasedStateMachine):
         assert row is not None
         return row
 
-    def _standing(self, row: int) -> Standing:
-        return self.pool.prefixes[self.pool.table.prefix_id(row)].standing
+    def _serves(self, row: int) -> bool:
+        return self.pool.prefixes[self.pool.table.prefix_id(row)].serves
 
     def _expired(self, name: str, address: int) -> bool:
         return self._mirror(name).leases[self._row(address)].until <= self.now
