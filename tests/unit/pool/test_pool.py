@@ -306,3 +306,30 @@ def test_what_an_older_system_knew_is_taken_over_once(pool: Pool, mirror: Mirror
     assert mirror.count() == (5, 4, 0, 1)
     rows = [leased[0].row for _ in range(5) if (leased := pool.lease(mirror, NOW, holder="test"))]
     assert sorted(rows) == [1, 2, 3, 4]
+
+
+def test_a_severed_prefix_gives_nothing_keeps_its_leases_and_gives_all_again_when_mended(
+    pool: Pool, mirror: Mirror
+) -> None:
+    cut = next(iter(pool.prefixes.values()))
+    network, length = parse_prefix("2001:db8:0:2::/64")
+    other, _ = pool.admit(network, length, interface="up1", source="static", now=NOW)
+    assert pool.add(network | 1, other, NOW)
+    held = pool.lease(mirror, NOW, holder="test")
+    assert held
+
+    pool.sever(cut, "up0 has no carrier")
+    assert pool.add(cut.network | 99, cut, NOW) is None
+    given = pool.lease(mirror, NOW, holder="test")
+    assert given
+    assert given[0].address == network | 1
+    assert pool.lease(mirror, NOW, holder="test") is None
+    assert (mirror.count().idle, mirror.count().using, pool.severed) == (0, 2, None)
+    pool.end(held[0], Status.IDLE, NOW)
+    pool.sever(other, "up1 has no carrier")
+    assert pool.severed == "up0 has no carrier"
+
+    pool.sever(cut, None)
+    assert {lease[0].address for _ in range(5) if (lease := pool.lease(mirror, NOW, holder="test"))} == {
+        cut.network | number for number in range(1, 6)
+    }
