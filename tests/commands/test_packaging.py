@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import configparser
+import fcntl
 import os
+import pty
 import re
 import shlex
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +178,39 @@ def test_a_member_of_the_group_operates_the_engine_of_another_user(
     assert (seen.returncode, seen.stdout.partition(",")[0]) == (ExitCode.DONE, f"prefix {PREFIX} is draining"), (
         seen.stderr
     )
+
+
+@pytest.mark.privileged
+def test_a_member_of_the_group_attaches_a_console_that_may_act(engine: subprocess.Popen[bytes], folder: Path) -> None:
+    home = folder / "member"
+    home.mkdir()
+    os.chown(home, MEMBER, MEMBER)
+    places = {"IPV6CONSOLE_SOCKET": str(folder / "run" / "engine.sock"), "HOME": str(home), "TERM": "xterm-256color"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    console = subprocess.Popen(
+        [*as_user(MEMBER, "100"), sys.executable, "-m", "ipv6console"],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        env=kept | places,
+    )
+    os.close(slave)
+    drawn = b""
+    try:
+        while not (b"ATTACHED" in drawn and b"RW" in drawn):
+            drawn += os.read(master, 65_536)
+        os.write(master, b"q")
+        with suppress(OSError):  # EIO: the console has left its terminal
+            while os.read(master, 65_536):
+                pass
+        assert console.wait(PATIENCE) == ExitCode.DONE
+    finally:
+        console.kill()
+        console.wait(PATIENCE)
+        os.close(master)
 
 
 @pytest.mark.privileged
