@@ -20,11 +20,12 @@ from tests.linux.conftest import SITE, Host, Peer, until
 pytestmark = [pytest.mark.anyio, pytest.mark.privileged]
 
 MANY = 2_000
-WINDOW = 7.0
-"""A window for a router that forgets quickly (QUICK): what is reachable for 0.75 s at most, and then has to lie still for
-the 5 s that are fixed in the kernel, makes room after 6 s. With the settings routers have it is up to 45 and 5 s."""
+PACE, WINDOW = 700, 6.0
+"""A window for a router that forgets quickly (QUICK): what is reachable for 0.4 s at most, and then has to lie still for
+the 5 s that are fixed in the kernel, makes room before it ends. With the settings routers have it is up to 45 and 5 s.
+The table is one for the whole machine: some of its 1,024 entries are left to whatever else runs there."""
 
-QUICK = "sysctl -qw net.ipv6.neigh.dn0.base_reachable_time_ms=500 net.ipv6.neigh.dn0.delay_first_probe_time=0"
+QUICK = "sysctl -qw net.ipv6.neigh.dn0.base_reachable_time_ms=250 net.ipv6.neigh.dn0.delay_first_probe_time=0"
 
 ECHO = f"""
 import asyncio
@@ -60,7 +61,7 @@ async def test_no_solicitation_for_two_thousand_addresses_stays_unanswered_and_n
     upstream.run(ECHO)
     settings = Settings(
         pool=PoolSettings(usable_num=MANY, max_total=MANY),
-        check=CheckSettings(urls=(f"http://[{SITE}]/ip",), pace_window=WINDOW, probe=0.0),
+        check=CheckSettings(urls=(f"http://[{SITE}]/ip",), pace=PACE, pace_window=WINDOW, probe=0.0),
         network=NetworkSettings(ndp=strategy),
     )
     reach, echo = HostReach(settings.network, tmp_path, netlink), Echo(settings.check.timeout)
@@ -93,7 +94,7 @@ async def test_no_solicitation_for_two_thousand_addresses_stays_unanswered_and_n
         await engine.stop()
         await store.close()
 
-    assert took > WINDOW
+    assert took > 2 * WINDOW
     assert (pool.spawned, pool.checks_failed) == (MANY, 0)
     tables = "cat /proc/thread-self/net/snmp"
     assert (repeated(host.shell(tables)), repeated(upstream.shell(tables))) == (0, 0)
