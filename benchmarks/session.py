@@ -28,6 +28,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.row import Row, show
 from ipv6console.client import AsyncIPv6Session, EngineUnreachable, IPv6Client, IPv6Session
 from ipv6console.client.requests import IPv6Session as RequestsSession
 
@@ -120,9 +121,8 @@ def many(kind: str, place: dict[str, str], count: int) -> list[Times]:
 
 def measure(path: Path, rounds: int, sessions: int) -> bool:
     """Print a row for each kind of session and way to the engine; return whether all meet the target."""
-    print(f"median of {rounds} rounds of {sessions} sessions after the first, ms; target: new <= {MOST:g}")
-    print(f"{'session':<14} {'engine over':<12} {'first':>8} {'new':>8} {'p95':>8} {'given back':>11}")
-    good = True
+    print(f"median of {rounds} rounds of {sessions} sessions after the first")
+    rows = []
     ways = {"Unix socket": {"socket": str(path)}, "TCP": {"url": "http://127.0.0.1:16000"}}
     for kind in ("httpx", "httpx, async", "requests"):
         for way, place in ways.items():
@@ -131,10 +131,9 @@ def measure(path: Path, rounds: int, sessions: int) -> bool:
             new = median(median(new for new, _ in times) for times in taken) * 1e3
             back = median(median(back for _, back in times) for times in taken) * 1e3
             late = median(sorted(new for new, _ in times)[int(len(times) * 0.95)] for times in taken) * 1e3
-            good = good and new <= MOST
-            verdict = "ok" if new <= MOST else "MISSED"
-            print(f"{kind:<14} {way:<12} {first * 1e3:8.2f} {new:8.2f} {late:8.2f} {back:11.2f}  {verdict}", flush=True)
-    return good
+            print(f"{kind} over {way}: the first {first * 1e3:.1f} ms, p95 {late:.2f} ms, given back in {back:.2f} ms")
+            rows.append(Row(f"new session, {kind}, engine over {way}", MOST, MOST, new, "ms"))
+    return show(rows)
 
 
 def main() -> None:
