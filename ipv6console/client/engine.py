@@ -23,7 +23,7 @@ from ipv6console.client.request import EngineRequest
 from ipv6console.client.stream import EventNews, Follower, Frame, StateNews, events_path, open_stream, state_path
 from ipv6console.client.tls import shared_context
 from ipv6console.client.token import authorization, find_token
-from ipv6console.client.transport import UnixTransport
+from ipv6console.client.transport import AsyncEngineTransport, UnixTransport
 from ipv6console.wire.codec import decode
 from ipv6console.wire.presence import Presence
 from ipv6console.wire.problem import Problem
@@ -204,7 +204,7 @@ class AsyncIPv6Client(_Endpoints):
         self.place = find_place(url, socket)
         self.timeout = timeout
         self._token = find_token(token, token_file)
-        self._transport = httpx.AsyncHTTPTransport(verify=_context(self.place), uds=self.place.socket, trust_env=False)
+        self._transport = AsyncEngineTransport(self.place.socket, _context(self.place))
         self._closed = False
 
     async def __aenter__(self) -> Self:

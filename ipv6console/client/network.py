@@ -13,6 +13,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from typing import Any
 
 import anyio
@@ -172,6 +173,34 @@ class UnixBackend(httpcore.NetworkBackend):
                 sock.close()
                 raise
         return LeasedStream(sock, always)
+
+
+class AsyncEngineBackend(httpcore.AnyIOBackend):
+    """Connects to the engine; to an address at once, without a search for names and a race between families."""
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to `host`; raises httpcore's ConnectError and ConnectTimeout."""
+        try:
+            family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
+        except ValueError:
+            return await super().connect_tcp(host, port, timeout, local_address, socket_options)
+        with _as(httpcore.ConnectTimeout, httpcore.ConnectError), anyio.fail_after(timeout):
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                await _connect(sock, (host, port))
+                stream = await anyio.abc.SocketStream.from_socket(sock)
+            except BaseException:
+                sock.close()
+                raise
+            return AsyncLeasedStream(stream, always)
 
 
 class LeasedStream(httpcore.NetworkStream):

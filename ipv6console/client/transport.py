@@ -74,8 +74,37 @@ class LeasedTransport(_PoolTransport):
         super().__init__(httpcore.ConnectionPool(network_backend=backend, **options))
 
 
-class AsyncLeasedTransport(httpx.AsyncBaseTransport):
-    """The same on asyncio and trio."""
+class _AsyncPoolTransport(httpx.AsyncBaseTransport):
+    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request."""
+        with _httpx_errors():
+            answer = await self._pool.handle_async_request(_core_request(request))
+        return _response(answer, _AsyncBody(answer))
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        with _httpx_errors():
+            await self._pool.aclose()
+
+
+class AsyncEngineTransport(_AsyncPoolTransport):
+    """Sends to the engine: at the Unix socket `path`, or where the request's URL says."""
+
+    def __init__(self, path: str | None, context: ssl.SSLContext) -> None:
+        import httpcore  # noqa: PLC0415 - importing the library must cost nothing but httpx, which also waits with this
+
+        from ipv6console.client.network import AsyncEngineBackend  # noqa: PLC0415 - needs httpcore
+
+        super().__init__(
+            httpcore.AsyncConnectionPool(uds=path, ssl_context=context, network_backend=AsyncEngineBackend())
+        )
+
+
+class AsyncLeasedTransport(_AsyncPoolTransport):
+    """The same as LeasedTransport on asyncio and trio."""
 
     def __init__(
         self,
@@ -95,18 +124,7 @@ class AsyncLeasedTransport(httpx.AsyncBaseTransport):
         self.source = source
         backend = AsyncLeasedBackend(source, guard or always)
         options = _pool_options(verify, cert, http1, http2, limits)
-        self._pool = httpcore.AsyncConnectionPool(network_backend=backend, **options)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request."""
-        with _httpx_errors():
-            answer = await self._pool.handle_async_request(_core_request(request))
-        return _response(answer, _AsyncBody(answer))
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        with _httpx_errors():
-            await self._pool.aclose()
+        super().__init__(httpcore.AsyncConnectionPool(network_backend=backend, **options))
 
 
 class _Body(httpx.SyncByteStream):

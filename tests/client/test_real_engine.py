@@ -17,6 +17,7 @@ from ipv6console.client import (
     AsyncIPv6Session,
     Connected,
     EngineRefused,
+    EngineUnreachable,
     IPv6Client,
     IPv6Session,
     LeaseLost,
@@ -149,6 +150,15 @@ async def test_an_address_that_one_host_bans_is_leased_to_those_who_name_another
             return same.pick("a", target="news.example").addr
 
     assert await anyio.to_thread.run_sync(pick)
+
+
+async def test_the_engine_is_reached_at_either_loopback_and_by_name(service: Service) -> None:
+    for host, port in (("127.0.0.1", service.ports[0]), ("[::1]", service.ports[1]), ("localhost", service.ports[0])):
+        async with AsyncIPv6Client(f"http://{host}:{port}") as client:
+            assert (await client.stats()).prefix, host
+    async with AsyncIPv6Client("http://[::1]:9") as nobody:
+        with pytest.raises(EngineUnreachable, match="refused"):
+            await nobody.stats()
 
 
 async def test_bad_input_is_refused_with_what_to_do(client: AsyncIPv6Client) -> None:
