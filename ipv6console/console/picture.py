@@ -1,4 +1,4 @@
-"""Pictures of the live console: SVG as Textual draws it, PNG by CairoSVG.
+"""Pictures of the live console: as Textual draws it, made PNG by CairoSVG.
 
 `ipv6console lab run --scrapers 4 -- python -m ipv6console.console.picture FOLDER` takes them of the lab at 80x24, 120x40 and 200x60.
 """
@@ -10,6 +10,8 @@ import asyncio
 import os
 import re
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -17,6 +19,7 @@ from textual.pilot import Pilot
 from ipv6console.console.app import ConsoleApp
 from ipv6console.console.link import Link
 from ipv6console.console.model import Condition
+from ipv6console.console.portrait import portrait
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 _CELL = 11
@@ -27,31 +30,80 @@ _TEXT_LENGTH = re.compile(r' textLength="[^"]*"')
 _FOREIGN = re.compile("[✖◌]")
 """Glyphs that Fira Code lacks; CairoSVG looks for no other font by itself, as terminals do."""
 
-DIALOGS: dict[str, tuple[str, ...]] = {
-    "overview": (),
-    "spawn": ("s",),
-    "plan": ("F", "tab", "enter"),
-    "doctor": ("w",),
-    "help": ("question_mark",),
-}
-"""What is pictured, and the keys that lead there from the Overview."""
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One picture: its name, the keys that lead there from the Overview, the text that must be there, and the sizes."""
+
+    name: str
+    keys: tuple[str, ...] = ()
+    shows: str = ""
+    sizes: tuple[tuple[int, int], ...] = SIZES[1:2]
+
+
+SCENES: tuple[Scene, ...] = (
+    Scene("overview", sizes=SIZES),
+    Scene("pool", ("2",), " idle", SIZES),
+    Scene("mirrors", ("3", "o", "b"), "BURN", SIZES),
+    Scene("mirror", ("3", "o", "b", "enter"), "Leases of "),
+    Scene("prefixes", ("4",), "from the kept events"),
+    Scene("ndp", ("5",), "walked ", SIZES),
+    Scene("ha", ("6",)),
+    Scene("events", ("7",), "following", SIZES),
+    Scene("space", ("8",)),
+    Scene("spawn", ("s",), "as CLI"),
+    Scene("flush", ("F", "down", "enter"), "holds for"),
+    Scene("revoke", ("2", "space", "space", "space", "X"), "holds for"),
+    Scene("doctor", ("w",), "as CLI"),
+    Scene("engines", ("x",), "as CLI"),
+    Scene("rewind", ("left_square_bracket",), "REWIND"),
+    Scene("help", ("question_mark",)),
+)
+"""What is pictured."""
 
 
 class PictureError(RuntimeError):
     """Pictures cannot be taken: there is no engine to show, or it never got anything to show."""
 
 
-async def picture(target: str, size: tuple[int, int], keys: tuple[str, ...]) -> str:
-    """Return the console on the engine at `target` as SVG, after `keys`. Raises PictureError."""
+async def pictures(target: str, size: tuple[int, int], scenes: Sequence[Scene] = SCENES) -> dict[str, str]:
+    """Return those of the scenes that are wanted in `size`, of the engine at `target`, as SVG. Raises PictureError."""
     app = ConsoleApp(Link(target), label="LOCAL", target=target)
+    taken: dict[str, str] = {}
     async with app.run_test(size=size) as pilot:
         await _until_worth_showing(app, pilot)
-        for key in keys:
-            await pilot.press(key)
-        await _settled(app, pilot)
-        app.redraw()
+        for scene in scenes:
+            if size in scene.sizes:
+                for key in scene.keys:
+                    await pilot.press(key)
+                    await _settled(app, pilot)
+                await _until_shown(app, pilot, scene)
+                taken[scene.name] = app.export_screenshot(title=f"ipv6console {size[0]}x{size[1]}")
+                await _home(app, pilot)
+    return taken
+
+
+async def _until_shown(app: ConsoleApp, pilot: Pilot[str], scene: Scene) -> None:
+    try:
+        async with asyncio.timeout(_DEADLINE):
+            while scene.shows not in portrait(app, scene.name, scene.name).text:
+                await pilot.pause(_POLL)
+    except TimeoutError as error:
+        raise PictureError(f"{scene.name} does not show {scene.shows!r} within {_DEADLINE:.0f} s") from error
+    await pilot.pause(_POLL)
+    app.redraw()
+    await pilot.pause()
+
+
+async def _home(app: ConsoleApp, pilot: Pilot[str]) -> None:
+    """Leave dialogs, the past and what is inside, and go back to the Overview."""
+    while len(app.screen_stack) > 1:
+        await pilot.press("escape")
         await pilot.pause()
-        return app.export_screenshot(title=f"ipv6console {size[0]}x{size[1]}")
+    await pilot.press("escape")
+    if app.current_mode != "overview":
+        await pilot.press("1")
+    await pilot.pause(_POLL)
 
 
 async def _until_worth_showing(app: ConsoleApp, pilot: Pilot[str]) -> None:
@@ -73,9 +125,11 @@ def _worth_showing(app: ConsoleApp) -> bool:
 
 
 async def _settled(app: ConsoleApp, pilot: Pilot[str]) -> None:
+    """Wait until what a dialog on the screen asks for is there; what pages follow never ends."""
     async with asyncio.timeout(_DEADLINE):
-        while any(worker.is_running for worker in app.workers if worker.node is app.screen):
+        while app.screen.is_modal and any(worker.is_running for worker in app.workers if worker.node is app.screen):
             await pilot.pause(_POLL)
+    await pilot.pause(_POLL)
 
 
 def png(svg: str) -> bytes:
@@ -95,13 +149,11 @@ def take(target: str, folder: Path) -> list[Path]:
     """Write all pictures into `folder` and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, keys in DIALOGS.items():
-        for size in SIZES if name == "overview" else SIZES[1:2]:
-            svg = asyncio.run(picture(target, size, keys))
-            path = folder / f"{name}-{size[0]}x{size[1]}.svg"
-            path.write_text(svg, encoding="utf-8")
-            path.with_suffix(".png").write_bytes(png(svg))
-            written += [path, path.with_suffix(".png")]
+    for size in SIZES:
+        for name, svg in asyncio.run(pictures(target, size)).items():
+            path = folder / f"{name}-{size[0]}x{size[1]}.png"
+            path.write_bytes(png(svg))
+            written.append(path)
     return written
 
 

@@ -70,6 +70,14 @@ def called(pid: int, host: str, path: str, *options: str) -> tuple[int, dict[str
     return int(status), json.loads(text)
 
 
+def locked(pid: int, host: str, token: str) -> bool:
+    """Return whether `attach` in the namespace of process `pid` would ask for a token."""
+    code = "import sys; from ipv6console.commands.attach import _is_locked as is_it; print(is_it(sys.argv[1], input()))"
+    command = ["nsenter", "-t", str(pid), "-n", sys.executable, "-c", code, f"http://{host}:16000"]
+    done = subprocess.run(command, input=f"{token}\n", check=True, capture_output=True, text=True, timeout=30)
+    return done.stdout.strip() == "True"
+
+
 def test_the_dual_stack_form_serves_token_holders_of_both_families(
     tmp_path: Path, elsewhere: int, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +97,8 @@ def test_the_dual_stack_form_serves_token_holders_of_both_families(
             assert "ipv6console token create" in problem["next"]
             status, _ = called(elsewhere, host, "/mirrors/task1/settings", *shown, "-X", "PUT", "-d", "{}")
             assert status == 200
+        assert [locked(elsewhere, host, "") for host in CALLERS] == [True, True]
+        assert not locked(elsewhere, next(iter(CALLERS)), token)
         with IPv6Client(socket=socket) as client:
             actors = {event.actor for event in client.events(limit=1000).events if event.kind == "mirror.settings"}
     assert actors == {f"token laptop from {caller}" for caller in CALLERS.values()}

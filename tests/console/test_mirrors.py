@@ -334,3 +334,14 @@ async def test_read_only_refuses_acts_and_says_why() -> None:
     async with opened(read_only=True) as stage:
         await stage.press("D", "R", "F", "X")
         assert stage.toasts().count("The console is read-only.") == 4
+
+
+async def test_in_the_past_nobody_is_said_to_hold_a_lease_of_now() -> None:
+    async with opened() as stage:
+        await within(stage)
+        await stage.press("left_square_bracket")
+        await stage.until_shows("REWIND")
+        await stage.until_shows("is not kept for the past")
+        assert LEASED not in stage.text()
+        stage.app.past.leave()  # type: ignore[union-attr] # it is there: the screen shows the past
+        await stage.until_shows(LEASED)

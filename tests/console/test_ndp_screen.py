@@ -210,3 +210,14 @@ async def test_the_filter_keeps_what_is_named() -> None:
         await stage.settle()
         assert "1 of 2 pass" in stage.text("#answering")
         assert OTHER in stage.text("#answering")
+
+
+async def test_a_configuration_that_was_compared_before_the_engine_fell_silent_is_not_called_well() -> None:
+    async with staged(size=(120, 40)) as stage:
+        await _shown(stage)
+        await stage.until_shows("● as wanted")
+        stage.source.lose(attempt=3)
+        stage.clock.advance(14)
+        await stage.settle()
+        await stage.until_shows("◌ was as wanted")
+        assert "●" not in stage.text("#all")

@@ -70,3 +70,12 @@ async def test_every_act_and_question_is_refused_with_the_reason() -> None:
         await then.spawn(3)
     assert refusal.value.next == "Esc goes back to live."
     assert source.asked == []
+
+
+@pytest.mark.anyio
+async def test_a_prefix_of_the_past_has_only_the_turns_it_had_taken_by_then() -> None:
+    other = "2001:db8:0:9::/64"
+    source = past_source(ScriptedSource(), scene.NOW - 100, "14:11:40")
+    assert [entry.turn for entry in (await source.prefix_story(other)).entries] == ["seen"]
+    live = ScriptedSource()
+    assert len((await live.prefix_story(other)).entries) == 2

@@ -16,7 +16,7 @@ from ipv6console.console.screens.dialog import Answer, Choice
 from ipv6console.console.screens.order import Head, OrderDialog
 from ipv6console.console.screens.page import Page
 from ipv6console.console.screens.plan import PlanDialog
-from ipv6console.console.source import Refused
+from ipv6console.console.source import Refused, Source
 from ipv6console.console.standing import Standing
 from ipv6console.console.tone import content
 from ipv6console.console.widgets.burning import HEADS, BurningPane
@@ -45,6 +45,7 @@ class MirrorsScreen(Page):
     def __init__(self) -> None:
         super().__init__()
         self._inside: Inside | None = None
+        self._source: Source | None = None
 
     def inside(self) -> ComposeResult:
         """The table, and below it what is inside."""
@@ -87,28 +88,34 @@ class MirrorsScreen(Page):
     def _choose(self, view: View) -> None:
         row = self.tasks.chosen(view)
         name = None if row is None else row.name
-        if name != (None if self._inside is None else self._inside.name):
+        if name != (None if self._inside is None else self._inside.name) or view.source is not self._source:
+            self._source = view.source
             self._inside = None if name is None else Inside(name=name)
             if name is not None:
                 self.run_worker(self._follow(name), group="inside", exclusive=True, exit_on_error=True)
             self._draw_within(view)
 
     async def _follow(self, name: str) -> None:
-        """Ask about one mirror again and again, for as long as it is the one and the page is in front."""
+        """Ask about one mirror again and again, for as long as it is the one and the page is in front.
+
+        What was inside it in the past nobody knows: that is asked once, and the refusal is what is shown.
+        """
         await asyncio.sleep(_STILL)
         while True:
             console = self._shown_in
             engine = console.context
-            front = console.page is self and console.past is None
+            source, front = console.source, console.page is self
             if front and engine.model.condition is Condition.LIVE and not (console.paused and self._asked(name)):
                 leases, targets, own = await asyncio.gather(
-                    _answer(engine.source.lease_page(name, None, _LEASES)),
-                    _answer(engine.source.targets(name, _TARGETS)),
-                    _answer(engine.source.mirror_settings(name)),
+                    _answer(source.lease_page(name, None, _LEASES)),
+                    _answer(source.targets(name, _TARGETS)),
+                    _answer(source.mirror_settings(name)),
                 )
-                if self._inside is not None and self._inside.name == name:
+                if self._inside is not None and self._inside.name == name and source is self._source:
                     self._inside = Inside(name=name, at=engine.model.now, leases=leases, targets=targets, settings=own)
                     self._draw_within(console.view)
+                if console.past is not None:
+                    return
             await asyncio.sleep(_EACH)
 
     def _asked(self, name: str) -> bool:
