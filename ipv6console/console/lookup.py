@@ -101,4 +101,4 @@ def _moment(at: float) -> str:
 
 def engines(targets: tuple[str, ...]) -> Call:
     """A console on all of these engines."""
-    return Call(command("attach", *targets), note="each engine is asked by itself, as i tells")
+    return Call(command("attach", *targets), note="opens all of them in one console")

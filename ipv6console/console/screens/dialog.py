@@ -232,6 +232,9 @@ class Reader(Dialog[None]):
     hints: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Keys of this dialog's own and what they do, shown after Esc."""
 
+    names_copying: ClassVar[bool] = True
+    """Whether the last line says what copies the command."""
+
     def __init__(
         self,
         heading: str,
@@ -257,7 +260,8 @@ class Reader(Dialog[None]):
         keys = [("Esc", "back"), ("j k", "scroll"), *self.hints]
         if self._copied:
             keys.append(("y", f"copy {self._copied_as}"))
-        keys.append(("C" if self._copied else "y", "the command"))
+        if self.names_copying:
+            keys.append(("C" if self._copied else "y", "the command"))
         return Content("   ").join(content((key, Tone.PRESS), (f" {told}", Tone.DIM)) for key, told in keys)
 
     def calls(self) -> Call | None:

@@ -18,6 +18,8 @@ _NAME, _TEXT = 11, 22
 class DoctorDialog(Reader):
     """Walks the chain when opened; `y` copies the gravest fix, then the next one, last the command of the walk."""
 
+    names_copying = False
+
     def __init__(self, source: Source, prefix: str | None, door: call.Door) -> None:
         super().__init__("Why? The chain from interface to echo", self._told, wide=True)
         self._source, self._prefix, self._door = source, prefix, door
