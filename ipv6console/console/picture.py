@@ -45,7 +45,7 @@ SCENES: tuple[Scene, ...] = (
     Scene("overview", sizes=SIZES),
     Scene("pool", ("2",), " idle", SIZES),
     Scene("mirrors", ("3", "o", "b"), "BURN", SIZES),
-    Scene("mirror", ("3", "enter"), "Leases of "),
+    Scene("mirror", ("3", "g", "enter"), "Leases of "),
     Scene("prefixes", ("4",), "from the kept events"),
     Scene("ndp", ("5",), "walked ", SIZES),
     Scene("ha", ("6",)),

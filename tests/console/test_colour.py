@@ -30,7 +30,8 @@ def _first(name: str, field: str) -> Change:
 
     def changed(state: State, value: object) -> State:
         rows = getattr(state, name)
-        return replace(state, **{name: (replace(rows[0], **{field: value}), *rows[1:])})
+        changes: dict[str, Any] = {name: (replace(rows[0], **{field: value}), *rows[1:])}
+        return replace(state, **changes)
 
     return changed
 
