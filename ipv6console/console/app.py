@@ -90,7 +90,7 @@ class ConsoleApp(App[str]):
         self.departure = Departure(self)
         self.acts = Acts(self)
         self._drawn: tuple[object, ...] = ()
-        self._drawing = self._forgetful = False
+        self._drawing = self._forgetful = self._rested = False
         self._last_page: Page | None = None
         self.animation_level = "none"
         self.HORIZONTAL_BREAKPOINTS = list(BREAKPOINTS)
@@ -345,8 +345,12 @@ class ConsoleApp(App[str]):
         second = int(model.now) if model.condition is Condition.LIVE else int(model.silence)
         parts = (model.version, second, id(self.model), *moment)
         if parts == self._drawn:
+            self._rested = True
             return
-        self._drawn = parts
+        if not self._rested and parts[1:] == self._drawn[1:]:
+            self._rested = True  # news after news waits one tick: twice a second is what eyes follow
+            return
+        self._drawn, self._rested = parts, False
         with self.batch_update():
             page.draw(self.view, where, self.standing)
 

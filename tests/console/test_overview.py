@@ -12,6 +12,7 @@ from ipv6console.console.screens.doctor import DoctorDialog
 from ipv6console.console.source import Joined
 from ipv6console.console.widgets.events import EventsPane
 from ipv6console.console.widgets.mirrors import MirrorsPane
+from ipv6console.console.widgets.pane import View
 from ipv6console.console.widgets.table import FilterLine
 from ipv6console.wire.event import Event, EventLevel
 from ipv6console.wire.frame import EventsFrame, MissedFrame, StateFrame
@@ -589,3 +590,24 @@ async def test_the_key_bar_can_be_clicked() -> None:
         offset = stage.text("#keys").index("Help")
         await stage.pilot.click("#keys", offset=(offset, 0))
         await stage.until_screen(Reader)
+
+
+async def test_news_that_keep_coming_are_drawn_every_other_tick_and_the_first_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with staged() as stage:
+        app, full = stage.app, stage.source.document
+        drawn: list[int] = []
+
+        def draw(view: View, *_: object) -> None:
+            assert view.model.state is not None
+            drawn.append(view.model.state.pool.leased)
+
+        monkeypatch.setattr(app.page, "draw", draw)
+        app.draw()  # nothing is new; from here on nobody else gets to draw
+        drawn.clear()
+        app.draw()
+        for leased in (71, 72, 73, 74):
+            app.model.take(StateFrame(state=replace(full, pool=replace(full.pool, leased=leased))))
+            app.draw()
+        assert drawn == [71, 73]
