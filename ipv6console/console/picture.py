@@ -44,7 +44,7 @@ class Scene:
 SCENES: tuple[Scene, ...] = (
     Scene("overview", sizes=SIZES),
     Scene("pool", ("2",), " idle", SIZES),
-    Scene("mirrors", ("3", "o", "b"), "BURN", SIZES),
+    Scene("mirrors", ("3", "o", "s", "g"), "BURN", SIZES),
     Scene("mirror", ("3", "g", "enter"), "Leases of "),
     Scene("prefixes", ("4",), "from the kept events"),
     Scene("ndp", ("5",), "walked ", SIZES),

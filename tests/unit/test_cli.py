@@ -20,7 +20,7 @@ from ipv6console.wire.plan import PlanAction, PlanRequest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-OTHERS = {"attach", "completion", "console", "info", "lab", "net", "serve"}
+OTHERS = {"attach", "backup", "completion", "console", "info", "lab", "net", "restore", "serve"}
 """Commands that do not ask an engine, or name it in another way."""
 
 
