@@ -25,11 +25,6 @@ def whole_age(seconds: float) -> str:
     return "now"
 
 
-def fresh_age(seconds: float) -> str:
-    """Return an age as `whole_age`, but "now" below two seconds: what is told every second does not flicker."""
-    return whole_age(seconds if seconds >= 2 else 0.0)
-
-
 def span(seconds: float) -> str:
     """Return a length of time in two units: "29 d 4 h", "2 m 5 s", "3 s"."""
     left = max(0, int(seconds))

@@ -31,11 +31,6 @@ def test_a_whole_age_has_no_fraction(seconds: float, told: str) -> None:
     assert figure.whole_age(seconds) == told
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0.4, "now"), (1.9, "now"), (2.0, "2 s"), (61, "1 m")])
-def test_what_is_told_every_second_is_told_now(seconds: float, told: str) -> None:
-    assert figure.fresh_age(seconds) == told
-
-
 @pytest.mark.parametrize(
     ("seconds", "told"),
     [
