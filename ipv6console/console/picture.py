@@ -146,14 +146,16 @@ def png(svg: str) -> bytes:
 
 
 def take(target: str, folder: Path) -> list[Path]:
-    """Write all pictures into `folder` and return their paths."""
+    """Write all pictures into `folder`, as SVG and PNG, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for size in SIZES:
         for name, svg in asyncio.run(pictures(target, size)).items():
-            path = folder / f"{name}-{size[0]}x{size[1]}.png"
-            path.write_bytes(png(svg))
-            written.append(path)
+            path = folder / f"{name}-{size[0]}x{size[1]}.svg"
+            path.write_text(svg, encoding="utf-8")
+            picture = path.with_suffix(".png")
+            picture.write_bytes(png(svg))
+            written += [path, picture]
     return written
 
 
