@@ -6,9 +6,11 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from textual.events import Key
 
 from ipv6console.console.screens.dialog import Choice, Reader
 from ipv6console.console.screens.doctor import DoctorDialog
+from ipv6console.console.screens.spawn import SpawnDialog
 from ipv6console.console.source import Joined
 from ipv6console.console.widgets.events import EventsPane
 from ipv6console.console.widgets.mirrors import MirrorsPane
@@ -200,6 +202,17 @@ async def test_the_events_have_a_filter_of_their_own() -> None:
         assert "ndppd exited with code 1" in stage.text("#events")
         assert "leases expired" not in stage.text("#events")
         assert "Mirrors · 4" in stage.text("#mirrors")
+
+
+async def test_keys_typed_ahead_of_the_filter_reach_the_table_behind_enter() -> None:
+    async with staged() as stage:
+        await stage.press("slash")
+        for key in ("n", "e", "w", "s", "enter", "s"):
+            stage.app.post_message(Key(key, key if len(key) == 1 else None))
+        await stage.until_screen(SpawnDialog)
+        await stage.press("escape")
+        assert stage.app.query_one("#mirrors", MirrorsPane).filter_text == "news"
+        assert stage.app.query_one("#mirrors", MirrorsPane).has_class("-filtering")
 
 
 async def test_letters_in_the_filter_are_text_not_keys() -> None:

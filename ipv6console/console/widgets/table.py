@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.events import Key
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -26,6 +27,21 @@ class FilterLine(Input):
 
     def __init__(self) -> None:
         super().__init__(placeholder="words that must match, !word inverts, state:warn", compact=True, classes="filter")
+
+    async def _on_key(self, event: Key) -> None:
+        # Keys typed ahead wait here, whoever has the focus by their turn. Enter is done in its turn, for as a binding it
+        # would be done by the app, after letters behind it were taken for text.
+        focused = self.screen.focused
+        if focused is not None and focused is not self:
+            event.stop()
+            event.prevent_default()
+            focused.post_message(Key(event.key, event.character))
+        elif event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            if isinstance(self.parent, TablePane):
+                self.parent.take_keys()
+            await self.action_submit()
 
     def action_drop(self) -> None:
         """Forget the filter."""
@@ -85,10 +101,14 @@ class TablePane(Pane):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Keep or drop the filter and go to the table."""
         event.stop()
-        self.set_class(bool(event.value), "-filtering")
-        if not self.grid.display:
-            self.grid.display = True
-        self.grid.focus()
+        # Enter may have come before the line had been told all that was typed, so not what the event says.
+        self.set_class(bool(self.filter_text), "-filtering")
+        self.take_keys()
+
+    def take_keys(self) -> None:
+        """Give the keys to the table."""
+        self.grid.display = True
+        self.screen.set_focus(self.grid)
 
     def exported(self, _view: View) -> Sheet:
         """Return what the table shows, to be written into a file."""
