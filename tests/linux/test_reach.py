@@ -182,9 +182,11 @@ async def test_a_killed_ndppd_is_told_within_a_second_and_a_new_one_answers(
     os.kill(first.pid, signal.SIGKILL)
     async with asyncio.timeout(1):
         await anext(changes)
-    told = (await only(reach)).ndp
+        # A process that ends closes its sockets before it can be waited for, so that may be what is told first.
+        while "signal 9" not in (told := (await only(reach)).ndp).text:
+            assert told.level is Level.FAIL
+            await anext(changes)
     assert told.level in (Level.FAIL, Level.WARN)
-    assert "signal 9" in told.text
 
     async def back() -> bool:
         row = (await only(reach)).ndp
