@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import UTC, datetime, tzinfo
 from typing import Any, ClassVar
 
@@ -33,6 +32,7 @@ from ipv6console.console.seen import Unremembered
 from ipv6console.console.source import Owner, Refused, Source
 from ipv6console.console.standing import Standing, obstacle
 from ipv6console.console.tab import TABS
+from ipv6console.console.terminal import Terminal
 from ipv6console.console.tone import Tone
 from ipv6console.console.widgets.chrome import Where
 from ipv6console.console.widgets.pane import View
@@ -42,7 +42,6 @@ from ipv6console.wire.frame import StateFrame
 TICK = 0.25
 _PROBE_AFTER = SILENCE * 0.6
 _KEEP_EVERY = 30.0
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class ConsoleApp(App[str]):
@@ -89,6 +88,7 @@ class ConsoleApp(App[str]):
         self.desk = Desk(self)
         self.departure = Departure(self)
         self.acts = Acts(self)
+        self._terminal = Terminal(self)
         self._drawn: tuple[object, ...] = ()
         self._drawing = self._forgetful = self._rested = False
         self._last_page: Page | None = None
@@ -107,10 +107,7 @@ class ConsoleApp(App[str]):
         """Start reading, drawing, and minding signals."""
         self.dress.put_on()
         if self._minds_signals:
-            loop = asyncio.get_running_loop()
-            with suppress(ValueError, RuntimeError):  # not the main thread: somebody else minds the signals
-                for number in _SIGNALS:
-                    loop.add_signal_handler(number, self.departure.quietly)
+            self._terminal.mind(self.departure.quietly)
         for context in self.contexts:
             if context.rewinder is None:
                 self._furnish(context)
@@ -135,10 +132,7 @@ class ConsoleApp(App[str]):
     async def on_unmount(self) -> None:
         """Let go of signals and connections, and keep in mind what was seen."""
         if self._minds_signals:
-            loop = asyncio.get_running_loop()
-            with suppress(ValueError, RuntimeError):
-                for number in _SIGNALS:
-                    loop.remove_signal_handler(number)
+            self._terminal.let_go()
         self._keep_in_mind()
         for context in self.contexts:
             await context.source.close()

@@ -94,5 +94,34 @@ def test_the_engine_drops_a_console_that_was_stopped_and_slows_for_nobody(lab: L
     tmux.wait_for(r"[#$]\s*\Z", 20)
 
 
+def test_a_console_that_was_stopped_and_goes_on_has_every_key_and_gives_the_terminal_back(
+    lab: Lab, tmp_path: Path
+) -> None:
+    tmux = Tmux(lab, tmp_path, columns=120, rows=40)
+    tmux.type("set +m")
+    tmux.type(f"{sys.executable} -W error -m ipv6console attach {lab.directory / 'engine.sock'}")
+    tmux.wait_for("● live", 20)
+    (console,) = lab.output("pgrep", "-P", str(tmux.process())).split()
+
+    for how, word in (("STOP", "after-a-stop"), ("TSTP", "after-a-pause"), ("CONT", "after-nothing")):
+        lab.output("kill", f"-{how}", console)
+        if how != "CONT":
+            elapsed_until(lambda: lab.output("ps", "-o", "stat=", "-p", console).startswith("T"), 10, "it is stopped")
+        tmux.reset()
+        lab.output("kill", "-CONT", console)
+        tmux.wait_for("q Quit", 20)  # nothing but the terminal taken anew draws this line again
+        tmux.press("/")
+        tmux.wait_for("words that must match", 20)
+        tmux.write(word)
+        tmux.wait_for(word, 20)
+        tmux.press("Escape")
+        tmux.wait_for(rf"(?s)\A(?!.*{word})", 20)
+
+    tmux.press("q")
+    tmux.wait_for(r"[#$]\s*\Z", 20)
+    tmux.type("stty -a")
+    tmux.wait_for(r" icanon .* echo ", 20)
+
+
 def _picks(lab: Lab) -> int:
     return sum(row.picks for row in lab.client.state().mirrors)

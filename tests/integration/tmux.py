@@ -47,6 +47,10 @@ class Tmux:
         """Type `text` as it is."""
         self._ask("send-keys", "-t", f"lab:0.{pane}", "-l", text)
 
+    def reset(self, *, pane: int = 0) -> None:
+        """Clear a pane as `reset` would, unknown to whoever runs in it."""
+        self._ask("send-keys", "-R", "-t", f"lab:0.{pane}")
+
     def text(self, *, pane: int = 0, styled: bool = False) -> str:
         """What a pane shows, `styled` with the sequences for colours and the like."""
         return self._ask("capture-pane", "-p", *(["-e"] if styled else []), "-t", f"lab:0.{pane}")
