@@ -287,6 +287,19 @@ async def test_targets_are_the_sites_that_ban(command: Callable[..., Any]) -> No
     assert "HTTP 403" in (await command("targets", "-d", "task1")).out
 
 
+async def test_targets_are_listed_over_pages_and_what_the_limit_leaves_out_is_told(
+    command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = ["a.example", "b.example", "c.example"]
+    for host in hosts:
+        addr = (await command("pick", "-d", "task1")).out.strip()
+        await command("report", addr, "bad", "-d", "task1", "--target", host)
+    monkeypatch.setattr("ipv6console.commands.targets._PAGE", 1)
+    rows = (await command("targets", "--json")).json
+    assert ([row["target"] for row in rows["targets"]], rows["next"]) == (hosts[::-1], None)
+    assert "2 targets; there are more, raise --limit" in (await command("targets", "--limit", "2")).err
+
+
 async def test_addresses_are_listed_with_the_mirrors_they_are_taken_in(command: Callable[..., Any]) -> None:
     addr = (await command("pick", "-d", "task1")).out.strip()
     everything = (await command("addresses", "--json")).json
