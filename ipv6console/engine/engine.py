@@ -344,22 +344,11 @@ class Engine:
 
     def stats(self) -> PoolStats:
         """Return the pool in the older contract's words."""
-        pool = self._core.pool
-        active = (p for p in pool.prefixes.values() if p.standing is Standing.ACTIVE)
-        first = next(active, None)
-        return PoolStats(
-            prefix=format_prefix(first.network, first.length) if first else "",
-            total_addrs=sum(p.live for p in pool.prefixes.values() if p.standing is Standing.ACTIVE),
-            usable_num_target=self.settings.pool.usable_num,
-            mirrors=tuple(pool.mirrors),
-        )
+        return self._records.stats()
 
     async def mirror_stats(self, dbname: str) -> MirrorStats:
         """Return one mirror's counters, making the mirror as the older contract does."""
-        mirror, made = self._core.mirror(dbname)
-        await self._core.commit(made)
-        count = mirror.count()
-        return MirrorStats(dbname=dbname, total=count.total, idle=count.idle, using=count.using, bad=count.bad)
+        return await self._records.mirror_stats(dbname)
 
     def state(self) -> State:
         """Return the state document as it is now."""
@@ -367,14 +356,7 @@ class Engine:
 
     def state_at(self, moment: float) -> State:
         """Return the state document as it was at `moment` (unix seconds); raises NotFound."""
-        state = self.rewind.at(moment)
-        if state is None:
-            oldest = self.rewind.span.oldest
-            since = "nothing is kept yet" if oldest is None else f"states are kept from {oldest:.0f} on"
-            raise NotFound(
-                f"no state of {moment:.0f} is kept: {since}", next="see GET /rewind for how far back it goes"
-            )
-        return state
+        return self.rewind.past(moment)
 
     def health(self) -> Health:
         """Return the verdict on the state document."""

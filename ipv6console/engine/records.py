@@ -1,4 +1,4 @@
-"""What can be looked up: addresses, who held them, who bans them."""
+"""What can be looked up: counts, addresses, who held them, who bans them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from ipv6console.pool.address import format_address
 from ipv6console.pool.change import LeaseEnded
 from ipv6console.pool.lease import Lease
 from ipv6console.pool.mirror import Mirror, Status
-from ipv6console.pool.prefix import InvalidPrefix, covers, parse_prefix
+from ipv6console.pool.prefix import InvalidPrefix, Standing, covers, parse_prefix
 from ipv6console.wire.address import AddressChanges, AddressFilter, AddressPage, AddressRow
 from ipv6console.wire.history import HistoryPage, HistoryRow
+from ipv6console.wire.reply import MirrorStats, PoolStats
 from ipv6console.wire.target import TargetPage
 
 CHANGES_AT_ONCE = 2_000
@@ -26,7 +27,7 @@ _STATES = {"idle": (Status.IDLE,), "using": (Status.USING, Status.RESTING), "bad
 
 
 class Records:
-    """Answers questions about the pool's present and past; changes nothing."""
+    """Answers questions about the pool's present and past; changes nothing but what the older contract has a question change."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -96,6 +97,24 @@ class Records:
         except StoreError as error:
             raise Unavailable(f"the history cannot be read: {error}", next=error.fix) from error
         return TargetPage(targets=found[start:end], next=str(end) if len(found) > end else None)
+
+    def stats(self) -> PoolStats:
+        """Return the pool in the older contract's words."""
+        pool = self._core.pool
+        active = [prefix for prefix in pool.prefixes.values() if prefix.standing is Standing.ACTIVE]
+        return PoolStats(
+            prefix=str(active[0]) if active else "",
+            total_addrs=sum(prefix.live for prefix in active),
+            usable_num_target=self._core.settings.pool.usable_num,
+            mirrors=tuple(pool.mirrors),
+        )
+
+    async def mirror_stats(self, dbname: str) -> MirrorStats:
+        """Return one mirror's counters, making the mirror as the older contract does."""
+        mirror, made = self._core.mirror(dbname)
+        await self._core.commit(made)
+        count = mirror.count()
+        return MirrorStats(dbname=dbname, total=count.total, idle=count.idle, using=count.using, bad=count.bad)
 
     def _matching(self, wanted: AddressFilter) -> list[int]:
         pool = self._core.pool

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ipv6console.engine.errors import NotFound
 from ipv6console.wire.rewind import RewindSpan
 from ipv6console.wire.state import State
 
@@ -61,4 +62,15 @@ class Rewind:
         if place == 0:
             return None
         state: State = pickle.loads(zlib.decompress(self._moments[place - 1].packed))  # noqa: S301 - our own bytes
+        return state
+
+    def past(self, moment: float) -> State:
+        """Return the state as it was at `moment` (unix seconds); raises NotFound."""
+        state = self.at(moment)
+        if state is None:
+            oldest = self.span.oldest
+            since = "nothing is kept yet" if oldest is None else f"states are kept from {oldest:.0f} on"
+            raise NotFound(
+                f"no state of {moment:.0f} is kept: {since}", next="see GET /rewind for how far back it goes"
+            )
         return state
