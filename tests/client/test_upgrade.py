@@ -106,3 +106,27 @@ def test_what_is_said_through_a_tunnel_is_held_to_the_lease_too(engine: StubEngi
             wire.start_tls(ssl.create_default_context(), "shop.example")
     assert [(ask.method, ask.peer) for ask in site.asks] == [("CONNECT", FIRST)]
     assert site.said == [(FIRST, b"one")]
+
+
+def test_what_is_said_through_a_tunnel_of_an_async_session_is_held_to_the_lease_too(
+    engine: StubEngine, site: Site
+) -> None:
+    async def visit() -> None:
+        async with (
+            AsyncIPv6Session(socket=engine.path) as session,
+            session.stream("CONNECT", site.url, extensions={"target": b"shop.example:443"}) as response,
+        ):
+            wire = response.extensions["network_stream"]
+            await wire.write(b"one")
+            assert await wire.read(16, timeout=10) == b"one"
+            engine.forget_leases()
+            with pytest.raises(LeaseLost):
+                await session.renew()
+            with pytest.raises(LeaseLost):
+                await wire.write(b"two")
+            with pytest.raises(LeaseLost):
+                await wire.start_tls(ssl.create_default_context(), "shop.example")
+
+    asyncio.run(visit())
+    assert [(ask.method, ask.peer) for ask in site.asks] == [("CONNECT", FIRST)]
+    assert site.said == [(FIRST, b"one")]
