@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import statistics
 import sys
 from pathlib import Path
 
@@ -19,7 +19,7 @@ PATIENCE = 10.0
 """Seconds after which the engine lets go of a watcher that reads nothing."""
 MIRRORS, RATE = 100, 400
 
-_OPEN_LOOP = """
+_SCRAPER = """
 import http.client, json, os, pathlib, sys, time
 stop, mirrors, rate = pathlib.Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 connection = http.client.HTTPConnection("127.0.0.1", 16000, timeout=60)
@@ -29,19 +29,19 @@ def ask(method, path, body=None):
     told = answer.read()
     assert answer.status == 200, (path, answer.status, told)
     return json.loads(told)
-took, number, began = [], 0, time.monotonic()
+took, number = [], 0
 while not stop.exists():
-    due = began + number / rate
-    time.sleep(max(0.0, due - time.monotonic()))
+    asked = time.monotonic()
     mirror = f"m{number % mirrors:03}"
     given = ask("GET", f"/pick?dbname={mirror}")
-    took.append(time.monotonic() - due)
+    took.append(time.monotonic() - asked)
     info = {"addr": given["addr"], "status": "idle", "lease": given["lease"]}
     ask("POST", "/report", {"dbname": mirror, "report_info": info})
     number += 1
+    time.sleep(max(0.0, asked + 1 / rate - time.monotonic()))
 print(json.dumps(took))
 """
-"""Picks at fixed times, each in another mirror, and tells how long after its time each was answered."""
+"""Picks in one mirror after the other, at most `rate` a second, and tells how long each pick took."""
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def lab(start_lab: StartLab) -> Lab:
 
 
 def _scraper(lab: Lab, stop: Path) -> Running:
-    return lab.start(sys.executable, "-c", _OPEN_LOOP, str(stop), str(MIRRORS), str(RATE))
+    return lab.start(sys.executable, "-c", _SCRAPER, str(stop), str(MIRRORS), str(RATE))
 
 
 def _took(running: Running, stop: Path) -> list[float]:
@@ -69,23 +69,27 @@ def test_the_engine_drops_a_console_that_was_stopped_and_slows_for_nobody(lab: L
     (console,) = lab.output("pgrep", "-P", str(tmux.process())).split()
     log = lab.directory / "engine.log"
 
+    engine = lab.client.state().engine.pid
     calm = tmp_path / "calm"
+    spent = _cpu(lab, engine)
     scraper = _scraper(lab, calm)
     tmux.wait_for("m000", 20)
-    elapsed_until(lambda: _picks(lab) >= 1_000, 30, "a thousand picks with the console at work")
-    before = _took(scraper, calm)
+    elapsed_until(lambda: _picks(lab) >= 1_000, 60, "a thousand picks with the console at work")
+    before = len(_took(scraper, calm))
+    usual = (_cpu(lab, engine) - spent) / before
 
     lab.output("kill", "-STOP", console)
     stopped = tmp_path / "stopped"
+    spent = _cpu(lab, engine)
     scraper = _scraper(lab, stopped)
     said = re.compile(r"watcher went: /stream .*aborted after reading nothing for 10 s")
     elapsed_until(lambda: said.search(log.read_text()), PATIENCE + 20, "the engine lets go of the console, and says so")
     meanwhile = _took(scraper, stopped)
+    cost = (_cpu(lab, engine) - spent) / len(meanwhile)
 
-    slow, usual = max(meanwhile), max(before)
-    told = f"{len(meanwhile)} picks, {statistics.median(meanwhile):.4f} s, at most {slow:.4f} s, before at most {usual:.4f} s"
-    assert statistics.median(meanwhile) < 2 * statistics.median(before) + 0.005, told
-    assert slow < max(1.0, 2 * usual), told
+    # A machine that does other things as well lets everybody wait, so it is work that is compared, not time.
+    assert cost < 2 * usual, f"{cost * 1e6:.0f} us of work for each of {len(meanwhile)} picks, before {usual * 1e6:.0f}"
+    assert max(meanwhile) < PATIENCE / 2, f"a pick took {max(meanwhile):.3f} s"
 
     lab.output("curl", "-sS", "http://127.0.0.1:16000/pick?dbname=a-late")
     lab.output("kill", "-CONT", console)
@@ -121,6 +125,12 @@ def test_a_console_that_was_stopped_and_goes_on_has_every_key_and_gives_the_term
     tmux.wait_for(r"[#$]\s*\Z", 20)
     tmux.type("stty -a")
     tmux.wait_for(r" icanon .* echo ", 20)
+
+
+def _cpu(lab: Lab, process: int) -> float:
+    """Return how many seconds of CPU time a process of the lab has taken, proc_pid_stat(5)."""
+    stat = lab.output("cat", f"/proc/{process}/stat").rpartition(")")[2].split()
+    return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _picks(lab: Lab) -> int:
