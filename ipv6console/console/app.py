@@ -9,6 +9,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime, tzinfo
 from typing import Any, ClassVar
 
+from textual import on
 from textual.app import App
 from textual.content import Content
 
@@ -32,7 +33,7 @@ from ipv6console.console.seen import Unremembered
 from ipv6console.console.source import Owner, Refused, Source
 from ipv6console.console.standing import Standing, obstacle
 from ipv6console.console.tab import TABS
-from ipv6console.console.terminal import Terminal
+from ipv6console.console.terminal import Terminal, TerminalDriver, Vanished
 from ipv6console.console.tone import Tone
 from ipv6console.console.widgets.chrome import Where
 from ipv6console.console.widgets.pane import View
@@ -72,7 +73,7 @@ class ConsoleApp(App[str]):
         means: Means | None = None,
         minds_signals: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self.clock, self.means = clock, means or Means()
         self.zone, self._minds_signals = zone, minds_signals
         first = Context(
@@ -114,6 +115,10 @@ class ConsoleApp(App[str]):
             self.listen(context)
         if self.means.memory is not None:
             self.set_interval(_KEEP_EVERY, self._keep_in_mind)
+
+    @on(Vanished)
+    def _leave_with_the_terminal(self) -> None:
+        self.departure.quietly()
 
     def bind_keys(self, keys: Keys) -> None:
         """Let these keys do the actions of the registry, before whatever else they do in an app."""

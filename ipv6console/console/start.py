@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -141,5 +142,8 @@ def _crashed(failure: Exception, owner: Owner | None, *, in_lab: bool) -> int:
 
 
 def _tell(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
+    with suppress(
+        OSError
+    ):  # the terminal is gone: nobody is left to be told, and what follows has to be done all the same
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()

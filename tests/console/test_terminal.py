@@ -29,14 +29,14 @@ CURSOR_ON, MOUSE_OFF = b"\x1b[?25h", b"\x1b[?1000l"
 class Terminal:
     """A console process on a pseudo-terminal of 120x40."""
 
-    def __init__(self, mode: str) -> None:
+    def __init__(self, mode: str, *words: str) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
         self.before = termios.tcgetattr(slave)
         self.slave = slave
         self.output = b""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.console.terminal", mode],
+            [sys.executable, "-m", "tests.console.terminal", mode, *words],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -77,20 +77,26 @@ class Terminal:
         assert CURSOR_ON in self.output
         assert MOUSE_OFF in self.output
 
+    def vanish(self) -> None:
+        """Close both ends, as a connection that breaks does."""
+        os.close(self.master)
+        os.close(self.slave)
+        self.master = self.slave = -1
+
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        os.close(self.master)
-        os.close(self.slave)
+        if self.master >= 0:
+            self.vanish()
 
 
 @pytest.fixture
-def terminal() -> Iterator[Callable[[str], Terminal]]:
+def terminal() -> Iterator[Callable[..., Terminal]]:
     opened: list[Terminal] = []
 
-    def start(mode: str) -> Terminal:
-        opened.append(Terminal(mode))
+    def start(mode: str, *words: str) -> Terminal:
+        opened.append(Terminal(mode, *words))
         return opened[-1]
 
     yield start
@@ -99,7 +105,7 @@ def terminal() -> Iterator[Callable[[str], Terminal]]:
 
 
 @pytest.mark.parametrize("keys", [b"q", b"\x03", b"\x11"], ids=["q", "ctrl+c", "ctrl+q"])
-def test_a_key_that_leaves_restores_the_terminal(terminal: Callable[[str], Terminal], keys: bytes) -> None:
+def test_a_key_that_leaves_restores_the_terminal(terminal: Callable[..., Terminal], keys: bytes) -> None:
     console = terminal("calm")
     console.read_until(b"shop-de")
     console.press(keys)
@@ -108,7 +114,7 @@ def test_a_key_that_leaves_restores_the_terminal(terminal: Callable[[str], Termi
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_restores_the_terminal(terminal: Callable[[str], Terminal], number: signal.Signals) -> None:
+def test_a_signal_restores_the_terminal(terminal: Callable[..., Terminal], number: signal.Signals) -> None:
     console = terminal("calm")
     console.read_until(b"shop-de")
     console.process.send_signal(number)
@@ -116,7 +122,7 @@ def test_a_signal_restores_the_terminal(terminal: Callable[[str], Terminal], num
     console.assert_restored()
 
 
-def test_a_signal_leaves_an_own_engine_with_live_leases_running(terminal: Callable[[str], Terminal]) -> None:
+def test_a_signal_leaves_an_own_engine_with_live_leases_running(terminal: Callable[..., Terminal]) -> None:
     console = terminal("owned")
     console.read_until(b"shop-de")
     console.process.send_signal(signal.SIGTERM)
@@ -126,7 +132,7 @@ def test_a_signal_leaves_an_own_engine_with_live_leases_running(terminal: Callab
     assert b"Attach to it again with: ipv6console" in console.output
 
 
-def test_q_and_enter_leave_an_own_engine_with_live_leases_running(terminal: Callable[[str], Terminal]) -> None:
+def test_q_and_enter_leave_an_own_engine_with_live_leases_running(terminal: Callable[..., Terminal]) -> None:
     console = terminal("owned")
     console.read_until(b"shop-de")
     console.press(b"q")
@@ -139,7 +145,7 @@ def test_q_and_enter_leave_an_own_engine_with_live_leases_running(terminal: Call
 
 @pytest.mark.parametrize("leave", [b"q", None], ids=["q", "SIGTERM"])
 def test_a_lab_ends_with_its_console_and_nothing_else_is_promised(
-    terminal: Callable[[str], Terminal], leave: bytes | None
+    terminal: Callable[..., Terminal], leave: bytes | None
 ) -> None:
     console = terminal("lab")
     console.read_until(b"shop-de")
@@ -153,7 +159,22 @@ def test_a_lab_ends_with_its_console_and_nothing_else_is_promised(
     assert b"Attach to it again" not in console.output
 
 
-def test_an_engine_that_was_given_up_is_named_and_not_stopped_again(terminal: Callable[[str], Terminal]) -> None:
+@pytest.mark.parametrize(("mode", "told"), [("owned", "OWNER leave_running"), ("lab", "OWNER stop")])
+@pytest.mark.parametrize("number", [signal.SIGHUP, None], ids=["SIGHUP", "unsaid"])
+def test_a_console_ends_with_its_terminal(
+    terminal: Callable[..., Terminal], tmp_path: Path, mode: str, told: str, number: signal.Signals | None
+) -> None:
+    file = tmp_path / "told"
+    console = terminal(mode, str(file))
+    console.read_until(b"shop-de")
+    console.vanish()
+    if number is not None:
+        console.process.send_signal(number)
+    assert console.process.wait(DEADLINE) == 0
+    assert file.read_text().splitlines() == [told]
+
+
+def test_an_engine_that_was_given_up_is_named_and_not_stopped_again(terminal: Callable[..., Terminal]) -> None:
     console = terminal("failed")
     console.read_until(b"shop-de")
     console.press(b"q")
@@ -164,7 +185,7 @@ def test_an_engine_that_was_given_up_is_named_and_not_stopped_again(terminal: Ca
     assert b"OWNER" not in said
 
 
-def test_a_crash_restores_the_terminal_and_says_what_happened(terminal: Callable[[str], Terminal]) -> None:
+def test_a_crash_restores_the_terminal_and_says_what_happened(terminal: Callable[..., Terminal]) -> None:
     console = terminal("crash")
     assert console.end() == 1
     console.assert_restored()
