@@ -25,6 +25,12 @@ def whole_age(seconds: float) -> str:
     return "now"
 
 
+def ago(seconds: float) -> str:
+    """Return how long ago something was, in one whole unit: "now" below one second, "4 s ago"."""
+    age = whole_age(seconds)
+    return age if age == "now" else f"{age} ago"
+
+
 def span(seconds: float) -> str:
     """Return a length of time in two units: "29 d 4 h", "2 m 5 s", "3 s"."""
     left = max(0, int(seconds))

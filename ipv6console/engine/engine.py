@@ -315,6 +315,8 @@ class Engine:
 
     async def drain_prefix(self, prefix: str, draining: bool, caller: Caller) -> PrefixRow:
         """Stop or resume handing out from one prefix."""
+        if not draining:
+            self._keeper.check_resumable(*parsed_prefix(prefix))
         drained = await self._operating.drain_prefix(prefix, draining, caller)
         await self._keeper.settle(drained)
         return next(row for row in self.state().prefixes if row.id == drained.id)

@@ -114,6 +114,20 @@ class PrefixKeeper:
         self._core.journal.write("prefix.returned", f"{prefix} works again", subject=str(prefix))
         await self.take(await self._watch.view())
 
+    def check_resumable(self, network: int, length: int) -> None:
+        """Raise Refusal when it is not an operator who keeps the prefix from handing out."""
+        text, host = format_prefix(network, length), self.host_prefix(network, length)
+        if (network, length) in self._silent:
+            raise Refusal(
+                f"no check URL sees addresses of {text} any more, so none can be handed out",
+                next=f"run ipv6console doctor --prefix {text}; it is taken up again by itself once an address is proved",
+            )
+        if host is not None and host.deprecated:
+            raise Refusal(
+                f"the network has deprecated {text}: its preferred lifetime is over",
+                next="wait until a router announces it anew, or use the prefix that replaces it",
+            )
+
     def silent(self, prefix: Prefix) -> bool:
         """Return whether the prefix drains because it fell silent."""
         return (prefix.network, prefix.length) in self._silent

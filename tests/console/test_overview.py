@@ -624,3 +624,22 @@ async def test_news_that_keep_coming_are_drawn_every_other_tick_and_the_first_at
             app.model.take(StateFrame(state=replace(full, pool=replace(full.pool, leased=leased))))
             app.draw()
         assert drawn == [71, 73]
+
+
+@pytest.mark.parametrize(
+    ("preferred_for", "told", "untold"),
+    [
+        (900, "drain: resume", "deprecated"),
+        (-0.4, "draining  deprecated", "resume"),
+        (-30, "ended 30 s ago", "resume"),
+    ],
+)
+async def test_a_prefix_the_network_deprecated_is_told_from_one_an_operator_drained(
+    preferred_for: float, told: str, untold: str
+) -> None:
+    row = scene.prefix_row(state=PrefixState.DRAINING, preferred_until=scene.NOW + preferred_for)
+    async with staged(document=scene.state(prefixes=(row,))) as stage:
+        text = stage.text("#prefix")
+        assert told in text
+        assert untold not in text
+        assert "now ago" not in text

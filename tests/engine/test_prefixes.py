@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ipv6console.engine.errors import NotFound, Unavailable
+from ipv6console.engine.errors import NotFound, Refusal, Unavailable
 from ipv6console.engine.protocol import HostPrefix, StoreError
 from ipv6console.engine.report import ReportItem
 from ipv6console.pool.prefix import parse_prefix
@@ -86,6 +86,15 @@ async def test_a_prefix_an_operator_drained_stays_drained_whatever_the_kernel_sa
     assert _states(filled)[OLD] is PrefixState.DRAINING
     await filled.engine.drain_prefix(OLD, False, filled.caller)
     assert _states(filled)[OLD] is PrefixState.ACTIVE
+
+
+async def test_a_prefix_the_network_deprecated_is_not_resumed_by_an_operator(filled: World, prefix: Show) -> None:
+    filled.watch.show(prefix(OLD, deprecated=True))
+    await filled.until(lambda: _states(filled)[OLD] is PrefixState.DRAINING)
+    with pytest.raises(Refusal, match=f"the network has deprecated {OLD}"):
+        await filled.engine.drain_prefix(OLD, False, filled.caller)
+    assert _states(filled)[OLD] is PrefixState.DRAINING
+    assert not (await filled.engine.pick("task1", filled.caller)).success
 
 
 async def test_a_revoked_prefix_is_withdrawn_and_never_taken_up_again(filled: World, prefix: Show) -> None:

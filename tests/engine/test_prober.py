@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ipv6console.config import CheckSettings, PoolSettings, Settings
+from ipv6console.engine.errors import Refusal
 from ipv6console.pool.address import parse_address
 from ipv6console.wire.state import PrefixState
 from ipv6console.wire.status import Level
@@ -85,5 +86,7 @@ class TestSeveralUrls:
         filled.clock.time += 60
         filled.echo.down = {URL, OTHER_URL}
         await filled.until(lambda: _state(filled) is PrefixState.DRAINING)
+        with pytest.raises(Refusal, match="no check URL sees addresses of"):
+            await filled.engine.drain_prefix(filled.engine.state().prefixes[0].prefix, False, filled.caller)
         filled.echo.down = set()
         await filled.until(lambda: _state(filled) is PrefixState.ACTIVE)

@@ -116,7 +116,7 @@ class TabLine(Line):
 
 
 def _not_live(past: Moment) -> Span:
-    return f"◀ {figure.whole_age(past.ago)} ago, not live", Tone.WARN
+    return f"◀ {figure.ago(past.ago)}, not live", Tone.WARN
 
 
 def _banner(past: Moment, where: Where, width: int) -> Content:

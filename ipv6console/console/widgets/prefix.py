@@ -36,10 +36,17 @@ def lifetime(until: float | None, now: float, *, stale: bool) -> Span:
         return "no end known", Tone.DIM
     left = until - now
     if left <= 0:
-        return f"✖ ended {figure.whole_age(-left)} ago", Tone.UNKNOWN if stale else Tone.FAIL
+        return f"✖ ended {figure.ago(-left)}", Tone.UNKNOWN if stale else Tone.FAIL
     if left < _SOON and not stale:
         return f"▲ {figure.span(left)} left", Tone.WARN
     return f"{figure.span(left)} left", Tone.DIM if stale else Tone.PLAIN
+
+
+def _why_drained(row: PrefixRow, now: float) -> str:
+    if row.state is not PrefixState.DRAINING:
+        return ""
+    over = row.preferred_until is not None and row.preferred_until <= now
+    return "  deprecated" if over else "  drain: resume with D"
 
 
 def lines(row: PrefixRow, view: View, width: int) -> Content:
@@ -52,7 +59,7 @@ def lines(row: PrefixRow, view: View, width: int) -> Content:
                 "state",
                 (
                     state_of(row, stale=stale),
-                    ("  drain: resume with D" if row.state is PrefixState.DRAINING else "", Tone.DIM),
+                    (_why_drained(row, now), Tone.DIM),
                 ),
             ),
             ("interface", (row.interface, (f"  from {row.source}", Tone.DIM))),

@@ -92,9 +92,9 @@ class StrategyPane(TextPane):
             )
         if config.value is not None:
             parts.append(compared(config.value, width, stale=view.model.condition is not Condition.LIVE))
-            age = figure.whole_age(now - config.at)
-            when = "now" if age == "now" else f"{age} ago"
-            parts.append(content((f"compared {when}  ", Tone.DIM), ("r", Tone.KEY), (" again", Tone.DIM)))
+            parts.append(
+                content((f"compared {figure.ago(now - config.at)}  ", Tone.DIM), ("r", Tone.KEY), (" again", Tone.DIM))
+            )
         return Content("\n\n").join(parts)
 
     def subject(self, view: View) -> tuple[str, list[tuple[str, str]]] | None:
