@@ -1,5 +1,5 @@
 # make run   opens the console on the lab         make test  checks everything, then runs the whole suite
-# make soak  leaves the console running for an hour
+# make soak  kills the engine a hundred times under load, and leaves the console running for an hour
 # Both set up what is missing: Debian packages (as root; otherwise they say which) and .venv from constraints.txt.
 
 PYTHON ?= python3
@@ -29,12 +29,15 @@ test: check
 	@.ci/debian test
 	$(BIN)/pytest -n auto
 
-# What lasts longer than a suite may: the console for MINUTES, a storm of sizes, its pictures under TIMES hash seeds.
+# What lasts longer than a suite may: ROUNDS of kill -9 and the other faults, the console for MINUTES, a storm of sizes, its
+# pictures under TIMES hash seeds.
+ROUNDS ?= 100
 MINUTES ?= 60
 TIMES ?= 20
 
 soak: setup
 	@.ci/debian test
+	$(BIN)/pytest tests/soak/soak_faults.py --rounds $(ROUNDS)
 	$(BIN)/pytest tests/soak/soak_console.py --minutes $(MINUTES) --times $(TIMES)
 
 manual: setup

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from tests.faults.conftest import make_host
 from tests.integration.conftest import start_lab
 
-__all__ = ["start_lab"]
+__all__ = ["make_host", "start_lab"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--minutes", type=float, default=60.0, help="how long the console is left running (60)")
     parser.addoption("--times", type=int, default=20, help="how often the snapshots are compared (20)")
+    parser.addoption("--rounds", type=int, default=100, help="how often the engine is killed under load (100)")
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> int:
+    found = request.config.getoption("--rounds")
+    assert isinstance(found, int)
+    return found
 
 
 @pytest.fixture

@@ -1,0 +1,191 @@
+"""A host for fault tests: a network namespace with a site, one engine at a time on one state directory, and scrapers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from ipv6console.client import EngineRefused, EngineUnreachable, IPv6Client
+from ipv6console.wire.lease import LeaseRow
+from ipv6console.wire.status import Level
+from tests.conftest import poll
+from tests.faults.ledger import Books, Ledgers
+from tests.faults.place import PORT, PREFIX, SITE
+
+FOLDER = Path(__file__).parent
+TIED = ("setpriv", "--pdeathsig", "KILL")
+PYTHON = (sys.executable, "-W", "error")
+PROGRAM = ("-m", "ipv6console")
+PATIENCE = 60.0
+MIRRORS = ("one", "two")
+
+_HISTORY = "SELECT mirror, address, holder, verdict FROM history"
+_USAGE = """SELECT mirror.name, address.address, usage.status, usage.uses
+FROM usage JOIN mirror ON mirror.id = usage.mirror_id JOIN address ON address.id = usage.address_id"""
+
+
+class Host:
+    """The namespace lives until `close`; the engine, which `program` is, as long as a test lets it.
+
+    `pool` are settings for its pool.
+    """
+
+    def __init__(self, folder: Path, pool: Mapping[str, object], program: tuple[str, ...] = PROGRAM) -> None:
+        self.folder = folder
+        self.socket = folder / "e.sock"
+        self.database = folder / "state" / "engine.db"
+        self._program = program
+        self._log = folder / "log"
+        self._config = folder / "config.toml"
+        self._write_config(pool)
+        self._children: list[subprocess.Popen[str]] = []
+        self._place = self._child("unshare", "-n", *PYTHON, str(FOLDER / "place.py"), stdout=subprocess.PIPE)
+        assert self._place.stdout is not None
+        assert self._place.stdout.readline() == "ready\n"
+        self.engine: subprocess.Popen[str] | None = None
+
+    def run(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command in the namespace; it ends with the host."""
+        return self._child(*self._inside(), *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def start(self, *before: str, environment: Mapping[str, str] | None = None) -> None:
+        """Start an engine without waiting for it; `before` are the words of a command that executes it."""
+        with self._log.open("a") as log:
+            words = (*self._inside(), *before, *PYTHON, *self._program, "serve", "--config", str(self._config))
+            self.engine = self._child(*words, stderr=log, environment=environment)
+
+    def wait_until_well(self) -> None:
+        """Wait until the engine serves from a pool that is as full as it wants it."""
+        assert poll(self._is_well, PATIENCE), f"the engine is not well\n{self.log()}"
+
+    def log(self) -> str:
+        """Return the end of what the engines wrote to stderr."""
+        return self._log.read_text()[-4_000:]
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End the engine as an operator would."""
+        self._end(signal.SIGTERM)
+
+    def books(self) -> Books:
+        """Return what the engine has, as soon as nothing is being added to it. No scraper may be at work."""
+        with IPv6Client(socket=self.socket, timeout=PATIENCE) as client:
+            while True:
+                before = client.state().pool.total
+                leases = [(row.dbname, row.addr, row.holder, row.expires_at) for row in _leases(client)]
+                stats = [client.mirror_stats(name) for name in MIRRORS]
+                with self.tables() as tables:
+                    addresses = {str(addr) for (addr,) in tables.execute("SELECT address FROM address")}
+                    ended, usage = tables.execute(_HISTORY).fetchall(), tables.execute(_USAGE).fetchall()
+                if {before, len(addresses), client.state().pool.total} == {before}:
+                    break
+        mirrors = {one.dbname: (one.total, one.idle, one.using, one.bad) for one in stats}
+        return Books(leases, ended, usage, addresses, mirrors)
+
+    @contextmanager
+    def tables(self) -> Iterator[sqlite3.Connection]:
+        """Read the database as an operator at the sqlite3 shell would."""
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """End everything."""
+        for child in reversed(self._children):
+            if child.poll() is None:
+                child.kill()
+            for stream in (child.stdin, child.stdout):
+                if stream is not None:
+                    stream.close()
+            child.wait(PATIENCE)
+
+    def _end(self, number: int) -> None:
+        assert self.engine is not None
+        self.engine.send_signal(number)
+        code = self.engine.wait(PATIENCE)
+        assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0), self.log()
+
+    def _is_well(self) -> bool:
+        assert self.engine is not None
+        assert self.engine.poll() is None, self.log()
+        with suppress(EngineUnreachable, EngineRefused), IPv6Client(socket=self.socket, timeout=PATIENCE) as client:
+            if client.health().level is not Level.FAIL:
+                pool = client.state().pool
+                return pool.idle >= pool.usable_num
+        return False
+
+    def _inside(self) -> tuple[str, ...]:
+        return ("nsenter", "-n", "-t", str(self._place.pid))
+
+    def _child(
+        self, *words: str, environment: Mapping[str, str] | None = None, **streams: object
+    ) -> subprocess.Popen[str]:
+        child: subprocess.Popen[str] = subprocess.Popen(
+            [*TIED, *words], text=True, env={**os.environ, **(environment or {})}, **streams
+        )  # type: ignore[call-overload] # the streams are Popen's
+        self._children.append(child)
+        return child
+
+    def _write_config(self, pool: Mapping[str, object]) -> None:
+        sections: dict[str, dict[str, object]] = {
+            "engine": {"socket": str(self.socket), "state_dir": str(self.database.parent)},
+            "pool": {"usable_num": 60, "max_total": 5_000, "bad_cooldown": 86_400.0, **pool},
+            "check": {"urls": [f"http://[{SITE}]:{PORT}/ip"], "pace": 10_000},
+            "network": {"prefixes": [PREFIX], "ndp": "routed"},
+        }
+        lines = []
+        for section, values in sections.items():
+            lines += [f"[{section}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
+        self._config.write_text("\n".join(lines) + "\n")
+
+
+class Scrapers:
+    """Processes of scrapers on a host, and their ledgers in a folder of the host's."""
+
+    def __init__(self, host: Host, seed: str, *, processes: int = 3, threads: int = 4) -> None:
+        folder = host.folder / "ledgers"
+        folder.mkdir()
+        self.ledgers = Ledgers(folder)
+        script = str(FOLDER / "scraper.py")
+        self._processes = [
+            host.run(*PYTHON, script, str(folder), str(host.socket), f"s{number}", seed, str(threads))
+            for number in range(processes)
+        ]
+
+    def go(self) -> None:
+        """Let them work until their connections break."""
+        for process in self._processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+
+    def wait_for(self, more: int) -> None:
+        """Wait until `more` bytes were written down beyond those there are."""
+        before = self.ledgers.size()
+        assert poll(lambda: self.ledgers.size() >= before + more, PATIENCE), "the scrapers stand still"
+
+    def wait_until_parked(self) -> None:
+        """Wait until every connection has broken, and read the ledgers."""
+        for process in self._processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "parked\n", "a scraper broke"
+        self.ledgers.read()
+
+
+def _leases(client: IPv6Client) -> Iterator[LeaseRow]:
+    cursor: str | None = None
+    while True:
+        page = client.leases(cursor=cursor, limit=1_000)
+        yield from page.leases
+        cursor = page.next
+        if cursor is None:
+            return

@@ -1,0 +1,40 @@
+"""What stands in a fault test's network namespace beside the engine: a web site that tells every caller its address.
+
+`python place.py` sets up loopback and the site, says "ready" and stays until it is killed. Run it by `unshare -n`.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+SITE, PORT = "2001:db8:ffff::1", 8080
+PREFIX = "2001:db8:5::/56"
+
+
+class Echo(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = str(self.client_address[0]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+    request_queue_size = 1_024
+    daemon_threads = True
+
+
+if __name__ == "__main__":
+    subprocess.run(["sh", "-ec", f"ip link set lo up; ip addr add {SITE}/128 dev lo nodad"], check=True)
+    with Server(("::", PORT), Echo) as server:
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        server.serve_forever()
