@@ -136,7 +136,7 @@ class Engine:
         """Start the tasks; returns when the first view of the kernel was taken up."""
         if not self._opened:
             await self.open()
-        self._core.journal.write("engine.started", "the engine started")
+        started = self._core.journal.write("engine.started", "the engine started")
         await self._keeper.take(await self._watch.view())
         # Before the first pick: a cable that was cut meanwhile.
         await self._keeper.look()
@@ -150,6 +150,7 @@ class Engine:
             self._leasing.room.run(),
             self._document.run(),
             self.rewind.run(),
+            self._core.journal.mourn(started),
         ):
             self._tasks.append(asyncio.create_task(self._watched(task)))
         # A task cancelled before its first step would leave a coroutine nobody ever awaited.

@@ -13,6 +13,8 @@ from ipv6console.engine.protocol import Store, StoreError
 from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter, EventLevel, EventPage
 
 _RECENT = 1_000
+_FEW = 20
+_RUN = ("engine.started", "engine.stopped")
 _LOGGED = {EventLevel.INFO: logging.INFO, EventLevel.WARNING: logging.WARNING, EventLevel.ERROR: logging.ERROR}
 log = logging.getLogger("ipv6console")
 
@@ -108,6 +110,21 @@ class Journal:
             kept = await self._kept(since, limit - len(recent), wanted, min(oldest, before), newest=True)
             recent = [*kept, *recent]
         return EventPage(events=tuple(recent), last=self.last)
+
+    async def mourn(self, started: Event) -> None:
+        """Tell of the engine that ran before the one `started` tells of, when it ended without a word."""
+        runs = EventFilter(kind="engine.")
+        try:
+            page = await self.page(0, _FEW, runs, before=started.id)
+        except Unavailable as refusal:
+            log.warning("how the engine before this one ended is not known: %s", refusal.detail)
+            return
+        if (
+            next((event.kind for event in reversed(page.events) if event.kind in _RUN), "engine.stopped")
+            == "engine.started"
+        ):
+            text = "the engine that ran before ended without a word: it was killed, or its host went down"
+            self.warn("engine.crashed", f"{text}; what it had acknowledged is kept")
 
     async def _kept(
         self, since: int, limit: int, wanted: EventFilter, below: int, *, newest: bool

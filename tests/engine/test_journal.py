@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ipv6console.engine import journal
-from ipv6console.wire.event import EventFilter
+from ipv6console.wire.event import EventFilter, EventLevel
 
 if TYPE_CHECKING:
     from tests.engine.conftest import World
@@ -33,3 +33,27 @@ async def test_pages_join_what_is_in_memory_to_what_is_kept(world: World, monkey
     told = EventFilter(kind="test.told")
     assert [event.id for event in (await written.page(since, 100, told)).events] == ids[1::2]
     assert [event.id for event in (await written.page(since, 3, told, before=ids[9])).events] == ids[3:9:2]
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        (["engine.started", "engine.failed"], ["engine.crashed"]),
+        (["engine.started", "engine.crashed", "engine.started"], ["engine.crashed"]),
+        (["engine.started", "engine.stopped"], []),
+        (["prefix.gone"], []),
+    ],
+)
+async def test_an_engine_that_ended_without_a_word_is_told_of_by_the_next(
+    world: World, before: list[str], told: list[str]
+) -> None:
+    written = journal.Journal(world.store, world.clock)
+    await written.open()
+    written.write("engine.stopped", "the one before all of them")
+    for kind in before:
+        written.write(kind, "as it was then")
+    started = written.write("engine.started", "the engine started")
+    await written.mourn(started)
+    after = (await written.page(started.id, 10)).events
+    assert [event.kind for event in after] == told
+    assert all(event.level is EventLevel.WARNING for event in after)
