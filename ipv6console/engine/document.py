@@ -72,9 +72,9 @@ class Document:
     async def run(self) -> None:
         """Publish a delta at every tick at which something changed, until cancelled."""
         while True:
+            await self.feed.watched()
             await asyncio.sleep(TICK)
-            if self.feed.watchers:
-                self.now()
+            self.now()
 
     def now(self) -> State:
         """Return the document as it is; what changed since the last one goes out as a delta first."""

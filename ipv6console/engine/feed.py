@@ -42,21 +42,29 @@ class Feed(Generic[T]):
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription[T]] = set()
+        self._watched = asyncio.Event()
 
     @property
     def watchers(self) -> int:
         """The number of subscriptions."""
         return len(self._subscriptions)
 
+    async def watched(self) -> None:
+        """Return when there is a watcher, at once when there is one already."""
+        await self._watched.wait()
+
     @contextmanager
     def subscribe(self, size: int = 32) -> Iterator[Subscription[T]]:
         """Return a subscription that gets everything published from now on, at most `size` items behind."""
         subscription: Subscription[T] = Subscription(size)
         self._subscriptions.add(subscription)
+        self._watched.set()
         try:
             yield subscription
         finally:
             self._subscriptions.discard(subscription)
+            if not self._subscriptions:
+                self._watched.clear()
 
     def publish(self, item: T) -> None:
         """Hand `item` to every watcher; never waits."""

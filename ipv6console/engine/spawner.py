@@ -66,13 +66,14 @@ class Spawner:
 
     async def run(self) -> None:
         """Fill the pool until cancelled; after fruitless checks wait longer, up to a few seconds."""
+        changed = True
         try:
             while True:
                 self._changed.clear()
                 missing = self.need() - len(self._running)
                 if missing > 0 and self._core.broken is None and time.monotonic() >= self._not_before:
                     self._launch(min(missing, self._core.settings.check.concurrency))
-                await self._doze()
+                changed = await self._doze(changed)
         finally:
             self._cancel(set())
 
@@ -102,7 +103,9 @@ class Spawner:
     def per_minute(self) -> float:
         """Return how many addresses were taken in during the last minute."""
         since = self._core.clock.now() - 60
-        return float(sum(at > since for at in self._times))
+        while self._times and self._times[0] <= since:
+            self._times.popleft()
+        return float(len(self._times))
 
     async def spawn(self, count: int) -> SpawnsReply:
         """Make `count` more addresses now; fewer, and why, when that is not possible."""
@@ -232,14 +235,17 @@ class Spawner:
             return "the pool holds max_total addresses; raise pool.max_total"
         return None
 
-    async def _doze(self) -> None:
-        # Every pick says that something changed: a breath joins what comes in quick succession.
-        await asyncio.sleep(_BREATH)
+    async def _doze(self, changed: bool) -> bool:
+        """Wait until something changes, or for a while; return whether something did. `changed` is what it was before."""
+        if changed:
+            # Every pick says that something changed: a breath joins what comes in quick succession.
+            await asyncio.sleep(_BREATH)
         try:
             async with asyncio.timeout(_IDLE_WAIT):
                 await self._changed.wait()
         except TimeoutError:
-            return
+            return False
+        return True
 
 
 def _own(value: int | None, usual: int) -> int:

@@ -16,6 +16,7 @@ from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Network, collapse_addresses
 from typing import Any
 
@@ -66,6 +67,12 @@ class FirewallError(OSError):
 
 def guard(prefixes: Iterable[Key], spared: Iterable[int]) -> Guard:
     """Return what to guard; prefixes inside others are one, addresses outside all of them do not matter."""
+    return _guard(tuple(prefixes), tuple(spared))
+
+
+@lru_cache(maxsize=1)
+def _guard(prefixes: tuple[Key, ...], spared: tuple[int, ...]) -> Guard:
+    """Do `guard`'s work once for what is looked at every second and hardly ever changes."""
     networks = frozenset(collapse_addresses(IPv6Network(prefix) for prefix in prefixes))
     inside = frozenset(
         address

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 NAME = "host.json"
+_NAMESPACE = Path("/proc/thread-self/ns/net")
+_Version = tuple[int, int, int]
+"""Inode, time of the last change and size of a file: others when somebody wrote it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +28,26 @@ class RecordFile:
 
     def __init__(self, state_dir: Path) -> None:
         self.path = state_dir / NAME
+        self._parsed: tuple[_Version, dict[str, Any]] | None = None
 
     def read(self) -> HostRecord:
         """Return the record, empty when there is none; raises OSError when the file cannot be read or understood."""
         try:
-            text = self.path.read_text()
+            data = self._data()
         except FileNotFoundError:
             return HostRecord()
+        except ValueError as error:
+            raise self._damaged(error) from error
         try:
-            data: dict[str, Any] = json.loads(text)
             if data["where"] != _where():
                 return HostRecord()
             return HostRecord(dict(data["sysctls"]), tuple(data["prefixes"]))
         except (ValueError, KeyError, TypeError) as error:
-            raise OSError(
-                f"{self.path} is damaged ({error}); move it away, then check `ipv6console net plan`"
-            ) from error
+            raise self._damaged(error) from error
 
     def write(self, record: HostRecord) -> None:
         """Replace the record, or remove it when nothing is left to undo; raises OSError."""
+        self._parsed = None
         if record == HostRecord():
             self.path.unlink(missing_ok=True)
             return
@@ -53,6 +58,17 @@ class RecordFile:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.path)
+
+    def _data(self) -> dict[str, Any]:
+        """Return what the file holds; it is looked at every second, so it is parsed only when it is another one."""
+        found = self.path.stat()
+        version = found.st_ino, found.st_mtime_ns, found.st_size
+        if self._parsed is None or self._parsed[0] != version:
+            self._parsed = version, json.loads(self.path.read_text())
+        return self._parsed[1]
+
+    def _damaged(self, error: Exception) -> OSError:
+        return OSError(f"{self.path} is damaged ({error}); move it away, then check `ipv6console net plan`")
 
     def remember_sysctl(self, key: str, value: str) -> None:
         """Note that `key` was `value` before it was changed; the first note stays."""
@@ -79,5 +95,9 @@ class RecordFile:
 
 def _where() -> list[str]:
     """Return what a change to the running kernel lives in: this boot and this network namespace."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return [boot, Path("/proc/thread-self/ns/net").readlink().name]
+    return [_boot(), _NAMESPACE.readlink().name]
+
+
+@cache
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

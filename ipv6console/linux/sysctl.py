@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from ipv6console.linux.record import RecordFile
@@ -110,5 +111,6 @@ class NonlocalBind:
         return True
 
 
+@lru_cache(maxsize=256)
 def _file(key: str) -> Path:
     return Path("/proc/sys", *(part.replace("/", ".") for part in key.split(".")))

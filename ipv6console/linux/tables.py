@@ -43,6 +43,8 @@ class Tables:
         self._pooled: dict[Place, Address] = {}
         self._pooled_told: tuple[Address, ...] | None = None
         self._neighbours: dict[Place, Neighbour] | None = None
+        self._proxy_rows: list[bytes] = []
+        self._proxies: tuple[Neighbour, ...] = ()
         self._told: Dump | None = None
         self._read_at = 0.0
         self._due = 0.0
@@ -75,9 +77,15 @@ class Tables:
         return replace(self._told, at=time.time())
 
     def proxies(self) -> tuple[Neighbour, ...]:
-        """Return the proxy entries of all interfaces, of whose changes the kernel says nothing; raises OSError."""
+        """Return the proxy entries of all interfaces, of whose changes the kernel says nothing; raises OSError.
+
+        The very same tuple as long as they are the same.
+        """
         rows = self._questions.table(GET_NEIGHBOUR, asking(GET_NEIGHBOUR, proxies=True))
-        return tuple(row for body in rows if (row := read_neighbour(body)) is not None)
+        if rows != self._proxy_rows:
+            self._proxies = tuple(row for body in rows if (row := read_neighbour(body)) is not None)
+            self._proxy_rows = rows
+        return self._proxies
 
     def assigned(self, addresses: Collection[int], index: int, flags: int) -> None:
         """Take up addresses of the pool that were just assigned.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,6 +40,22 @@ async def test_a_watched_document_tells_what_changed_without_being_asked(filled:
         while "fresh" not in names:
             deltas, _ = await subscription.next()
             names |= {row.name for delta in deltas for row in delta.mirrors}
+
+
+async def test_a_feed_says_when_somebody_watches_and_not_after_the_last_has_left(
+    filled: World,
+) -> None:
+    feed = filled.engine.states
+    with feed.subscribe():
+        await asyncio.wait_for(feed.watched(), 5)
+        with feed.subscribe():
+            pass
+        await asyncio.wait_for(feed.watched(), 5)
+    waiting = asyncio.create_task(feed.watched())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    with feed.subscribe():
+        await asyncio.wait_for(waiting, 5)
 
 
 async def test_a_watcher_that_does_not_read_is_told_how_much_it_missed(filled: World) -> None:

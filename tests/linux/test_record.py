@@ -55,3 +55,13 @@ def test_a_damaged_record_is_said_and_not_taken_for_empty(tmp_path: Path, text: 
         RecordFile(tmp_path).read()
 
     assert str(tmp_path / NAME) in str(caught.value)
+
+
+def test_a_record_that_another_process_replaced_is_read_again(tmp_path: Path) -> None:
+    ours, theirs = RecordFile(tmp_path), RecordFile(tmp_path)
+    ours.remember_sysctl(KEY, "0")
+    assert theirs.read().sysctls == ours.read().sysctls == {KEY: "0"}
+
+    theirs.remember_sysctl(KEY.replace("ip_", "is_"), "1")
+
+    assert ours.read() == theirs.read()

@@ -86,6 +86,18 @@ async def test_looking_again_at_what_did_not_change_reads_nothing(upstream: Peer
     assert second.at > first.at
 
 
+async def test_proxy_entries_that_are_the_same_are_not_read_out_again(
+    host: Host, upstream: Peer, netlink: Netlink
+) -> None:
+    host.shell("ip -6 neigh add proxy fe80::a dev up0")
+    first = await netlink.proxies()
+    assert await netlink.proxies() is first
+
+    host.shell("ip -6 neigh add proxy fe80::b dev up0; ip -6 neigh del proxy fe80::a dev up0")
+
+    assert [format_address(row.address) for row in await netlink.proxies()] == ["fe80::b"]
+
+
 async def test_a_neighbour_that_is_only_heard_again_is_no_news(host: Host, upstream: Peer, netlink: Netlink) -> None:
     host.shell(f"ping -c1 -W2 {GATEWAY}")
     async with netlink.notices() as notices:

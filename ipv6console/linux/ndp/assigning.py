@@ -26,9 +26,9 @@ class AddressStrategy(EntryStrategy):
         """Take addresses back."""
         await self.netlink.unassign(addresses, index)
 
-    async def present(self, dump: Dump) -> set[Entry]:
+    async def present(self, dump: Dump) -> frozenset[Entry]:
         """Return the addresses that bear our metric."""
-        return {(row.index, row.address) for row in dump.pooled}
+        return frozenset((row.index, row.address) for row in dump.pooled)
 
     def command(self, address: int, interface: str) -> str:
         """Return the command that assigns `address`."""

@@ -58,6 +58,8 @@ class Child(ABC):
         self._settled = asyncio.Event()
         self._output: deque[str] = deque(maxlen=8)
         self._trouble: Condition | None = None
+        self._illness: str | None = None
+        self._looked_at = 0.0
         self._mishap: tuple[float, str] | None = None
         self._shown: object = None
         self.input: int = DEVNULL
@@ -105,27 +107,33 @@ class Child(ABC):
 
     def condition(self) -> Condition:
         """Return how the child is at this moment, /proc and interface looked at now."""
+        if self.pid is not None:
+            self._look(self.pid)
+        return self._verdict()
+
+    def _verdict(self) -> Condition:
+        """Return how the child is as it was seen last."""
         if _index(self.interface) is None:
             return Condition(
                 Level.FAIL, f"interface {self.interface} is gone; {self.name} starts again when it is back"
             )
         if self.pid is None:
             return self._trouble or Condition(Level.UNKNOWN, f"{self.name} is starting")
-        trouble = self._illness(self.pid)
+        trouble = self._illness
+        if trouble is None and self.cpu is not None and self.cpu > SPINNING:
+            trouble = f"spins ({self.cpu:.0%} of a core)"
         if trouble is not None:
             return Condition(Level.FAIL, f"{self.name} {self.pid} {trouble}; replacing it")
         if self._mishap is not None and time.monotonic() - self._mishap[0] < RECENT:
             return Condition(Level.WARN, f"{self.name} {self.pid} answers again on {self.interface}: {self._mishap[1]}")
         return Condition(Level.OK, f"{self.name} {self.pid} answers on {self.interface}")
 
-    def _illness(self, pid: int) -> str | None:
+    def _look(self, pid: int) -> None:
+        self._looked_at, self._illness = time.monotonic(), None
         if process.stopped(pid):
-            return "is stopped by a signal and answers nobody"
-        if not self._hears(pid):
-            return f"has no packet socket on {self.interface}"
-        if self.cpu is not None and self.cpu > SPINNING:
-            return f"spins ({self.cpu:.0%} of a core)"
-        return None
+            self._illness = "is stopped by a signal and answers nobody"
+        elif not self._hears(pid):
+            self._illness = f"has no packet socket on {self.interface}"
 
     async def _supervise(self) -> None:
         backoff = FIRST_BACKOFF
@@ -171,6 +179,7 @@ class Child(ABC):
 
     async def _observe(self, child: Process, exited: asyncio.Task[int]) -> str | None:
         await self._until_ready(child.pid, exited)
+        self._look(child.pid)
         used, sick = process.cpu_use(child.pid), 0
         while not exited.done():
             if not self._poke.is_set():
@@ -182,7 +191,10 @@ class Child(ABC):
                 share = now.share(used)
                 self.cpu = self.cpu if share is None else share
             used = now
-            condition = self.condition()
+            if time.monotonic() - self._looked_at > SAMPLE:
+                # Otherwise somebody who asked has just looked.
+                self._look(child.pid)
+            condition = self._verdict()
             sick = sick + 1 if condition.level is Level.FAIL and not exited.done() else 0
             if sick >= SICK_SAMPLES:
                 self._show()
@@ -235,7 +247,7 @@ class Child(ABC):
         self._show()
 
     def _show(self) -> None:
-        condition = self.condition()
+        condition = self._verdict()
         shown = (condition.level, self.pid, self.restarts)
         if shown != self._shown:
             self._shown = shown

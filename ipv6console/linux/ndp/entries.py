@@ -49,7 +49,7 @@ class EntryStrategy(ABC):
         """Remove entries; raises OSError."""
 
     @abstractmethod
-    async def present(self, dump: Dump) -> set[Entry]:
+    async def present(self, dump: Dump) -> frozenset[Entry]:
         """Return the entries of ours that are there; raises OSError."""
 
     @abstractmethod

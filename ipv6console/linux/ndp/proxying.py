@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 
 from ipv6console.linux import sysctl
-from ipv6console.linux.dump import PROTOCOL, Dump
+from ipv6console.linux.dump import PROTOCOL, Dump, Neighbour
 from ipv6console.linux.ndp.entries import Entry, EntryStrategy
 from ipv6console.linux.ndp.strategy import PROXY
 from ipv6console.linux.netlink import Netlink
@@ -30,6 +30,8 @@ class ProxyStrategy(EntryStrategy):
     def __init__(self, netlink: Netlink, sysctls: Sysctls) -> None:
         super().__init__(PROXY, netlink)
         self._sysctls = sysctls
+        self._rows: tuple[Neighbour, ...] = ()
+        self._present: frozenset[Entry] = frozenset()
         self._next = 0.0
         self._looked = False
 
@@ -54,9 +56,13 @@ class ProxyStrategy(EntryStrategy):
         """Remove proxy entries."""
         await self.netlink.drop_proxies(addresses, index)
 
-    async def present(self, dump: Dump) -> set[Entry]:
+    async def present(self, dump: Dump) -> frozenset[Entry]:
         """Return the proxy entries that bear our protocol number."""
-        return {(row.index, row.address) for row in await self.netlink.proxies() if row.protocol == PROTOCOL}
+        rows = await self.netlink.proxies()
+        if rows is not self._rows:
+            self._present = frozenset((row.index, row.address) for row in rows if row.protocol == PROTOCOL)
+            self._rows = rows
+        return self._present
 
     def maintain(self, dump: Dump) -> None:
         """Set the settings again that somebody changed."""
