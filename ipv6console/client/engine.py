@@ -23,7 +23,7 @@ from ipv6console.client.request import EngineRequest
 from ipv6console.client.stream import EventNews, Follower, Frame, StateNews, events_path, open_stream, state_path
 from ipv6console.client.tls import shared_context
 from ipv6console.client.token import authorization, find_token
-from ipv6console.client.transport import AsyncEngineTransport, UnixTransport
+from ipv6console.client.transport import LIMITS, AsyncEngineTransport, UnixTransport
 from ipv6console.wire.codec import decode
 from ipv6console.wire.presence import Presence
 from ipv6console.wire.problem import Problem
@@ -132,7 +132,7 @@ class IPv6Client(_Endpoints):
         self.place = find_place(url, socket)
         self.timeout = timeout
         self._token = find_token(token, token_file)
-        self._transport = _transport(self.place)
+        self._transport = self._open()
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -145,6 +145,9 @@ class IPv6Client(_Endpoints):
         """Close the connections to the engine."""
         self._closed = True
         self._transport.close()
+
+    def _open(self) -> httpx.BaseTransport:
+        return open_transport(self.place)
 
     @contextmanager
     def lease(
@@ -306,8 +309,11 @@ def _plain_context() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _transport(place: Place) -> httpx.BaseTransport:
-    return UnixTransport(place.socket) if place.socket else httpx.HTTPTransport(verify=_context(place), trust_env=False)
+def open_transport(place: Place, limits: httpx.Limits = LIMITS) -> httpx.BaseTransport:
+    """Return what sends to `place`, through no proxy."""
+    if place.socket:
+        return UnixTransport(place.socket, limits)
+    return httpx.HTTPTransport(verify=_context(place), trust_env=False, limits=limits)
 
 
 def _context(place: Place) -> ssl.SSLContext:

@@ -20,6 +20,7 @@ from ipv6console.client.adapter import BoundAdapter, family_adapter, leased_adap
 from ipv6console.client.engine import IPv6Client
 from ipv6console.client.hold import ENDINGS, STATUSES, Ending, Hold, Terms, boottime, require_status
 from ipv6console.client.lessor import Lessor
+from ipv6console.client.line import SessionClient
 from ipv6console.client.request import DEFAULT_DBNAME
 from ipv6console.client.rotation import Rotate, rotation_from
 from ipv6console.client.tenancy import Tenancy
@@ -90,7 +91,7 @@ class IPv6Session(requests.Session):
             target=target,
         )
         rotation = rotation_from(rotate, rotate_on_status, rotate_on, retries)
-        engine = IPv6Client(server_url, socket, token=token, token_file=token_file)
+        engine = SessionClient(server_url, socket, token=token, token_file=token_file)
 
         def door(hold: Hold) -> BoundAdapter:
             return leased_adapter(hold.addr, hold.require, max_retries=max_retries)

@@ -24,6 +24,7 @@ from ipv6console.client.hold import (
     split_options,
 )
 from ipv6console.client.lessor import Lessor
+from ipv6console.client.line import SessionClient
 from ipv6console.client.request import DEFAULT_DBNAME
 from ipv6console.client.rotation import Rotate, rotation_from
 from ipv6console.client.stay import Stay, present_stay, through
@@ -86,7 +87,7 @@ class IPv6Session(httpx.Client):
             target=target,
         )
         rotation = rotation_from(rotate, rotate_on_status, rotate_on, retries)
-        engine = IPv6Client(url, socket, token=token, token_file=token_file)
+        engine = SessionClient(url, socket, token=token, token_file=token_file)
         self._tenancy = Tenancy(Lessor(engine, terms, clock, sleep), rotation, partial(_door, transport_options))
         super().__init__(transport=_SessionTransport(self._tenancy, engine), trust_env=False, **httpx_options)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ipv6console.client.network import Guard
 
-_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=5.0)
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=5.0)
 """What httpx uses when nothing is said."""
 
 
@@ -39,12 +39,12 @@ class _PoolTransport(httpx.BaseTransport):
 class UnixTransport(_PoolTransport):
     """Sends to the Unix socket at `path`."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, limits: httpx.Limits = LIMITS) -> None:
         import httpcore  # noqa: PLC0415 - importing the library must cost nothing but httpx, which also waits with this
 
         from ipv6console.client.network import UnixBackend  # noqa: PLC0415 - needs httpcore
 
-        super().__init__(httpcore.ConnectionPool(uds=path, network_backend=UnixBackend()))
+        super().__init__(httpcore.ConnectionPool(uds=path, network_backend=UnixBackend(), **_bounds(limits)))
 
 
 class LeasedTransport(_PoolTransport):
@@ -62,7 +62,7 @@ class LeasedTransport(_PoolTransport):
         cert: Any = None,
         http1: bool = True,
         http2: bool = False,
-        limits: httpx.Limits = _LIMITS,
+        limits: httpx.Limits = LIMITS,
     ) -> None:
         import httpcore  # noqa: PLC0415 - importing the library must cost nothing but httpx, which also waits with this
 
@@ -115,7 +115,7 @@ class AsyncLeasedTransport(_AsyncPoolTransport):
         cert: Any = None,
         http1: bool = True,
         http2: bool = False,
-        limits: httpx.Limits = _LIMITS,
+        limits: httpx.Limits = LIMITS,
     ) -> None:
         import httpcore  # noqa: PLC0415 - importing the library must cost nothing but httpx, which also waits with this
 
@@ -165,6 +165,12 @@ def _pool_options(
         "ssl_context": shared_context(http2=http2, verify=verify, cert=cert),
         "http1": http1,
         "http2": http2,
+        **_bounds(limits),
+    }
+
+
+def _bounds(limits: httpx.Limits) -> dict[str, Any]:
+    return {
         "max_connections": limits.max_connections,
         "max_keepalive_connections": limits.max_keepalive_connections,
         "keepalive_expiry": limits.keepalive_expiry,

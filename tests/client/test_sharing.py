@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ipv6console.client import (
-    LeaseLost,
-)
+from ipv6console.client import IPv6Session, LeaseLost
+from ipv6console.client.requests import IPv6Session as RequestsSession
 from tests.client.conftest import ADDRS, Site, StubEngine
 from tests.client.scraper import FAILED, Httpx, Requests, Scraper
 
@@ -112,3 +111,50 @@ def test_a_fork_sends_nothing_and_takes_nothing_from_its_parent(engine: StubEngi
     assert (done.stderr, done.stdout) == ("", "make a session in each process\n" * 3 + f"{FIRST}\n")
     assert [ask.peer for ask in site.asks] == ([] if kind == "lease" else [FIRST] * 2)
     assert (engine.pool.picked, [verdict["status"] for verdict in engine.pool.verdicts]) == (1, ["idle"])
+
+
+_LINES = """
+import os, sys, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+from ipv6console.client import IPv6Session
+def visit():
+    with IPv6Session(socket=sys.argv[1]):
+        pass
+visit()
+child = os.fork()
+visit()
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    visit()
+"""
+
+
+def test_a_fork_speaks_to_the_engine_over_connections_of_its_own(engine: StubEngine) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", _LINES, engine.path],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert sorted(ask.connection for ask in engine.asks) == [1] * 6 + [2] * 2
+    assert engine.pool.leases == {}
+
+
+def test_sessions_that_end_leave_their_connection_to_the_next_and_one_that_is_cut_is_not_used_again(
+    engine: StubEngine,
+) -> None:
+    path = engine.path
+    with IPv6Session(socket=path), RequestsSession(socket=path):
+        pass
+    assert {ask.connection for ask in engine.asks} == {1}
+
+    engine.stop()
+    again = StubEngine(Path(path))
+    try:
+        with IPv6Session(socket=path) as session:
+            assert session.addr == FIRST
+    finally:
+        again.stop()
