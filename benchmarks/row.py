@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """A figure of which less is better; `target` is aimed at, with `least` the work is done."""
+    """A figure of which less is better, or `more`; `target` is aimed at, with `least` the work is done."""
 
     metric: str
     target: float
     least: float
     measured: float
     unit: str
+    more: bool = False
 
     @property
     def ratio(self) -> float:
@@ -24,7 +25,15 @@ class Row:
     @property
     def verdict(self) -> str:
         """Whether it is good enough: yes, at least, or no."""
-        return "yes" if self.measured <= self.target else "at least" if self.measured <= self.least else "NO"
+        return "yes" if self._reaches(self.target) else "at least" if self.good else "NO"
+
+    @property
+    def good(self) -> bool:
+        """Whether the work is done."""
+        return self._reaches(self.least)
+
+    def _reaches(self, bound: float) -> bool:
+        return self.measured >= bound if self.more else self.measured <= bound
 
 
 def show(rows: Sequence[Row]) -> bool:
@@ -33,4 +42,4 @@ def show(rows: Sequence[Row]) -> bool:
     for row in rows:
         target, measured = (f"{figure:,.4g} {row.unit}" for figure in (row.target, row.measured))
         print(f"{row.metric:<58} {target:>12} {measured:>12} {row.ratio:6.2f}  {row.verdict}")
-    return all(row.measured <= row.least for row in rows)
+    return all(row.good for row in rows)
