@@ -15,7 +15,8 @@ from pathlib import Path
 import uvloop
 
 from ipv6console.api.server import require_token, run
-from ipv6console.config import Settings
+from ipv6console.config import PoolSettings, Settings
+from ipv6console.engine.clock import BootClock, keep_era, read_era
 from ipv6console.engine.engine import Engine
 from ipv6console.linux.doctor import HostDoctor
 from ipv6console.linux.netlink import Netlink
@@ -27,6 +28,7 @@ from ipv6console.store.database import SqliteStore
 
 DETACH = b"detach"
 DATABASE = "engine.db"
+CLOCK = "engine.clock"
 log = logging.getLogger("ipv6console")
 
 
@@ -65,6 +67,8 @@ async def serve(settings: Settings, sockets: Sequence[socket.socket], *, tie: in
 async def _compose(settings: Settings, folder: Path, stack: AsyncExitStack) -> Engine:
     store = await SqliteStore.open(folder / DATABASE)
     stack.push_async_callback(store.close)
+    clock = BootClock()
+    await _carry_over(store, clock, folder / CLOCK, settings.pool)
     netlink = Netlink()
     stack.push_async_callback(netlink.close)
     watch = KernelWatch(settings.network, netlink)
@@ -80,10 +84,25 @@ async def _compose(settings: Settings, folder: Path, stack: AsyncExitStack) -> E
         watch=watch,
         reach=reach,
         doctor=doctor,
+        clock=clock,
         state_dir=str(folder),
         lab=os.environ.get("IPV6CONSOLE_LAB"),
     )
     return engine
+
+
+async def _carry_over(store: SqliteStore, clock: BootClock, path: Path, pool: PoolSettings) -> None:
+    """Let what the engine before left running keep its length, though the wall clock was set meanwhile."""
+    era, earlier = clock.era(), read_era(path)
+    jump = era.since(earlier) if earlier is not None else None
+    if jump != 0.0:
+        longest = max(pool.lease_ttl, pool.tokenless_ttl, pool.bad_cooldown_max)
+        await store.move_deadlines(jump or 0.0, clock.now(), longest)
+        keep_era(path, era)
+    if jump:
+        log.warning(
+            "the wall clock was set by %+.1f s since the last start; leases and cool-downs keep their length", jump
+        )
 
 
 class _Tie:

@@ -13,6 +13,7 @@ from typing import Self
 
 from ipv6console.engine.protocol import Durability, StoreError
 from ipv6console.pool.change import Change, LeaseEnded, Snapshot
+from ipv6console.store.deadline import move_deadlines
 from ipv6console.store.events import read_events
 from ipv6console.store.file import DatabaseFile, OpenedFile, open_file
 from ipv6console.store.history import FIRST, NEWEST, Pair, Place, read_piece, read_targets
@@ -73,6 +74,14 @@ class SqliteStore:
         """Return everything committed; after a failed commit this also makes the store commit again."""
         fresh, self._fresh = self._fresh, None
         return fresh if fresh is not None else await self._writer.load()
+
+    async def move_deadlines(self, seconds: float, now: float, longest: float) -> None:
+        """Move the times of leases, rests and cool-downs by `seconds`, to `longest` seconds from `now` at most.
+
+        For the time before the first `load`; raises StoreError.
+        """
+        self._fresh = None
+        await self._writer.perform(partial(move_deadlines, self._file, seconds, now, longest))
 
     async def commit(self, changes: Sequence[Change], durability: Durability = Durability.PROCESS) -> None:
         """Return once `changes` are committed, in order, all or none; raises StoreError.

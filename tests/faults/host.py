@@ -16,10 +16,10 @@ from ipv6console.client import EngineRefused, EngineUnreachable, IPv6Client
 from ipv6console.wire.lease import LeaseRow
 from ipv6console.wire.status import Level
 from tests.conftest import poll
-from tests.faults.ledger import Books, Ledgers
+from tests.faults.ledger import Books, Ledgers, audit
 from tests.faults.place import PORT, PREFIX, SITE
 
-FOLDER = Path(__file__).parent
+REPOSITORY = Path(__file__).parents[2]
 TIED = ("setpriv", "--pdeathsig", "KILL")
 PYTHON = (sys.executable, "-W", "error")
 PROGRAM = ("-m", "ipv6console")
@@ -46,7 +46,7 @@ class Host:
         self._config = folder / "config.toml"
         self._write_config(pool)
         self._children: list[subprocess.Popen[str]] = []
-        self._place = self._child("unshare", "-n", *PYTHON, str(FOLDER / "place.py"), stdout=subprocess.PIPE)
+        self._place = self._child("unshare", "-n", *PYTHON, "-m", "tests.faults.place", stdout=subprocess.PIPE)
         assert self._place.stdout is not None
         assert self._place.stdout.readline() == "ready\n"
         self.engine: subprocess.Popen[str] | None = None
@@ -69,6 +69,11 @@ class Host:
         """Return the end of what the engines wrote to stderr."""
         return self._log.read_text()[-4_000:]
 
+    def signal(self, number: int) -> None:
+        """Send the engine a signal it is to survive."""
+        assert self.engine is not None
+        self.engine.send_signal(number)
+
     def kill(self) -> None:
         """kill -9."""
         self._end(signal.SIGKILL)
@@ -82,11 +87,17 @@ class Host:
         with IPv6Client(socket=self.socket, timeout=PATIENCE) as client:
             while True:
                 before = client.state().pool.total
-                leases = [(row.dbname, row.addr, row.holder, row.expires_at) for row in _leases(client)]
+                leases = [
+                    (row.dbname, row.addr, row.holder, row.expires_at)
+                    for row in _leases(client)
+                    if row.dbname in MIRRORS
+                ]
                 stats = [client.mirror_stats(name) for name in MIRRORS]
                 with self.tables() as tables:
                     addresses = {str(addr) for (addr,) in tables.execute("SELECT address FROM address")}
-                    ended, usage = tables.execute(_HISTORY).fetchall(), tables.execute(_USAGE).fetchall()
+                    ended, usage = (
+                        [row for row in tables.execute(sql) if row[0] in MIRRORS] for sql in (_HISTORY, _USAGE)
+                    )
                 if {before, len(addresses), client.state().pool.total} == {before}:
                     break
         mirrors = {one.dbname: (one.total, one.idle, one.using, one.bad) for one in stats}
@@ -130,7 +141,7 @@ class Host:
         self, *words: str, environment: Mapping[str, str] | None = None, **streams: object
     ) -> subprocess.Popen[str]:
         child: subprocess.Popen[str] = subprocess.Popen(
-            [*TIED, *words], text=True, env={**os.environ, **(environment or {})}, **streams
+            [*TIED, *words], cwd=REPOSITORY, text=True, env={**os.environ, **(environment or {})}, **streams
         )  # type: ignore[call-overload] # the streams are Popen's
         self._children.append(child)
         return child
@@ -155,9 +166,10 @@ class Scrapers:
         folder = host.folder / "ledgers"
         folder.mkdir()
         self.ledgers = Ledgers(folder)
-        script = str(FOLDER / "scraper.py")
         self._processes = [
-            host.run(*PYTHON, script, str(folder), str(host.socket), f"s{number}", seed, str(threads))
+            host.run(
+                *PYTHON, "-m", "tests.faults.scraper", str(folder), str(host.socket), f"s{number}", seed, str(threads)
+            )
             for number in range(processes)
         ]
 
@@ -172,6 +184,14 @@ class Scrapers:
         """Wait until `more` bytes were written down beyond those there are."""
         before = self.ledgers.size()
         assert poll(lambda: self.ledgers.size() >= before + more, PATIENCE), "the scrapers stand still"
+
+    def judge(self, host: Host) -> list[str]:
+        """End the engine as an operator would, start it again, and return what is wrong (`ledger.audit`)."""
+        host.stop()
+        self.wait_until_parked()
+        host.start()
+        host.wait_until_well()
+        return audit(self.ledgers, host.books())
 
     def wait_until_parked(self) -> None:
         """Wait until every connection has broken, and read the ledgers."""

@@ -1,6 +1,6 @@
 """What stands in a fault test's network namespace beside the engine: a web site that tells every caller its address.
 
-`python place.py` sets up loopback and the site, says "ready" and stays until it is killed. Run it by `unshare -n`.
+`python -m tests.faults.place` sets up loopback and the site, says "ready" and stays until it is killed. Run it by `unshare -n`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scrapers that write down what the engine told them: `scraper.py FOLDER SOCKET NAME SEED THREADS`.
+"""Scrapers that write down what the engine told them: `python -m tests.faults.scraper FOLDER SOCKET NAME SEED THREADS`.
 
 Each thread keeps one connection, over TCP or the Unix socket, and a ledger of its own in FOLDER: a line before it asks
 and a line once it has the whole answer. When its connection breaks it waits. After "parked" on stdout all of them do, and
