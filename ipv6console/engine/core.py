@@ -25,8 +25,23 @@ from ipv6console.pool.trail import Trail
 _RETRY = 1.0
 
 
-def _secret() -> str:
-    return secrets.token_urlsafe(12)
+class Secrets:
+    """Unguessable words of 16 characters, as `secrets.token_urlsafe(12)` makes them, drawn from the kernel in one go."""
+
+    _AT_ONCE, _BYTES, _LETTERS = 256, 12, 16
+
+    def __init__(self) -> None:
+        self._drawn = ""
+        self._place = 0
+
+    def __call__(self) -> str:
+        """Return one that was never returned before."""
+        if self._place == len(self._drawn):
+            self._drawn = secrets.token_urlsafe(self._AT_ONCE * self._BYTES)
+            self._place = 0
+        start = self._place
+        self._place = start + self._LETTERS
+        return self._drawn[start : self._place]
 
 
 class Signal:
@@ -61,7 +76,7 @@ class Core:
         clock: Clock,
         *,
         random: Random | None = None,
-        secret: Callable[[], str] = _secret,
+        secret: Callable[[], str] | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -73,7 +88,7 @@ class Core:
         self.tokens: dict[str, TokenRecorded] = {}
         self.present: frozenset[int] = frozenset()
         self.changed = Signal()
-        self._secret = secret
+        self._secret = secret or Secrets()
         self._reload: asyncio.Task[None] | None = None
         self.pool = self._blank()
         # Microseconds: a later engine's numbers begin above any of this one's, so none is taken for one of them.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ipv6console.engine.core import Secrets
 from ipv6console.engine.engine import Engine
 from ipv6console.engine.errors import Unavailable
 from ipv6console.engine.protocol import StoreError
@@ -80,3 +82,11 @@ async def test_a_restarted_engine_knows_every_lease_verdict_and_revocation(fille
     finally:
         await again.stop()
         await store.close()
+
+
+def test_secrets_are_words_of_their_own_however_many_are_drawn() -> None:
+    secret = Secrets()
+    drawn = [secret() for _ in range(1_000)]
+    assert len(set(drawn)) == 1_000
+    assert {len(word) for word in drawn} == {16}
+    assert set("".join(drawn)) <= set(ascii_letters + digits + "-_")
