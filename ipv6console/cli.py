@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -13,6 +14,7 @@ import click
 from ipv6console import __version__
 from ipv6console.commands.failure import ExitCode, Failure
 
+_UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 COMMANDS = {
     "console": "Open the console; starts an engine when none answers.",
     "attach": "Open the console on running engines.",
@@ -99,12 +101,24 @@ def run(args: Sequence[str]) -> int:
         click.echo("ipv6console: interrupted", err=True)
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone; what Python would flush at exit has nowhere to go either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return ExitCode.NO
-    except Exception:  # noqa: BLE001 - a bug must not look like "the engine said no" to a script
+    except Exception as error:  # noqa: BLE001 - a bug must not look like "the engine said no" to a script
+        if isinstance(error, OSError) and error.errno in _UNWRITTEN and error.filename is None:
+            _write_no_more()
+            Failure(
+                f"the output cannot be written: {error.strerror}",
+                next="make room, or send it elsewhere",
+                code=ExitCode.NO,
+            ).show()
+            return ExitCode.NO
         traceback.print_exc()
         return ExitCode.BUG
+
+
+def _write_no_more() -> None:
+    # What Python would flush at exit has nowhere to go either.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _called(args: Sequence[str]) -> int:

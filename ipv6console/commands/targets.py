@@ -47,4 +47,4 @@ def targets(engine: Engine, dbname: str | None, limit: int) -> None:
             ]
         )
     more = "" if cursor is None else "; there are more, raise --limit"
-    click.echo(f"{len(rows)} targets{more}", err=True)
+    click.echo(f"{len(rows)} target{'' if len(rows) == 1 else 's'}{more}", err=True)

@@ -257,3 +257,14 @@ def test_no_command_takes_a_token_as_an_argument() -> None:
             command = command.get_command(context, word)
         assert command is not None
         assert "--token" not in {option for parameter in command.params for option in parameter.opts}
+
+
+def test_output_that_cannot_be_written_is_an_error_that_says_so() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ipv6console", "info"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == ExitCode.NO
+    assert done.stderr == (
+        "ipv6console: the output cannot be written: No space left on device\n  next: make room, or send it elsewhere\n"
+    )
