@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -40,6 +41,7 @@ def main(settings: Settings, sockets: Sequence[socket.socket], *, tie: int | Non
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("ipv6console").setLevel(logging.DEBUG if settings.engine.verbose else logging.INFO)
+    _take_all_files()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, sockets, tie=tie))
 
@@ -89,6 +91,12 @@ async def _compose(settings: Settings, folder: Path, stack: AsyncExitStack) -> E
         lab=os.environ.get("IPV6CONSOLE_LAB"),
     )
     return engine
+
+
+def _take_all_files() -> None:
+    """Raise the limit of open files as far as it goes: every scraper keeps a connection, and shells allow 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _carry_over(store: SqliteStore, clock: BootClock, path: Path, pool: PoolSettings) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import dataclass
 
 IMPORT = "/import"
+
+
+_OWN_FILES = 512
+"""Database, netlink, checks and what is read from /proc."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +18,8 @@ class Limits:
 
     `body` bounds the body of every request but an operator's import, which `imported` bounds.
     `head_seconds` and `body_seconds` bound slow senders, `send_seconds` a watcher that stopped reading, `grace` the
-    time running requests get when the server stops.
+    time running requests get when the server stops. `connections` may be open at once; 0 is as many as the process may
+    have files, less those the engine needs itself.
     """
 
     body: int = 1 << 20
@@ -29,6 +35,12 @@ class Limits:
     pong_timeout: float = 10.0
     close_timeout: float = 10.0
     grace: int = 3
+    connections: int = 0
+
+    def most_connections(self) -> int:
+        """Return how many connections may be open at once (getrlimit(2))."""
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return self.connections or max(files - _OWN_FILES, files // 2)
 
     def bound(self, path: str) -> int:
         """Return how many bytes the body of a request for `path` may have."""

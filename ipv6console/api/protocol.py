@@ -33,8 +33,17 @@ _LARGE_HEAD = Problem(
     detail="The request line and its headers are larger than this server reads.",
     next="Send less: 16 KiB in all; to open a WebSocket at most 100 headers of 4 KiB.",
 )
+_CROWDED = Problem(
+    type="too-many-connections",
+    title="Too many connections are open",
+    status=503,
+    detail="As many connections are open as the engine's limit of open files allows.",
+    next="Close connections that are not needed, or raise the limit: ulimit -n, or LimitNOFILE= of the service.",
+)
 _WEBSOCKET_HEADERS = 100
 _WEBSOCKET_HEADER = 4096
+_TOLD = 64
+"""How many connections above the limit are told so; more are cut off, or the engine would run out of files."""
 
 
 class _HeadTooLargeError(Exception):
@@ -60,6 +69,7 @@ class Http(HttpToolsProtocol):
         self._wanted: float | None = None
         self._parsing = False
         self._changed = False
+        self._crowded = False
 
     @property
     def _idle(self) -> bool:
@@ -75,6 +85,11 @@ class Http(HttpToolsProtocol):
             "abort": transport.abort,
         }
         super().connection_made(transport)
+        most = self._limits.most_connections()
+        self._crowded = len(self.connections) > most
+        if len(self.connections) > most + _TOLD:
+            transport.abort()
+            return
         self._expect(self._limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -84,6 +99,10 @@ class Http(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, within the bounds."""
+        if self._crowded:
+            # Now, and not when it connected: a peer that is still sending would miss the answer.
+            self._refuse(_CROWDED)
+            return
         self._parsing = True
         if self._deadline is None and self._idle:
             self._expect(self._limits.head_seconds)

@@ -109,6 +109,18 @@ class Host:
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
             yield connection
 
+    @contextmanager
+    def crowd(self, count: int) -> Iterator[int]:
+        """Have `count` callers ask once and keep their connections; yields how many got an answer."""
+        crowd = self.run(*PYTHON, "-m", "tests.faults.crowd", str(self.socket), str(count))
+        assert crowd.stdout is not None
+        assert crowd.stdin is not None
+        said = crowd.stdout.readline().split()
+        assert said[:1] == ["there"]
+        yield int(said[1])
+        crowd.stdin.close()
+        assert crowd.wait(PATIENCE) == 0
+
     def close(self) -> None:
         """End everything."""
         for child in reversed(self._children):

@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.conftest import MakeHost
 from tests.faults.crash import crash
+from tests.faults.crowd import gather
 from tests.faults.power import cut_log_everywhere
 
 pytestmark = [pytest.mark.privileged, pytest.mark.timeout(0)]
@@ -30,3 +31,7 @@ def test_a_log_cut_at_any_frame_or_within_one_holds_the_first_so_many_acknowledg
     opened = cut_log_everywhere(make_host(durability="power"), tmp_path, rounds)
     with capsys.disabled():
         sys.stdout.write(f"\n{rounds} picks and reports: the log was cut at {opened} places\n")
+
+
+def test_picks_are_answered_beside_ten_thousand_idle_connections(make_host: MakeHost) -> None:
+    assert gather(make_host(), 10_000) >= 10_000
