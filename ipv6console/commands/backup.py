@@ -9,7 +9,7 @@ import click
 from ipv6console.commands.connection import effective
 from ipv6console.commands.failure import ExitCode, Failure
 from ipv6console.commands.option import config_option
-from ipv6console.commands.sheet import print_json
+from ipv6console.commands.sheet import addresses, many, print_json
 
 
 @click.command(
@@ -37,4 +37,6 @@ def backup(file: Path, state_dir: str | None, config: str | None, *, as_json: bo
     if as_json:
         print_json(made)
     else:
-        click.echo(f"{made.path}: {made.size:,} bytes, {made.addresses:,} addresses, {made.leases:,} live leases")
+        click.echo(
+            f"{made.path}: {made.size:,} bytes, {addresses(made.addresses)}, {many(made.leases, 'live lease', 'live leases')}"
+        )

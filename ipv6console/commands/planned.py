@@ -9,7 +9,7 @@ import click
 
 from ipv6console.commands.connection import Engine
 from ipv6console.commands.failure import ExitCode, Failure
-from ipv6console.commands.sheet import print_json, span
+from ipv6console.commands.sheet import addresses, many, print_json, span
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
 
 
@@ -31,7 +31,8 @@ def plan_and_apply(engine: Engine, request: PlanRequest, *, reason: str | None, 
 
 def _show(plan: Plan) -> None:
     click.echo(f"plan: {plan.action.value} {plan.target}".rstrip())
-    click.echo(f"  {plan.count} addresses, {plan.leases} live leases end")
+    ends = many(plan.leases, "live lease ends", "live leases end")
+    click.echo(f"  {addresses(plan.count)}, {ends}")
     if plan.mirrors:
         click.echo(f"  mirrors hurt: {', '.join(plan.mirrors)}")
     if plan.sample:
@@ -52,6 +53,4 @@ def _ask(engine: Engine) -> None:
 
 
 def _said(applied: Applied) -> str:
-    return (
-        f"done: {applied.action.value} {applied.target}: {applied.count} addresses, {applied.leases_ended} leases ended"
-    )
+    return f"done: {applied.action.value} {applied.target}: {addresses(applied.count)}, {many(applied.leases_ended, 'lease', 'leases')} ended"

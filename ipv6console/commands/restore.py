@@ -9,7 +9,7 @@ import click
 from ipv6console.commands.connection import effective
 from ipv6console.commands.failure import ExitCode, Failure
 from ipv6console.commands.option import config_option
-from ipv6console.commands.sheet import print_json
+from ipv6console.commands.sheet import addresses, many, print_json
 
 
 @click.command(
@@ -38,6 +38,6 @@ def restore(file: Path, state_dir: str | None, config: str | None, *, as_json: b
     if as_json:
         print_json(done)
         return
-    click.echo(f"{done.path}: {done.addresses:,} addresses, {done.leases:,} live leases")
+    click.echo(f"{done.path}: {addresses(done.addresses)}, {many(done.leases, 'live lease', 'live leases')}")
     if done.set_aside:
         click.echo(f"before: {done.set_aside}")

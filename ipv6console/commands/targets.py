@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ipv6console.commands.connection import Engine, engine_options
-from ipv6console.commands.sheet import moment, print_json, print_rows
+from ipv6console.commands.sheet import many, moment, print_json, print_rows
 from ipv6console.wire.target import TargetPage, TargetRow
 
 _PAGE = 1_000
@@ -47,4 +47,4 @@ def targets(engine: Engine, dbname: str | None, limit: int) -> None:
             ]
         )
     more = "" if cursor is None else "; there are more, raise --limit"
-    click.echo(f"{len(rows)} target{'' if len(rows) == 1 else 's'}{more}", err=True)
+    click.echo(many(len(rows), "target", "targets") + more, err=True)

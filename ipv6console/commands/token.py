@@ -9,7 +9,7 @@ import click
 
 from ipv6console.commands.connection import Engine, engine_options
 from ipv6console.commands.failure import ExitCode, Failure
-from ipv6console.commands.sheet import moment, print_json, print_rows
+from ipv6console.commands.sheet import many, moment, print_json, print_rows
 
 _SCOPES = ("read", "scrape", "operate")
 
@@ -71,7 +71,7 @@ def list_(engine: Engine) -> None:
                 ),
             ]
         )
-    click.echo(f"{len(page.tokens)} tokens", err=True)
+    click.echo(many(len(page.tokens), "token", "tokens"), err=True)
 
 
 @token.command(epilog="Example: ipv6console token revoke crawler")

@@ -133,7 +133,7 @@ async def test_an_unagreed_plan_is_shown_and_not_applied(command: Callable[..., 
     addr = (await command("pick", "-d", "task1")).out.strip()
     said = await command("flush", "task1")
     assert said.code == ExitCode.USAGE
-    assert "1 live leases end" in said.out
+    assert "1 live lease ends" in said.out
     assert addr in (await command("leases")).out
 
 
@@ -142,7 +142,7 @@ async def test_flush_applies_the_plan_when_told_yes(command: Callable[..., Any],
     await command("pick", "-d", "task1")
     said = await command(*words, "--yes")
     assert said.code == ExitCode.DONE
-    assert "1 leases ended" in said.out
+    assert "1 lease ended" in said.out
     assert (await command("leases", "--json")).json["total"] == 0
 
 
