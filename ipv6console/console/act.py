@@ -207,7 +207,8 @@ class Acts:
     def who(self, addr: str = "") -> None:
         """Ask who held an address."""
         app = self._app
-        app.push_screen(WhoDialog(app.source, app.door, app.moment, lambda: app.model.now, addr))
+        past = app.past is not None
+        app.push_screen(WhoDialog(app.source, app.door, app.moment, lambda: app.model.now, addr, past=past))
 
     def filter(self) -> None:
         """Open the filter of the table in focus."""
@@ -354,8 +355,9 @@ class Acts:
         )
 
     def back(self) -> None:
-        """Leave the past, else the filter, else the zoom, else a page that was opened over another one."""
+        """Leave the past, else the filter, else the zoom, else a page that was opened over another one; toasts go."""
         app, page = self._app, self._app.page
+        app.clear_notifications()
         if app.past is not None:
             app.past.leave()
             return

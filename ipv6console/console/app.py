@@ -24,7 +24,7 @@ from ipv6console.console.keyring import Keys, for_key
 from ipv6console.console.look import Look, Looks
 from ipv6console.console.means import Means
 from ipv6console.console.model import SILENCE, Condition, Model
-from ipv6console.console.palette import ActionProvider
+from ipv6console.console.palette import ActionProvider, Palette
 from ipv6console.console.recall import keep_in_mind
 from ipv6console.console.rewind import Rewinder
 from ipv6console.console.screens.dialog import Dialog
@@ -155,8 +155,9 @@ class ConsoleApp(App[str]):
         self.run_worker(chase, name="rewind", group="rewind", exit_on_error=True)
 
     def push_screen(self, screen: Any, *args: Any, **options: Any) -> Any:
-        """Push a screen; a dialog is told which engine it is about, since several may be open."""
+        """Push a screen; a dialog is told which engine it is about, since several may be open, and no toast hides it."""
         if isinstance(screen, Dialog):
+            self.clear_notifications()
             screen.place = f"{self.context.host} · {self.label}"
         return super().push_screen(screen, *args, **options)
 
@@ -295,12 +296,12 @@ class ConsoleApp(App[str]):
         return found
 
     def show_page(self, mode: str) -> None:
-        """Go to the page of a tab; from that very page, back to how it was opened."""
+        """Go to the page of a tab; from that very page, back to how it was opened, but not out of the past."""
         mode = self.context.mode(mode)
-        if mode == self.current_mode:
-            self.acts.back()
-        else:
+        if mode != self.current_mode:
             self.switch_mode(mode)
+        elif self.past is None:
+            self.acts.back()
 
     @property
     def standing(self) -> Standing:
@@ -380,6 +381,11 @@ class ConsoleApp(App[str]):
             self.notify(reason, title=f"{item.title}: not now", severity="warning", markup=False)
             return
         self.acts.do(item.id)
+
+    def action_command_palette(self) -> None:
+        """Find any action by name."""
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette())
 
     def say(self, heading: str, text: Content, *, severity: Any = "information") -> None:
         """Show a toast."""

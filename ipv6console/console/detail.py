@@ -9,7 +9,7 @@ from typing import Any
 from ipv6console.console import figure
 from ipv6console.wire.status import Stamp
 
-_TIMES = {"at", "first_seen", "created_at"}
+_TIMES = {"at", "since", "first_seen", "created_at"}
 
 
 def facts(document: Any, now: float) -> list[tuple[str, str]]:

@@ -68,9 +68,11 @@ def written(told: Sheet, form: Form) -> str:
 
 
 def aligned(told: Sheet) -> list[str]:
-    """Return the sheet as lines of columns, for eyes."""
-    lines = [told.titles, *(tuple(row[key] for key in told.keys) for row in told.rows)]
-    widths = [max(cell_len(line[index]) for line in lines) for index in range(len(told.keys))]
+    """Return the sheet as lines of columns, for eyes: without the columns that are empty in every row."""
+    titles = dict(zip(told.keys, told.titles, strict=True))
+    keys = [key for key in told.keys if any(row[key] for row in told.rows)]
+    lines = [tuple(titles[key] for key in keys), *(tuple(row[key] for key in keys) for row in told.rows)]
+    widths = [max(cell_len(line[index]) for line in lines) for index in range(len(keys))]
     return [
         "  ".join(set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines

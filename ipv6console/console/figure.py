@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _SPARKS = "▁▂▃▄▅▆▇"
+_FRESH = 2.0
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
@@ -29,6 +30,11 @@ def ago(seconds: float) -> str:
     """Return how long ago something was, in one whole unit: "now" below one second, "4 s ago"."""
     age = whole_age(seconds)
     return age if age == "now" else f"{age} ago"
+
+
+def fresh_age(seconds: float) -> str:
+    """Return an age as `whole_age`, but "now" below two seconds: what comes anew every second does not flicker."""
+    return whole_age(seconds if seconds >= _FRESH else 0.0)
 
 
 def span(seconds: float) -> str:

@@ -11,6 +11,7 @@ from ipv6console.console.model import Model
 from ipv6console.console.source import Joined, Refused, Source
 from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter, EventPage
 from ipv6console.wire.frame import EventsFrame, StateFrame
+from ipv6console.wire.history import HistoryPage, HistoryRow
 from ipv6console.wire.prefix import PrefixStory
 from ipv6console.wire.state import State
 
@@ -21,7 +22,8 @@ NEWEST = 1.5
 """Seconds behind the live document from which on one is back at it: what is kept is a second apart."""
 
 EVENTS_WANTED = 200
-_PAST = "is not kept for the past"
+LEASES_WANTED = 1_000
+"""Of one address: those that came after the moment shown are among them."""
 
 
 def past(live: Model, state: State, events: Iterable[Event] | None = None) -> Model:
@@ -52,7 +54,7 @@ def lacks_events(live: Model, at: float) -> bool:
 
 
 class PastSource:
-    """What pages ask while the past is shown: events up to that moment; for the rest nobody knows how it was.
+    """What is asked while the past is shown: events and leases up to that moment; for the rest nobody knows how it was.
 
     Asking for anything else raises Refused with the reason, as every act does.
     """
@@ -82,6 +84,16 @@ class PastSource:
         story = await self._source.prefix_story(prefix)
         return replace(story, entries=tuple(entry for entry in story.entries if entry.at <= self._at))
 
+    async def history(self, addr: str, limit: int) -> HistoryPage:
+        """Ask who had held an address by then; a lease that ended later was still held."""
+        page = await self._source.history(addr, max(limit, LEASES_WANTED))
+        begun = [row for row in page.entries if row.since <= self._at][:limit]
+        return HistoryPage(entries=tuple(self._then(row) for row in begun))
+
+    def _then(self, row: HistoryRow) -> HistoryRow:
+        ended = row.until is not None and row.until <= self._at
+        return row if ended else replace(row, until=None, verdict=None, target=None, reason=None)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
@@ -89,7 +101,7 @@ class PastSource:
         async def refused(*_args: object, **_options: object) -> NoReturn:
             what = name.replace("_", " ")
             raise Refused(
-                f"The screen shows {self._told}, and {what} {_PAST}.",
+                f"The screen shows {self._told}, and nothing of {what} is kept from then.",
                 next="Esc goes back to live.",
                 kind="rewinding",
                 title="Not in the past",

@@ -92,6 +92,22 @@ async def test_esc_is_live_again() -> None:
         assert "● live" in stage.text("#top")
 
 
+async def test_the_key_of_the_screen_that_is_shown_does_not_leave_the_past() -> None:
+    async with staged() as stage:
+        await rewound(stage)
+        await stage.press("1")
+        assert "REWIND" in stage.text("#verdict")
+
+
+async def test_who_held_an_address_is_told_as_of_the_moment_that_is_shown() -> None:
+    async with staged() as stage:
+        await rewound(stage)
+        await stage.press("a", *"2001:db8:0:1::7", "enter")
+        await stage.until_shows("until 2026-09-21 14:12:20 UTC, newest first")
+        assert "● held now" not in stage.text()
+        assert "HTTP 403" in stage.text()
+
+
 async def test_steps_go_back_and_forth_and_at_last_to_the_present() -> None:
     async with staged() as stage:
         await stage.press(BACK)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ipv6console.console.export import Form, Sheet, cell_text, sheet, stem, write_new, written
+from ipv6console.console.export import Form, Sheet, aligned, cell_text, sheet, stem, write_new, written
 from ipv6console.console.tone import Tone
 from ipv6console.console.widgets.grid import Column, GridRow
 
@@ -25,6 +25,11 @@ def told(*rows: tuple[str, str]) -> Sheet:
 def test_csv_has_titles_and_every_row() -> None:
     rows = list(csv.reader(io.StringIO(written(told(("news", 'says "no", twice'), ("prices", "")), Form.CSV))))
     assert rows == [["NAME", "note"], ["news", 'says "no", twice'], ["prices", ""]]
+
+
+def test_lines_for_eyes_leave_out_a_column_that_is_empty_everywhere() -> None:
+    assert aligned(told(("news", ""), ("prices", ""))) == ["NAME", "news", "prices"]
+    assert aligned(told(("news", ""), ("prices", "low"))) == ["NAME    note", "news", "prices  low"]
 
 
 def test_json_has_one_object_a_row_by_column_key() -> None:

@@ -31,6 +31,11 @@ def test_a_whole_age_has_no_fraction(seconds: float, told: str) -> None:
     assert figure.whole_age(seconds) == told
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(0.4, "now"), (1.9, "now"), (2.0, "2 s"), (61, "1 m")])
+def test_what_comes_anew_every_second_is_now_until_it_misses_one(seconds: float, told: str) -> None:
+    assert figure.fresh_age(seconds) == told
+
+
 @pytest.mark.parametrize(
     ("seconds", "told"),
     [

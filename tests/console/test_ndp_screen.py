@@ -183,6 +183,17 @@ async def test_y_copies_the_fixes_of_the_chain_the_gravest_first(monkeypatch: py
         assert copied == [FIX, "nft -f /run/ipv6console/guard.nft", FIX]
 
 
+async def test_a_wide_terminal_has_the_events_of_prefixes_and_ndp_below() -> None:
+    async with staged(size=(200, 60)) as stage:
+        await _shown(stage)
+        text = stage.text("#reach")
+        assert "ndppd answers for the prefix" in text
+        assert "leases expired" not in text
+        stage.app.model.events.clear()
+        await stage.settle()
+        assert "no events yet" in stage.text("#reach")
+
+
 async def test_enter_shows_everything_known_in_every_pane() -> None:
     async with staged(size=(200, 60)) as stage:
         await _shown(stage)

@@ -8,8 +8,12 @@ from dataclasses import replace
 import pytest
 from textual.events import Key
 
+from ipv6console.console.action import ACTIONS
+from ipv6console.console.call import Door
+from ipv6console.console.palette import outside
 from ipv6console.console.screens.dialog import Choice, Reader
 from ipv6console.console.screens.doctor import DoctorDialog
+from ipv6console.console.screens.letters import Letters
 from ipv6console.console.screens.spawn import SpawnDialog
 from ipv6console.console.source import Joined
 from ipv6console.console.widgets.events import EventsPane
@@ -448,6 +452,60 @@ async def test_the_palette_finds_actions_by_name(key: str) -> None:
         await stage.until_shows("Troubles (f)")
         await stage.press("escape")
         await stage.until_home()
+
+
+async def test_the_palette_shows_the_command_of_what_is_under_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with staged(size=(80, 24)) as stage:
+        copied: list[str] = []
+        monkeypatch.setattr(stage.app, "copy_to_clipboard", copied.append)
+        await stage.press("colon")
+        await stage.until_shows(f"as CLI   ipv6console spawn NUMBER --socket {scene.SOCKET}")
+        await stage.press("down", "ctrl+y")
+        assert copied == [f"ipv6console flush MIRROR --socket {scene.SOCKET}"]
+        await stage.press(*"zoom")
+        await stage.until_shows("about the screen alone: no command")
+        await stage.press("ctrl+y")
+        assert len(copied) == 1
+
+
+async def test_every_command_of_the_palette_names_its_engine_or_needs_none() -> None:
+    door = Door("http://[2001:db8::1]:16000")
+    for item in ACTIONS:
+        line = outside(item, door)
+        assert bool(line) is bool(item.command)
+        assert not line or door.target in line or line.startswith(("ipv6console attach", "ipv6console --help"))
+
+
+async def test_jump_mode_says_what_its_keys_do() -> None:
+    async with staged(size=(80, 24)) as stage:
+        await stage.press("semicolon")
+        await stage.until_screen(Letters)
+        assert "A letter goes to its pane" in stage.text().splitlines()[-1]
+        await stage.press("escape")
+        await stage.until_home()
+
+
+async def test_a_wide_overview_tells_the_life_of_the_prefix_and_r_reads_it_again() -> None:
+    async with staged(size=(200, 60)) as stage:
+        assert await stage.until_asked("prefix_story") == scene.PREFIX
+        await stage.until_shows("if it went now")
+        await stage.press("r")
+        await stage.until_asked("prefix_story", 2)
+
+
+async def test_a_toast_hides_no_dialog_and_escape_drops_it() -> None:
+    async with staged() as stage:
+        stage.app.notify("a path", timeout=60)
+        await stage.press("s")
+        await stage.until_screen(SpawnDialog)
+        assert stage.toasts() == ""
+        stage.app.notify("another", timeout=60)
+        await stage.press("escape")
+        await stage.until_home()
+        assert stage.toasts() == ""
+        stage.app.notify("a third", timeout=60)
+        await stage.press("escape")
+        assert stage.toasts() == ""
 
 
 async def test_one_goes_to_the_overview_from_a_zoomed_pane() -> None:

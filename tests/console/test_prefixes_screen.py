@@ -101,9 +101,8 @@ async def test_the_timeline_tells_how_many_leases_were_lost_and_who_did_it() -> 
 async def test_what_would_be_hurt_is_told_beforehand() -> None:
     async with staged(scene.broken(), size=(200, 60)) as stage:
         await _shown(stage)
-        assert "1,024 addresses leave the pool, 23 leases are lost; no other prefix is active" in stage.text(
-            "#timeline"
-        )
+        told = " ".join(stage.text("#timeline").replace("│", " ").split())
+        assert "1,024 addresses leave the pool, 23 leases are lost; no other prefix is active" in told
 
 
 async def test_a_refused_story_says_why_and_r_asks_again() -> None:
@@ -136,6 +135,15 @@ async def test_the_story_tells_its_age_and_is_not_asked_for_while_the_engine_is_
         await stage.press("r")
         await stage.settle()
         assert stage.asked().count("prefix_story") == 1
+
+
+async def test_a_story_that_cannot_be_asked_for_is_not_said_to_be_on_its_way() -> None:
+    async with staged() as stage:
+        stage.source.lose()
+        await stage.press("4")
+        await stage.settle()
+        assert "◌ not read" in stage.text("#timeline")
+        assert "reading" not in stage.text("#timeline")
 
 
 async def test_while_it_is_read_the_timeline_says_so() -> None:
@@ -225,6 +233,29 @@ async def test_w_walks_the_chain_of_the_prefix_under_the_cursor() -> None:
         assert await stage.until_asked("doctor") == OTHER
         await stage.press("escape")
         await stage.until_home()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_list_tells_route_and_ndp_in_small_terminals_too(size: tuple[int, int]) -> None:
+    async with staged(scene.broken(), size=size) as stage:
+        await _shown(stage)
+        head, first = stage.text("#prefixes").splitlines()[1:3]
+        assert head.index("ROUTE") < head.index("NDP")
+        assert "✖ fail" in first
+        assert scene.PREFIX in first
+        assert "…" not in first
+        assert "doctor" not in stage.asked()
+
+
+async def test_a_wide_terminal_has_the_chain_beside_the_timeline_and_r_walks_it_again() -> None:
+    async with staged(scene.broken(), size=(200, 60)) as stage:
+        await _shown(stage)
+        assert await stage.until_asked("doctor") == scene.PREFIX
+        await stage.until_shows("walked ")
+        await stage.press("j")
+        assert await stage.until_asked("doctor", 2) == OTHER
+        await stage.press("r")
+        assert await stage.until_asked("doctor", 3) == OTHER
 
 
 async def test_enter_shows_all_of_a_prefix_and_of_a_timeline(monkeypatch: pytest.MonkeyPatch) -> None:

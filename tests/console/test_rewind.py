@@ -64,12 +64,21 @@ def test_more_events_are_wanted_only_when_the_console_knows_too_few() -> None:
 async def test_every_act_and_question_is_refused_with_the_reason() -> None:
     source = ScriptedSource()
     then = past_source(source, scene.NOW - 100, "04:12:07")
-    with pytest.raises(Refused, match="04:12:07, and leases is not kept for the past"):
+    with pytest.raises(Refused, match="04:12:07, and nothing of leases is kept from then"):
         await then.leases("news", 10)
     with pytest.raises(Refused) as refusal:
         await then.spawn(3)
     assert refusal.value.next == "Esc goes back to live."
     assert source.asked == []
+
+
+@pytest.mark.anyio
+async def test_an_address_of_the_past_has_only_the_holders_it_had_by_then() -> None:
+    then = past_source(ScriptedSource(), scene.NOW - 8_500, "11:51:45")
+    bad, expired = (await then.history("2001:db8::7", 100)).entries
+    assert (bad.since, bad.until, bad.verdict, bad.reason) == (scene.NOW - 9_000, None, None, None)
+    assert (expired.until, expired.verdict) == (scene.NOW - 86_400, "expired")
+    assert len((await then.history("2001:db8::7", 1)).entries) == 1
 
 
 @pytest.mark.anyio

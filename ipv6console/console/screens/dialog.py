@@ -117,7 +117,8 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         self.notify(f"Sent to the terminal's clipboard: {cut(text)}", title=f"Copied {what}".strip(), markup=False)
 
     def action_leave(self) -> None:
-        """Leave without doing anything."""
+        """Leave without doing anything; what toasts said over it goes, too."""
+        self.app.clear_notifications()
         self.dismiss(None)
 
 

@@ -10,9 +10,17 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.geometry import Offset, Size
 from textual.screen import ModalScreen
-from textual.widgets import Label
+from textual.widgets import Label, Static
+
+from ipv6console.console.tone import Tone, content
 
 LETTERS = "asdfgqwertzxcvb"
+_TOLD = content(
+    (" A letter", Tone.PRESS),
+    " goes to its pane   ",
+    ("any other key", Tone.PRESS),
+    (" leaves   about the screen alone: no command", Tone.DIM),
+)
 
 
 class Letters(ModalScreen[int | None]):
@@ -21,6 +29,7 @@ class Letters(ModalScreen[int | None]):
     DEFAULT_CSS: ClassVar[str] = """
     Letters { background: transparent; }
     Letters Label { position: absolute; width: auto; height: 1; text-style: bold reverse; }
+    Letters #told { dock: bottom; height: 1; background: $panel; text-wrap: nowrap; }
     """
     AUTO_FOCUS = None
 
@@ -35,6 +44,7 @@ class Letters(ModalScreen[int | None]):
             label = Label(Content(f" {letter} → {title} "))
             label.styles.offset = offset
             yield label
+        yield Static(_TOLD, id="told")
 
     def on_key(self, event: events.Key) -> None:
         """Go there, or nowhere: any other key only ends this."""

@@ -14,6 +14,7 @@ from ipv6console.console.screens.page import Page
 from ipv6console.console.tone import content
 from ipv6console.console.widgets.answering import AnsweringPane
 from ipv6console.console.widgets.chain import ChainPane
+from ipv6console.console.widgets.events import ReachEventsPane
 from ipv6console.console.widgets.strategy import StrategyPane
 
 if TYPE_CHECKING:
@@ -21,18 +22,22 @@ if TYPE_CHECKING:
 
 
 class NdpScreen(Page):
-    """The list above; below it strategy and configuration, and the chain. Narrow terminals keep list and chain."""
+    """The list above; below it strategy and configuration, and the chain.
+
+    Narrow terminals keep list and chain, wide ones have the events about it besides.
+    """
 
     CSS_PATH: ClassVar[list[str]] = ["page.tcss", "ndp.tcss"]
     mode = "ndp"
     scopes = frozenset({Scope.NDP})
 
     def inside(self) -> ComposeResult:
-        """The three panes."""
+        """The list, strategy and chain; in a wide terminal what happened."""
         yield AnsweringPane(id="answering")
         with Container(id="below"):
             yield StrategyPane(id="strategy")
             yield ChainPane(id="chain")
+        yield ReachEventsPane(id="reach")
 
     @property
     def _shell(self) -> ConsoleApp:

@@ -1,8 +1,8 @@
-"""The Overview: prefix, NDP, pool, mirrors and events on one screen, and a list in their place when it is narrow."""
+"""The Overview: prefix, NDP, pool, mirrors and events on one screen; narrow, a list in place of the cards."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -16,24 +16,39 @@ from ipv6console.console.widgets.pool import PoolPane
 from ipv6console.console.widgets.prefix import PrefixPane
 from ipv6console.console.widgets.summary import SummaryPane
 from ipv6console.console.widgets.table import TablePane
+from ipv6console.console.widgets.timeline import TimelinePane
+
+if TYPE_CHECKING:
+    from ipv6console.console.app import ConsoleApp
 
 
 class OverviewScreen(Page):
-    """Five panes, six in a narrow terminal."""
+    """Five panes; three in a narrow terminal, in a wide one the timeline of the prefix besides."""
 
     CSS_PATH: ClassVar[list[str]] = ["page.tcss", "overview.tcss"]
     mode = "overview"
 
     def inside(self) -> ComposeResult:
-        """The cards or the list of states, the mirrors, the events."""
-        with Container(id="left"):
-            with Container(id="cards"):
-                yield PrefixPane(id="prefix")
-                yield NdpPane(id="ndp")
-                yield PoolPane(id="pool")
-            yield SummaryPane(id="status")
+        """The cards or the list of states, the mirrors, the timeline, the events."""
+        with Container(id="cards"):
+            yield PrefixPane(id="prefix")
+            yield NdpPane(id="ndp")
+            yield PoolPane(id="pool")
+        yield SummaryPane(id="status")
+        with Container(id="middle"):
             yield MirrorsPane(id="mirrors")
+            yield TimelinePane(id="timeline")
         yield EventsPane(id="events")
+
+    def act_again(self) -> None:
+        """Read the timeline again, where it is shown."""
+        console = cast("ConsoleApp", self.app)
+        timeline = self.query_one(TimelinePane)
+        if timeline in self.panes:
+            timeline.read_again()
+            console.redraw()
+        else:
+            console.acts.again()
 
     @property
     def home(self) -> Pane:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
+from textual.containers import Container
 
 from ipv6console.console.action import Scope
 from ipv6console.console.screens.page import Page
 from ipv6console.console.tone import content
+from ipv6console.console.widgets.chain import PrefixChainPane
 from ipv6console.console.widgets.prefixes import PrefixesPane
 from ipv6console.console.widgets.timeline import TimelinePane
 from ipv6console.wire.plan import PlanAction, PlanRequest
@@ -19,16 +21,18 @@ if TYPE_CHECKING:
 
 
 class PrefixesScreen(Page):
-    """The list above, the timeline of its cursor's prefix below."""
+    """The list above, the timeline of its cursor's prefix below; in a wide terminal its chain beside that."""
 
     CSS_PATH: ClassVar[list[str]] = ["page.tcss", "prefixes.tcss"]
     mode = "prefixes"
     scopes = frozenset({Scope.PREFIXES})
 
     def inside(self) -> ComposeResult:
-        """The two panes."""
+        """The list, the timeline, and the doctor's chain where there is room for it."""
         yield PrefixesPane(id="prefixes")
-        yield TimelinePane(id="timeline")
+        with Container(id="below"):
+            yield TimelinePane(id="timeline")
+            yield PrefixChainPane(id="chain")
 
     @property
     def _shell(self) -> ConsoleApp:
@@ -63,8 +67,9 @@ class PrefixesScreen(Page):
         self._shell.acts.why(row.prefix if row else None)
 
     def act_again(self) -> None:
-        """Read the timeline again."""
-        self.query_one(TimelinePane).act_again()
+        """Read the timeline and walk the chain again."""
+        self.query_one(TimelinePane).read_again()
+        self.query_one(PrefixChainPane).report.forget()
         self._shell.redraw()
 
     def reveal(self, name: str) -> None:

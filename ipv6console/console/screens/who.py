@@ -31,15 +31,26 @@ def address_in(text: str) -> str | None:
 
 
 class WhoDialog(Dialog[None]):
-    """Asks for an address unless one is given, and lists its holders, newest first. `moment` writes a time as text."""
+    """Asks for an address unless one is given, and lists its holders, newest first. `moment` writes a time as text.
+
+    `now` is the engine's time, or the moment that is shown instead while it is `past`.
+    """
 
     AUTO_FOCUS = "#addr"
 
     def __init__(
-        self, source: Source, door: call.Door, moment: Callable[[float], str], now: Callable[[], float], addr: str = ""
+        self,
+        source: Source,
+        door: call.Door,
+        moment: Callable[[float], str],
+        now: Callable[[], float],
+        addr: str = "",
+        *,
+        past: bool = False,
     ) -> None:
         super().__init__("Who held an address?")
         self._source, self._door, self._moment, self._now, self._addr = source, door, moment, now, addr
+        self._past = past
         self._page: HistoryPage | None = None
         self.add_class("-broad")
 
@@ -96,25 +107,37 @@ class WhoDialog(Dialog[None]):
 
     def _write(self) -> None:
         if self._page is not None:
-            self._say(held(self._addr, self._page, self._moment, self._now(), self.room))
+            told = held(self._addr, self._page, self._moment, self._now(), self.room, past=self._past)
+            self._say(told)
 
     def _say(self, text: Content) -> None:
         self.query_one("#text", Static).update(text)
 
 
 def held(
-    addr: str, page: HistoryPage, moment: Callable[[float], str], now: float, width: int, *, stale: bool = False
+    addr: str,
+    page: HistoryPage,
+    moment: Callable[[float], str],
+    now: float,
+    width: int,
+    *,
+    stale: bool = False,
+    past: bool = False,
 ) -> Content:
-    """Return the leases of `addr` as text in `width` cells; `now` is the engine's time in unix seconds."""
+    """Return the leases of `addr` as text in `width` cells; `now` is the engine's time in unix seconds.
+
+    `stale` means it may have ended since, `past` that `now` is a moment of the past.
+    """
+    then = f" until {moment(now)}" if past else ""
     if not page.entries:
-        return content(("○ nobody is known to have held ", Tone.DIM), addr)
-    lines = [content((f"{addr}, newest first", Tone.STRONG))]
+        return content(("○ nobody is known to have held ", Tone.DIM), addr, (then, Tone.DIM))
+    lines = [content((f"{addr}{then}, newest first", Tone.STRONG))]
     for row in page.entries:
         lines.append(
             content(
                 moment(row.since),
                 (f"  for {figure.span((row.until or now) - row.since)}  ", Tone.DIM),
-                _end(row, stale=stale),
+                _end(row, stale=stale, past=past),
             )
         )
         said = f", said {row.target}" if row.target else ""
@@ -123,7 +146,9 @@ def held(
     return Content("\n").join(lines)
 
 
-def _end(row: HistoryRow, *, stale: bool) -> Span:
+def _end(row: HistoryRow, *, stale: bool, past: bool) -> Span:
+    if row.until is None and past:
+        return "● held then", Tone.OK
     if row.until is None:
         return ("◌ was held", Tone.UNKNOWN) if stale else ("● held now", Tone.OK)
     return row.verdict or "ended", Tone.FAIL if row.verdict in {"bad", "lost", "revoked"} else Tone.PLAIN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import ClassVar
 
 from textual.content import Content
@@ -14,6 +15,7 @@ from ipv6console.console.screens.doctor import fixes, told
 from ipv6console.console.tone import Tone, content, verdict
 from ipv6console.console.widgets.answering import AnsweringPane
 from ipv6console.console.widgets.pane import TextPane, View, waiting
+from ipv6console.console.widgets.prefixes import PrefixesPane
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.status import Level
 
@@ -36,16 +38,19 @@ class ChainPane(TextPane):
 
     def redraw(self, view: View) -> None:
         """Show the walk of the prefix under the cursor, of the best one when there is none."""
-        row = self.screen.query_one(AnsweringPane).chosen(view)
-        prefix = row.prefix if row else None
+        prefix, version = self._about(view)
         found = self.report.value
         self.frame(view, "Doctor" if found is None else f"Doctor · {found.verdict}", None)
         body = waiting(view, "the doctor's chain")
         if body is None:
-            version = (row.level, row.pid) if row else None
             self.report.want((prefix, view.source), version, lambda: view.source.doctor(prefix), view)
             body = self._told(view)
         self.write(body)
+
+    def _about(self, view: View) -> tuple[str | None, Hashable]:
+        """Return the prefix to be walked, and what makes another walk worth its while when it changes."""
+        row = self.screen.query_one(AnsweringPane).chosen(view)
+        return (row.prefix, (row.level, row.pid)) if row else (None, None)
 
     def _told(self, view: View) -> Content:
         inquiry = self.report
@@ -98,5 +103,12 @@ class ChainPane(TextPane):
 
     def outside(self, view: View) -> Call:
         """The command that tells the same."""
-        row = self.screen.query_one(AnsweringPane).chosen(view)
-        return lookup.doctor(view.door, row.prefix if row else None)
+        return lookup.doctor(view.door, self._about(view)[0])
+
+
+class PrefixChainPane(ChainPane):
+    """The walk of the prefix under the cursor of the list of prefixes."""
+
+    def _about(self, view: View) -> tuple[str | None, Hashable]:
+        row = self.screen.query_one(PrefixesPane).chosen(view)
+        return (row.prefix, (row.state, row.route, row.ndp)) if row else (None, None)

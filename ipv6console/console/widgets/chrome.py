@@ -55,7 +55,7 @@ def liveness(model: Model, notice: str | None) -> Span:
     """Return how fresh everything is."""
     match model.condition:
         case Condition.LIVE:
-            return f"● live {figure.whole_age(model.silence)}", Tone.OK
+            return f"● live {figure.fresh_age(model.silence)}", Tone.OK
         case Condition.STALE:
             doing = "no answer" if model.joined else "reconnecting"
             return f"◌ stale {figure.whole_age(model.silence)}, {notice or doing}", Tone.WARN

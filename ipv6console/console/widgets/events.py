@@ -8,7 +8,7 @@ from ipv6console.console import lookup
 from ipv6console.console.call import Call
 from ipv6console.console.detail import facts
 from ipv6console.console.filter import parse, passes
-from ipv6console.console.tone import Tone, loudness
+from ipv6console.console.tone import Span, Tone, loudness
 from ipv6console.console.widgets.grid import Column, GridRow
 from ipv6console.console.widgets.pane import View, waiting
 from ipv6console.console.widgets.table import TablePane
@@ -26,6 +26,14 @@ class EventsPane(TablePane):
         "P freezes the table while you read; events go on being collected."
     )
     fields = frozenset({"state", "kind", "text", "actor"})
+    kinds: ClassVar[tuple[str, ...]] = ("",)
+    """How the kinds of the events that are shown begin."""
+    coming: ClassVar[tuple[Span | str, ...]] = (
+        "  Spawns, bans, prefix changes and acts appear here. ",
+        ("s", Tone.KEY),
+        " spawns",
+    )
+    """What is said behind "no events yet"."""
     columns = (
         Column(key="time", title="TIME", width=8),
         Column(key="state", title="LEVEL", width=6),
@@ -43,24 +51,21 @@ class EventsPane(TablePane):
         """Show the events that pass the filter."""
         model = view.model
         terms = parse(self.filter_text, self.fields)
-        heading = "Events" + (f" · {model.missed} frames missed" if model.missed else "")
+        heading = self.topic + (f" · {model.missed} frames missed" if model.missed else "")
         self.frame(
             view, heading + (" · paused" if view.paused else ""), model.state.engine.stamp if model.state else None
         )
         if view.paused:
             return
-        shown = [event for event in reversed(model.events) if passes(terms, self._fields_of(event))]
+        about = [event for event in reversed(model.events) if event.kind.startswith(self.kinds)]
+        shown = [event for event in about if passes(terms, self._fields_of(event))]
         body = waiting(view, "the events")
         if body is not None:
             self.place([], ("", Tone.PLAIN), body)
         elif not model.events:
-            self.place(
-                [],
-                ("○ no events yet", Tone.DIM),
-                "  Spawns, bans, prefix changes and acts appear here. ",
-                ("s", Tone.KEY),
-                " spawns",
-            )
+            self.place([], ("○ no events yet", Tone.DIM), *self.coming)
+        elif not about:
+            self.place([], (f"○ none of the last {len(model.events)} events is about this", Tone.DIM))
         elif not shown:
             self.place([], ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it")
         else:
@@ -107,3 +112,16 @@ class EventsPane(TablePane):
     def outside(self, view: View) -> Call:
         """The command that tells the same."""
         return lookup.events(view.door)
+
+
+class ReachEventsPane(EventsPane):
+    """Those of prefixes, of NDP and of the engine's own life, newest first."""
+
+    topic = "Events of prefixes and NDP"
+    guide: ClassVar[str] = (
+        "What changed how this host is reached: prefixes that came and went, NDP and its processes, the engine's start and\n"
+        "stop. Newest first, of the events this console remembers; 7 has all that are kept. / filters, Enter shows all of\n"
+        "an event, y copies its text."
+    )
+    kinds = ("prefix.", "reach.", "ndp.", "engine.")
+    coming = ("  Prefixes that come and go, NDP, and the engine's start and stop appear here.",)

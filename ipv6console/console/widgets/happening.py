@@ -24,10 +24,11 @@ def told(event: Event, view: View, width: int) -> Content:
     opens = content(*[
         span for number, goal in enumerate(about) for span in ((", or " if number else "", Tone.DIM), (goal.title, Tone.STRONG))
     ])  # fmt: skip
-    age = figure.span(view.model.age_of(event.at))
+    age = view.model.age_of(event.at)
+    ago = f"  {figure.span(age)} ago" if age >= 1 else "  now"
     lines: list[tuple[str, Content | str]] = [
         ("what", content((level, tone), "  ", (event.text, Tone.STRONG))),
-        ("when", content(view.moment(event.at), (f"  {age} ago", Tone.DIM))),
+        ("when", content(view.moment(event.at), (ago, Tone.DIM))),
         ("kind", content(event.kind, (f"  event {event.id}", Tone.DIM))),
         *([("about", event.subject)] if event.subject else []),
         *([("by", event.actor)] if event.actor else []),

@@ -115,7 +115,7 @@ class Pane(Vertical):
         self.set_class(stale, "-stale")
         match condition:
             case Condition.LIVE if stamp is not None:
-                origin: Span | None = (f"{stamp.source} {figure.whole_age(view.model.age_of(stamp.at))}", Tone.DIM)
+                origin: Span | None = (f"{stamp.source} {figure.fresh_age(view.model.age_of(stamp.at))}", Tone.DIM)
             case Condition.STALE:
                 origin = (f"◌ stale {figure.whole_age(view.model.silence)}", Tone.WARN)
             case _:

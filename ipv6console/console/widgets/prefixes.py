@@ -19,6 +19,7 @@ from ipv6console.wire.state import PrefixRow, PrefixState
 
 _BAR = 5
 _LEAST, _FULL = 60.0, 30 * 86_400.0
+_SHORTER = {"no end known": "no end"}
 _LASTING = {PrefixState.ACTIVE, PrefixState.DRAINING}
 
 
@@ -48,17 +49,17 @@ class PrefixesPane(Roster):
     fields = frozenset({"state", "prefix", "interface", "source", "strategy"})
     columns = (
         Column(key="state", title="STATE", width=10),
-        Column(key="prefix", title="PREFIX", width=20, flex=3),
+        Column(key="prefix", title="PREFIX", width=22, flex=3),
         Column(key="interface", title="ON", width=8, rank=5),
         Column(key="source", title="FROM", width=9, rank=8),
-        Column(key="preferred", title="PREFERRED", width=12, rank=1),
+        Column(key="preferred", title="PREFERRED", width=10, rank=1),
         Column(key="preferred_bar", title="", width=_BAR, rank=7),
-        Column(key="valid", title="VALID", width=12, rank=4),
-        Column(key="valid_bar", title="", width=_BAR, rank=7),
-        Column(key="addresses", title="ADDRS", width=6, right=True),
+        Column(key="valid", title="VALID", width=10, rank=4),
+        Column(key="valid_bar", title="", width=_BAR, rank=9),
+        Column(key="addresses", title="ADDRS", width=5, right=True),
         Column(key="leased", title="LEASED", width=6, right=True),
         Column(key="weight", title="WEIGHT", width=6, right=True, rank=10),
-        Column(key="route", title="ROUTE", width=9, rank=9),
+        Column(key="route", title="ROUTE", width=9, rank=2),
         Column(key="ndp", title="NDP", width=9, rank=3),
         Column(key="strategy", title="BY", width=9, rank=6),
     )
@@ -102,7 +103,7 @@ class PrefixesPane(Roster):
 
         def left(until: float | None) -> Span:
             text, tone = lifetime(until, now, stale=stale) if lasts else ("", Tone.DIM)
-            return text.removesuffix(" left").removesuffix(" ago"), tone
+            return _SHORTER.get(text, text.removesuffix(" left").replace("ended ", "")), tone
 
         def bar(until: float | None) -> Span:
             return lifetime_bar(until, now, _BAR) if lasts else "", bar_tone
@@ -110,7 +111,7 @@ class PrefixesPane(Roster):
         return GridRow(
             row.prefix,
             {
-                "state": (state_of(row, stale=stale),),
+                "state": ((f"◌ {row.state}", Tone.UNKNOWN) if stale else state_of(row, stale=False),),
                 "prefix": ((row.prefix, Tone.STRONG if lasts and not stale else Tone.DIM),),
                 "interface": ((row.interface, Tone.PLAIN),),
                 "source": ((row.source, Tone.DIM),),

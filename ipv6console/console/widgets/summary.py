@@ -80,7 +80,7 @@ class SummaryPane(Pane):
 
     @staticmethod
     def _row(name: str, state: Span, value: Cell, stamp: Stamp | None, view: View) -> GridRow:
-        known = "" if stamp is None else figure.whole_age(view.model.age_of(stamp.at))
+        known = "" if stamp is None else figure.fresh_age(view.model.age_of(stamp.at))
         cells = {"state": (state,), "name": ((name, Tone.DIM),), "value": value, "age": ((known, Tone.DIM),)}
         return GridRow(name, cells)
 

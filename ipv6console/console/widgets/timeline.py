@@ -150,7 +150,7 @@ def ahead(row: PrefixRow, model: Model, width: int) -> list[Content]:
 
 
 class TimelinePane(TextPane):
-    """The story of the prefix under the list's cursor, from the kept events."""
+    """The story of the prefix under the list's cursor, where there is no list of the one in use, from the kept events."""
 
     topic = "Timeline"
     guide: ClassVar[str] = (
@@ -179,7 +179,9 @@ class TimelinePane(TextPane):
         self.write(body or Content(""))
 
     def _row(self, view: View) -> PrefixRow | None:
-        return self.screen.query_one(PrefixesPane).chosen(view) or next(iter(view.model.prefixes), None)
+        listed = next(iter(self.screen.query(PrefixesPane)), None)
+        chosen = None if listed is None else listed.chosen(view)
+        return chosen or next(iter(view.model.prefixes), None)
 
     def _told(self, row: PrefixRow, view: View) -> Content:
         parts: list[Content] = []
@@ -190,6 +192,8 @@ class TimelinePane(TextPane):
                 (f"✖ {refusal.title}: ", Tone.FAIL), refusal.detail, "\n", (refusal.next, Tone.STRONG), "  ",
                 ("r", Tone.KEY), " asks again",
             ))  # fmt: skip
+        elif inquiry.value is None and view.model.condition is not Condition.LIVE:
+            parts.append(content(("◌ not read", Tone.UNKNOWN), ": the engine does not answer"))
         elif inquiry.value is None:
             parts.append(content(("⟳ reading", Tone.BUSY), " the kept events"))
         if inquiry.value is not None:
@@ -209,8 +213,8 @@ class TimelinePane(TextPane):
         parts = [strip(row, story, view.model.now, self.room)] if self.room >= _STRIP_LEAST else []
         return [*parts, Content("\n").join(changes(story, view.moment, self.room))]
 
-    def act_again(self) -> None:
-        """Read the story again."""
+    def read_again(self) -> None:
+        """Read the story anew when it is drawn next."""
         self._story.forget()
 
     def subject(self, view: View) -> tuple[str, list[tuple[str, str]]] | None:
