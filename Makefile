@@ -1,11 +1,12 @@
 # make run   opens the console on the lab         make test  checks everything, then runs the whole suite
+# make bench runs every benchmark, in one table
 # make soak  kills the engine a hundred times under load, and leaves the console running for an hour
 # Both set up what is missing: Debian packages (as root; otherwise they say which) and .venv from constraints.txt.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test check soak manual screenshots clean
+.PHONY: setup run test check soak bench manual screenshots clean
 
 setup: $(BIN)/.ready
 
@@ -39,6 +40,10 @@ soak: setup
 	@.ci/debian test
 	$(BIN)/pytest tests/soak/soak_faults.py --rounds $(ROUNDS)
 	$(BIN)/pytest tests/soak/soak_console.py --minutes $(MINUTES) --times $(TIMES)
+
+bench: setup
+	@.ci/debian bench
+	$(BIN)/python benchmarks/bench.py
 
 manual: setup
 	$(BIN)/python -m ipv6console.manual >packaging/ipv6console.1

@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import idle
+import row as row_of
 import table
 
 from ipv6console.console.app import ConsoleApp
@@ -312,6 +313,9 @@ def main() -> None:
             for found in ROWS[row](given.rounds, folder):
                 busy = f"  (load {load:.1f} before: not to be trusted)" if load >= 1.2 else ""
                 print(f"{found}{busy}", flush=True)
+                row_of.keep(
+                    [row_of.Row(found.what, found.target, found.least, statistics.median(found.values), found.unit)]
+                )
                 good = good and statistics.median(found.values) <= found.least
     sys.exit(0 if good else 1)
 
