@@ -3,7 +3,7 @@
     sudo make bench
     sudo python benchmarks/bench.py [NAME ...]
 
-NAME is one of pool, restart, version, cycle, session, idle, console. Figures depend on the machine and on what else it
+NAME is one of pool, restart, version, cycle, checks, session, idle, console. Figures depend on the machine and on what else it
 does, so its load before each part is told; ratios were taken in turns within a run.
 """
 
@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.row import KEPT, Row, keep, kept, show
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("pool", "restart", "version", "cycle", "session", "idle", "console")
+NAMES = ("pool", "restart", "version", "cycle", "checks", "session", "idle", "console")
 ROUNDS = 15
 
 
