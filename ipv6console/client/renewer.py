@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from ipv6console.client.alarm import ALARM
 from ipv6console.client.errors import EngineRefused, EngineUnreachable, LeaseLost
 from ipv6console.client.hold import Clock, Hold
 from ipv6console.client.origin import Origin
@@ -17,7 +18,7 @@ _LONGEST_WAIT = 3_600.0
 
 
 class Renewer:
-    """Calls `renew(hold)` for every hold it keeps; the thread starts with the first and ends with `stop`.
+    """Calls `renew(hold)` for every hold it keeps; the thread starts at half of the first one's time and ends with `stop`.
 
     `renew` raises LeaseLost for a lease that has ended. An engine that is down is asked again until the lease's end.
     """
@@ -39,10 +40,21 @@ class Renewer:
                 return
             self._due[hold] = hold.renew_at
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="ipv6console-renewer", daemon=True)
-                self._thread.start()
+                ALARM.set(self, min(self._due.values()))
             elif hold.renew_at < self._wakes_at:
                 self._changed.notify()
+
+    def now(self) -> float:
+        """Return the time by the clock of its leases."""
+        return self._clock()
+
+    def begin(self) -> None:
+        """Start the thread, now that there is something to do; raises RuntimeError when there can be no more threads."""
+        with self._changed:
+            if self._thread is None and self._due and not self._stopped:
+                thread = threading.Thread(target=self._run, name="ipv6console-renewer", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def drop(self, hold: Hold) -> None:
         """Let `hold` run out."""
@@ -53,6 +65,7 @@ class Renewer:
         """Renew nothing any more, and wait for the thread to end."""
         if not self._origin.here:
             return  # a fork has no such thread, but maybe the lock that it held at that moment
+        ALARM.drop(self)
         with self._changed:
             self._stopped = True
             self._due.clear()
