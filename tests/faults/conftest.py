@@ -17,10 +17,10 @@ def make_host(tmp_path: Path) -> Iterator[MakeHost]:
     """A function that makes a host with an engine's settings for the pool; they all end with the test."""
     hosts: list[Host] = []
 
-    def make(program: tuple[str, ...] = PROGRAM, **pool: object) -> Host:
+    def make(program: tuple[str, ...] = PROGRAM, disk: str = "", *, uplink: bool = False, **pool: object) -> Host:
         folder = tmp_path / f"host{len(hosts)}"
         folder.mkdir()
-        hosts.append(Host(folder, pool, program))
+        hosts.append(Host(folder, pool, program, disk, uplink=uplink))
         return hosts[-1]
 
     yield make

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from ipv6console.client import EngineRefused, EngineUnreachable, IPv6Client
 from ipv6console.wire.lease import LeaseRow
@@ -22,22 +22,50 @@ from tests.faults.place import PORT, PREFIX, SITE
 REPOSITORY = Path(__file__).parents[2]
 TIED = ("setpriv", "--pdeathsig", "KILL")
 PYTHON = (sys.executable, "-W", "error")
+MOUNTED = ("sh", "-ec", 'mount -t tmpfs -o "size=$1,mode=700" tmpfs "$2"; shift 2; exec "$@"', "sh")
 PROGRAM = ("-m", "ipv6console")
 PATIENCE = 60.0
 MIRRORS = ("one", "two")
+REFUSED, SERVED = b'"told": 503', b'"leases": [["2'
+"""What a scraper writes down when the engine cannot do it now, and when it was given leases."""
+
+UPLINK = (
+    "link add up0 type veth peer name isp0",
+    "link set up0 up",
+    "link set isp0 up",
+)
+ADDRESS = "2001:db8:5::2/64"
 
 _HISTORY = "SELECT mirror, address, holder, verdict FROM history"
 _USAGE = """SELECT mirror.name, address.address, usage.status, usage.uses
 FROM usage JOIN mirror ON mirror.id = usage.mirror_id JOIN address ON address.id = usage.address_id"""
 
+_ADDRESSES = "SELECT address FROM address"
+_READ = """
+import json, sqlite3, sys
+connection = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+connection.execute("BEGIN")
+print(json.dumps([connection.execute(sql).fetchall() for sql in sys.argv[2:]]))
+"""
+
 
 class Host:
     """The namespace lives until `close`; the engine, which `program` is, as long as a test lets it.
 
-    `pool` are settings for its pool.
+    `pool` are settings for its pool; `disk` is the size of a file system of its own for the state, which only the engine
+    sees in its place. With `uplink` its prefix is that of ADDRESS on the link up0, whose other end is isp0.
     """
 
-    def __init__(self, folder: Path, pool: Mapping[str, object], program: tuple[str, ...] = PROGRAM) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        pool: Mapping[str, object],
+        program: tuple[str, ...] = PROGRAM,
+        disk: str = "",
+        *,
+        uplink: bool = False,
+    ) -> None:
+        self._uplink = uplink
         self.folder = folder
         self.socket = folder / "e.sock"
         self.database = folder / "state" / "engine.db"
@@ -46,10 +74,14 @@ class Host:
         self._config = folder / "config.toml"
         self._write_config(pool)
         self._children: list[subprocess.Popen[str]] = []
-        self._place = self._child("unshare", "-n", *PYTHON, "-m", "tests.faults.place", stdout=subprocess.PIPE)
+        self.database.parent.mkdir(mode=0o700)
+        disks = (*MOUNTED, disk, str(self.database.parent)) if disk else ()
+        self._place = self._child("unshare", "-nm", *disks, *PYTHON, "-m", "tests.faults.place", stdout=subprocess.PIPE)
         assert self._place.stdout is not None
         assert self._place.stdout.readline() == "ready\n"
         self.engine: subprocess.Popen[str] | None = None
+        if uplink:
+            self.ip(*UPLINK, f"address add {ADDRESS} dev up0 nodad")
 
     def run(self, *command: str) -> subprocess.Popen[str]:
         """Start a command in the namespace; it ends with the host."""
@@ -68,6 +100,12 @@ class Host:
     def log(self) -> str:
         """Return the end of what the engines wrote to stderr."""
         return self._log.read_text()[-4_000:]
+
+    def ip(self, *commands: str) -> str:
+        """Have ip(8) do the commands in the namespace; return what it wrote."""
+        words = [*self._inside(), "ip", "-6", "-batch", "-"]
+        done = subprocess.run(words, input="\n".join(commands), check=True, stdout=subprocess.PIPE, text=True)
+        return done.stdout
 
     def signal(self, number: int) -> None:
         """Send the engine a signal it is to survive."""
@@ -93,21 +131,34 @@ class Host:
                     if row.dbname in MIRRORS
                 ]
                 stats = [client.mirror_stats(name) for name in MIRRORS]
-                with self.tables() as tables:
-                    addresses = {str(addr) for (addr,) in tables.execute("SELECT address FROM address")}
-                    ended, usage = (
-                        [row for row in tables.execute(sql) if row[0] in MIRRORS] for sql in (_HISTORY, _USAGE)
-                    )
+                ended, usage, found = self.tables()
+                addresses = {addr for (addr,) in found}
                 if {before, len(addresses), client.state().pool.total} == {before}:
                     break
         mirrors = {one.dbname: (one.total, one.idle, one.using, one.bad) for one in stats}
+        ended, usage = ([row for row in rows if row[0] in MIRRORS] for rows in (ended, usage))
         return Books(leases, ended, usage, addresses, mirrors)
 
-    @contextmanager
-    def tables(self) -> Iterator[sqlite3.Connection]:
-        """Read the database as an operator at the sqlite3 shell would."""
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
-            yield connection
+    def state(self) -> Path:
+        """Return the state directory as it is seen from here."""
+        return Path(f"/proc/{self._place.pid}/root{self.database.parent}")
+
+    def tables(self) -> list[list[Any]]:
+        """Read history, usage and addresses as an operator at the sqlite3 shell would, from where the engine is."""
+        words = [
+            *self._inside(),
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            _READ,
+            str(self.database),
+            _HISTORY,
+            _USAGE,
+            _ADDRESSES,
+        ]
+        done = subprocess.run(words, check=True, stdout=subprocess.PIPE, timeout=PATIENCE)
+        return [[tuple(row) for row in rows] for rows in json.loads(done.stdout)]
 
     @contextmanager
     def crowd(self, count: int) -> Iterator[int]:
@@ -147,7 +198,7 @@ class Host:
         return False
 
     def _inside(self) -> tuple[str, ...]:
-        return ("nsenter", "-n", "-t", str(self._place.pid))
+        return ("nsenter", "-n", "-m", "-t", str(self._place.pid), f"--wd={REPOSITORY}")
 
     def _child(
         self, *words: str, environment: Mapping[str, str] | None = None, **streams: object
@@ -163,7 +214,7 @@ class Host:
             "engine": {"socket": str(self.socket), "state_dir": str(self.database.parent)},
             "pool": {"usable_num": 60, "max_total": 5_000, "bad_cooldown": 86_400.0, **pool},
             "check": {"urls": [f"http://[{SITE}]:{PORT}/ip"], "pace": 10_000},
-            "network": {"prefixes": [PREFIX], "ndp": "routed"},
+            "network": {"ndp": "routed", **({} if self._uplink else {"prefixes": [PREFIX]})},
         }
         lines = []
         for section, values in sections.items():
@@ -196,6 +247,11 @@ class Scrapers:
         """Wait until `more` bytes were written down beyond those there are."""
         before = self.ledgers.size()
         assert poll(lambda: self.ledgers.size() >= before + more, PATIENCE), "the scrapers stand still"
+
+    def wait_until_told(self, words: bytes, times: int = 1) -> None:
+        """Wait until scrapers wrote down these words so many times more."""
+        known = self.ledgers.count(words)
+        assert poll(lambda: self.ledgers.count(words) >= known + times, PATIENCE), f"nobody was told {words!r}"
 
     def judge(self, host: Host) -> list[str]:
         """End the engine as an operator would, start it again, and return what is wrong (`ledger.audit`)."""

@@ -50,6 +50,8 @@ class Ledgers:
     spawned: set[str] = field(default_factory=set)
     revoked: dict[str, float | None] = field(default_factory=dict)
     """Addresses somebody asked to revoke, and when the answer came."""
+    prefix_goes: bool = False
+    """Whether a prefix may go, and the leases in it with it."""
     wrong: list[str] = field(default_factory=list)
     asked: int = 0
     answered: int = 0
@@ -59,6 +61,14 @@ class Ledgers:
     def size(self) -> int:
         """Return how much is written down, in bytes."""
         return sum(path.stat().st_size for path in self.folder.glob("*.ledger"))
+
+    def count(self, words: bytes) -> int:
+        """Return how often scrapers wrote down these words."""
+        return sum(path.read_bytes().count(words) for path in self.folder.glob("*.ledger"))
+
+    def may_be_gone(self, addr: str) -> bool:
+        """Return whether the address may have left the pool."""
+        return self.prefix_goes or addr in self.revoked
 
     def read(self) -> None:
         """Take in what was written since the last time; every scraper must be at rest."""
@@ -94,6 +104,11 @@ class Ledgers:
                 if one.given_back is None or one.given_back > other.began
             ]
         return found
+
+    def ways_out(self, lease: Lease) -> set[str]:
+        """Return the verdicts with which the lease may have ended."""
+        revoked = {"revoked"} if lease.addr in self.revoked else set()
+        return lease.verdicts | revoked | ({"lost"} if self.prefix_goes else set())
 
     def _new(self, path: Path) -> Iterator[dict[str, Any]]:
         with path.open("rb") as file:
@@ -158,7 +173,7 @@ class Ledgers:
     def _renewed(self, asked: dict[str, Any], told: dict[str, Any]) -> None:
         lease = self.leases[asked["holder"], asked["addr"]]
         if not told["ok"]:
-            if lease.addr not in self.revoked:
+            if not self.may_be_gone(lease.addr):
                 self.wrong.append(f"an acknowledged lease is gone: {asked} {told}")
             lease.over, lease.given_back = True, asked["at"]
         elif asked["act"] == "renew":
@@ -168,7 +183,7 @@ class Ledgers:
 
     def _ended(self, asked: dict[str, Any], told: dict[str, Any]) -> None:
         leases = [self.leases[holder, addr] for holder, addr in asked["leases"]]
-        if not told["ok"] and not any(lease.verdicts or lease.addr in self.revoked for lease in leases):
+        if not told["ok"] and not any(lease.verdicts or self.may_be_gone(lease.addr) for lease in leases):
             self.wrong.append(f"an acknowledged lease is gone: {asked} {told}")
         for lease in leases:
             lease.verdicts.add(asked["verdict"])
@@ -208,8 +223,7 @@ def _leases(ledgers: Ledgers, books: Books) -> Iterator[str]:
     for _, addr, holder, verdict in books.ended:
         ended[holder, addr].append(verdict)
     for key, lease in ledgers.leases.items():
-        verdicts, revoked = ended[key], lease.addr in ledgers.revoked
-        may = lease.verdicts | ({"revoked"} if revoked else set())
+        verdicts, may = ended[key], ledgers.ways_out(lease)
         if key in live:
             if lease.over:
                 yield f"an acknowledged end is undone: {lease}"
@@ -237,7 +251,8 @@ def _strangers(ledgers: Ledgers, books: Books) -> Iterator[str]:
 
 
 def _addresses(ledgers: Ledgers, books: Books) -> Iterator[str]:
-    yield from (f"spawned and gone: {addr}" for addr in ledgers.spawned - books.addresses - ledgers.revoked.keys())
+    gone = ledgers.spawned - books.addresses
+    yield from (f"spawned and gone: {addr}" for addr in gone if not ledgers.may_be_gone(addr))
     certain = {addr for addr, at in ledgers.revoked.items() if at is not None}
     yield from (f"revoked and there: {addr}" for addr in certain & books.addresses)
     yield from (f"leased and not in the pool: {addr}" for _, addr, _, _ in books.live if addr not in books.addresses)
@@ -261,6 +276,6 @@ def _counters(ledgers: Ledgers, books: Books) -> Iterator[str]:
     yield from (
         f"{addr} was picked in {mirror}, and nothing is known of it"
         for mirror, addr in ledgers.picks.keys() - known
-        if addr not in ledgers.revoked
+        if not ledgers.may_be_gone(addr)
     )
     yield from (f"{mirror} counts {more[mirror]} picks too many" for mirror in more if more[mirror] > lost[mirror])

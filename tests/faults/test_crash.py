@@ -1,4 +1,4 @@
-"""kill -9 at random points under load, four times; `make soak` does it a hundred times."""
+"""kill -9 at random points under load, three times; `make soak` does it a hundred times."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.faults.crash import crash
 
 pytestmark = pytest.mark.privileged
 
-ROUNDS = 4
+ROUNDS = 3
 
 
 def test_what_scrapers_were_told_survives_kill_9_at_random_points_under_load(make_host: MakeHost) -> None:

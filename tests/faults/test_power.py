@@ -21,7 +21,7 @@ pytestmark = pytest.mark.privileged
 CALLS = "read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg,pwrite64,fdatasync,fsync"
 WRITES = ("write", "writev", "sendto", "sendmsg")
 READS = ("read", "readv", "recvfrom", "recvmsg")
-PICKS = 3
+PICKS = 2
 
 
 @dataclass

@@ -42,14 +42,14 @@ def test_an_engine_that_stood_still_for_longer_than_a_ttl_ends_that_lease_and_no
     host.wait_until_well()
     scrapers = Scrapers(host, os.urandom(4).hex(), processes=1)
     scrapers.go()
-    scrapers.wait_for(5_000)
+    scrapers.wait_for(2_000)
     with IPv6Client(socket=host.socket, timeout=PATIENCE) as client:
         brief, long = client.pick("brief", ttl=TTL), client.pick("brief", ttl=600.0)
         host.signal(signal.SIGSTOP)
         eventually(lambda: time.time() > (brief.expires_at or 0.0) + TTL, "the lease has run out", PATIENCE)
         host.signal(signal.SIGCONT)
         assert (lives(client, brief.lease), lives(client, long.lease)) == (False, True)
-        scrapers.wait_for(5_000)
+        scrapers.wait_for(2_000)
         eventually(lambda: expired(client) == 1, "an event tells of the one that ended", PATIENCE)
         assert client.mirror_stats("brief").using == 1
     assert scrapers.judge(host) == []
