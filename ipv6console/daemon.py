@@ -30,6 +30,7 @@ from ipv6console.store.database import SqliteStore
 DETACH = b"detach"
 DATABASE = "engine.db"
 CLOCK = "engine.clock"
+FILES = 65_536
 log = logging.getLogger("ipv6console")
 
 
@@ -41,7 +42,7 @@ def main(settings: Settings, sockets: Sequence[socket.socket], *, tie: int | Non
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("ipv6console").setLevel(logging.DEBUG if settings.engine.verbose else logging.INFO)
-    _take_all_files()
+    _take_files()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, sockets, tie=tie))
 
@@ -93,10 +94,11 @@ async def _compose(settings: Settings, folder: Path, stack: AsyncExitStack) -> E
     return engine
 
 
-def _take_all_files() -> None:
-    """Raise the limit of open files as far as it goes: every scraper keeps a connection, and shells allow 1,024."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+def _take_files() -> None:
+    """Raise the limit of open files, as the service has it: every scraper keeps a connection, and shells allow 1,024."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Not beyond what is useful: some programs that are started from here close every file there could be, one by one.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, min(most, FILES)), most))
 
 
 async def _carry_over(store: SqliteStore, clock: BootClock, path: Path, pool: PoolSettings) -> None:
