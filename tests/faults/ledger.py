@@ -155,7 +155,7 @@ class Ledgers:
             case "spawn":
                 self.spawned.update(told["addrs"])
             case "revoke":
-                if not told["ok"]:
+                if not told["ok"] and not self.prefix_goes:
                     self.wrong.append(f"a planned revocation was refused: {asked} {told}")
                 self.revoked[asked["addr"]] = told["at"]
 
