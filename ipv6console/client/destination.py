@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Any
 
-from ipv6console.client.errors import NoIPv6Address
+from ipv6console.client.family import NoIPv6Address
 
 Destination = tuple[Any, ...]
 """A socket address of AF_INET6."""

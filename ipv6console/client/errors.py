@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import httpx
-
 from ipv6console.wire.problem import Problem
 
 
@@ -54,11 +52,3 @@ class LeaseLost(IPv6ConsoleError):
         self.addr = addr
         self.cause = cause
         self.next = next
-
-
-class NoIPv6Address(IPv6ConsoleError, httpx.ConnectError):
-    """The host can only be reached over IPv4, which a leased address cannot do; nothing was sent."""
-
-    def __init__(self, host: str, cause: str) -> None:
-        httpx.ConnectError.__init__(self, f"{host} has no IPv6 address ({cause}); this session speaks IPv6 only")
-        self.host = host

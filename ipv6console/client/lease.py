@@ -6,7 +6,7 @@ import socket as sockets
 from typing import Any
 
 from ipv6console.client.destination import allowed
-from ipv6console.client.errors import NoIPv6Address
+from ipv6console.client.family import NoIPv6Address
 from ipv6console.client.hold import Ending, Hold
 from ipv6console.freebind import bound_socket
 

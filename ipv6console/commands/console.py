@@ -15,14 +15,15 @@ import click
 from ipv6console import paths
 from ipv6console.commands.connection import answers, require_token
 from ipv6console.commands.failure import ExitCode, Failure
-from ipv6console.commands.info import gather
 from ipv6console.commands.launch import Launch, launch_options
 from ipv6console.commands.serve import let_go, listening
 from ipv6console.commands.sheet import is_dumb
 from ipv6console.configfile import ConfigError, places
 from ipv6console.configfile import effective as read_settings
+from ipv6console.loading import loading
 
 if TYPE_CHECKING:
+    from ipv6console.console.look import Looks
     from ipv6console.console.start import Belongings
 
 
@@ -79,7 +80,9 @@ def show(
     `token` is shown to it, "" is none. `others` are targets and tokens of engines to open too.
     """
     _leave_out_what_httpx_is_besides()
-    from ipv6console.console.start import Attachment, run  # noqa: PLC0415 - Textual is for this command only
+    looks = _looks(launch)
+    with loading():
+        from ipv6console.console.start import Attachment, run  # noqa: PLC0415 - Textual is for this command only
 
     return run(
         target,
@@ -87,7 +90,7 @@ def show(
         read_only=read_only or launch.settings.console.read_only,
         token=token,
         others=[Attachment(target=place, token=secret) for place, secret in others],
-        belongings=_belongings(launch),
+        belongings=_belongings(launch, looks),
     )
 
 
@@ -99,21 +102,31 @@ def _leave_out_what_httpx_is_besides() -> None:
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # how Python marks what is not to be imported
 
 
-def _belongings(launch: Launch) -> Belongings:
-    from ipv6console.console.look import Looks  # noqa: PLC0415 - as in `show`
+def _looks(launch: Launch) -> Looks:
+    from ipv6console.console.look import Looks  # noqa: PLC0415 - for those who open the console; without Textual
+
+    try:
+        return Looks(launch.effective, places(launch.config), partial(read_settings, config=launch.config))
+    except ConfigError as error:
+        raise Failure(str(error), next="docs/keys.md lists the actions and their keys", code=ExitCode.USAGE) from error
+
+
+def _belongings(launch: Launch, looks: Looks) -> Belongings:
     from ipv6console.console.start import Belongings  # noqa: PLC0415 - as in `show`
 
     own = paths.user_state()
-    try:
-        looks = Looks(launch.effective, places(launch.config), partial(read_settings, config=launch.config))
-    except ConfigError as error:
-        raise Failure(str(error), next="docs/keys.md lists the actions and their keys", code=ExitCode.USAGE) from error
     return Belongings(
         seen=own / "seen.json",
         folders=(Path.cwd(), own / "exports"),
-        config=partial(gather, launch),
+        config=partial(_everything, launch),
         looks=looks,
     )
+
+
+def _everything(launch: Launch) -> object:
+    from ipv6console.commands.info import gather  # noqa: PLC0415 - only an incident bundle takes it along
+
+    return gather(launch)
 
 
 def _with_engine(launch: Launch, *, read_only: bool) -> int:
@@ -121,7 +134,7 @@ def _with_engine(launch: Launch, *, read_only: bool) -> int:
 
     engine = launch.settings.engine
     _leave_out_what_httpx_is_besides()
-    belongings = _belongings(launch)
+    looks = _looks(launch)
     opened = listening(engine)
     [target] = [str(sock.getsockname()) for sock in opened if sock.family == sockets.AF_UNIX]
     log = paths.log_file(engine.state_dir)
@@ -134,13 +147,14 @@ def _with_engine(launch: Launch, *, read_only: bool) -> int:
                 next=f"see {log}, or name another --state-dir",
                 code=ExitCode.NO,
             ) from error
-        from ipv6console.console.start import run  # noqa: PLC0415 - the child starts meanwhile
+        with loading():
+            from ipv6console.console.start import run  # noqa: PLC0415 - the child starts meanwhile
 
         return run(
             target,
             read_only=read_only or launch.settings.console.read_only,
             owner=child,
-            belongings=belongings,
+            belongings=_belongings(launch, looks),
         )
     finally:
         let_go(opened, [Path(target)])

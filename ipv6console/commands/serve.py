@@ -11,6 +11,7 @@ import click
 
 from ipv6console.commands.failure import ExitCode, Failure
 from ipv6console.commands.launch import Launch, launch_options
+from ipv6console.loading import loading
 
 if TYPE_CHECKING:
     from ipv6console.config import EngineSettings
@@ -62,7 +63,8 @@ def _inherited(numbers: str) -> list[sockets.socket]:
 
 
 def _run(launch: Launch, opened: Sequence[sockets.socket], tie: int | None) -> None:
-    from ipv6console.daemon import main  # noqa: PLC0415 - heavy; callers can connect already
+    with loading():
+        from ipv6console.daemon import main  # noqa: PLC0415 - heavy; callers can connect already
     from ipv6console.engine.protocol import StoreError  # noqa: PLC0415 - as above
     from ipv6console.listen import ListenError  # noqa: PLC0415 - as above
 

@@ -12,22 +12,18 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import App
 from textual.content import Content
+from textual.screen import Screen
 
-from ipv6console.console.act import Acts
 from ipv6console.console.action import action
 from ipv6console.console.call import Door
 from ipv6console.console.context import Context, Contexts, standing_of
-from ipv6console.console.departure import Departure
-from ipv6console.console.desk import Desk
+from ipv6console.console.crew import Crew, provider
 from ipv6console.console.dress import Dress, bindings
 from ipv6console.console.keyring import Keys, for_key
 from ipv6console.console.look import Look, Looks
 from ipv6console.console.means import Means
 from ipv6console.console.model import SILENCE, Condition, Model
-from ipv6console.console.palette import ActionProvider, Palette
-from ipv6console.console.recall import keep_in_mind
 from ipv6console.console.rewind import Rewinder
-from ipv6console.console.screens.dialog import Dialog
 from ipv6console.console.screens.page import BREAKPOINTS, Page
 from ipv6console.console.seen import Unremembered
 from ipv6console.console.source import Owner, Refused, Source
@@ -45,7 +41,7 @@ _PROBE_AFTER = SILENCE * 0.6
 _KEEP_EVERY = 30.0
 
 
-class ConsoleApp(App[str]):
+class ConsoleApp(Crew, App[str]):
     """The console. Returns "leave" when the engine it owns is to run on, else "stop" or None.
 
     `label` is LOCAL or ATTACHED with the place, `target` a Unix socket's path or a base URL; `clock` is monotonic
@@ -55,7 +51,7 @@ class ConsoleApp(App[str]):
 
     TITLE = "ipv6console"
     DEFAULT_MODE = "overview"
-    COMMANDS: ClassVar[set[Any]] = {ActionProvider}
+    COMMANDS: ClassVar[set[Any]] = {provider}
     ENABLE_COMMAND_PALETTE = True
 
     def __init__(
@@ -86,9 +82,6 @@ class ConsoleApp(App[str]):
         self._filters.append(self.dress.ascii)
         self.contexts = Contexts(first)
         self._furnish(first)
-        self.desk = Desk(self)
-        self.departure = Departure(self)
-        self.acts = Acts(self)
         self._terminal = Terminal(self)
         self._drawn: tuple[object, ...] = ()
         self._drawing = self._forgetful = self._rested = False
@@ -108,7 +101,7 @@ class ConsoleApp(App[str]):
         """Start reading, drawing, and minding signals."""
         self.dress.put_on()
         if self._minds_signals:
-            self._terminal.mind(self.departure.quietly)
+            self._terminal.mind(self.leave_quietly)
         for context in self.contexts:
             if context.rewinder is None:
                 self._furnish(context)
@@ -156,6 +149,8 @@ class ConsoleApp(App[str]):
 
     def push_screen(self, screen: Any, *args: Any, **options: Any) -> Any:
         """Push a screen; a dialog is told which engine it is about, since several may be open, and no toast hides it."""
+        from ipv6console.console.screens.dialog import Dialog  # noqa: PLC0415 - the first one loads it
+
         if isinstance(screen, Dialog):
             self.clear_notifications()
             screen.place = f"{self.context.host} · {self.label}"
@@ -201,7 +196,13 @@ class ConsoleApp(App[str]):
                     await self._ask_state(context)
                 if isinstance(frame, StateFrame) and not context.welcomed:
                     context.welcomed = True
-                    self.desk.welcome(context)
+                    if self._drawing:
+                        self.draw()  # the next tick would be up to a quarter of a second away
+                    self.call_after_refresh(self._settle, context)
+
+    def _settle(self, context: Context) -> None:
+        """Load what keys need before one is pressed, and greet, now that the engine is on the screen."""
+        self.run_worker(self.get_ready(lambda: self.desk.welcome(context)), name="settle", exit_on_error=True)
 
     async def _ask_state(self, context: Context) -> None:
         context.probing = True
@@ -220,6 +221,8 @@ class ConsoleApp(App[str]):
     def _keep(self, context: Context) -> None:
         if self.means.memory is None or not context.welcomed:
             return
+        from ipv6console.console.recall import keep_in_mind  # noqa: PLC0415 - not for the first picture
+
         try:
             keep_in_mind(self.means.memory, context.model)
         except Unremembered as error:
@@ -382,14 +385,14 @@ class ConsoleApp(App[str]):
             return
         self.acts.do(item.id)
 
-    def action_command_palette(self) -> None:
-        """Find any action by name."""
-        if not isinstance(self.screen, Palette):
-            self.push_screen(Palette())
-
     def say(self, heading: str, text: Content, *, severity: Any = "information") -> None:
         """Show a toast."""
         self.notify(text.plain, title=heading, severity=severity, markup=False)
+
+    def _load_screen_css(self, screen: Screen[Any]) -> None:
+        """Take a page's stylesheet as what it is, the newest: Textual would read all of them a second time."""
+        super()._load_screen_css(screen)
+        screen._css_update_count = self._css_update_count  # noqa: SLF001 - there is no public way
 
     def _fatal_error(self) -> None:
         """Leave; `start.run` says what happened once the terminal is restored, without the values of variables."""

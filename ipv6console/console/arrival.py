@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ipv6console.client.engine import AsyncIPv6Client
 from ipv6console.client.request import EngineRequest
 from ipv6console.wire.address import AddressChanges, AddressPage, AddressRow
 from ipv6console.wire.codec import WireError, decode
+
+if TYPE_CHECKING:
+    from ipv6console.client.engine import AsyncIPv6Client
 
 _BUSY, _IDLE = 0.004, 0.004
 _AT_ONCE = 50

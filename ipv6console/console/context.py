@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ipv6console.console.call import Door
-from ipv6console.console.digest import Digest
 from ipv6console.console.model import Condition, Model
-from ipv6console.console.rewind import Rewinder
 from ipv6console.console.source import Owner, Source
 from ipv6console.console.tone import Span, Tone, verdict
 from ipv6console.console.trouble import troubles
 from ipv6console.wire.status import Level
+
+if TYPE_CHECKING:
+    from ipv6console.console.digest import Digest
+    from ipv6console.console.rewind import Rewinder
 
 MOST = 9
 """Engines that can be open at once: each has a digit."""

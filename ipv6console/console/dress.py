@@ -38,11 +38,11 @@ class Dress:
         self.ascii = AsciiFilter(enabled=wants_ascii(look.glyphs))
         for theme in THEMES:
             app.register_theme(theme)
+        app.theme = look.theme
         put_in_force(look.keys)
 
     def put_on(self) -> None:
-        """Wear the look, and begin to follow the settings."""
-        self._app.theme = self.look.theme
+        """Begin to follow the settings."""
         if self._looks is not None:
             self._app.set_interval(LOOK_AGAIN, self.look_again)
 

@@ -7,29 +7,33 @@ import os
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from ipv6console.client.engine import AsyncIPv6Client
 from ipv6console.client.errors import EngineRefused, EngineUnreachable
-from ipv6console.client.stream import Connected, Disconnected
-from ipv6console.console.arrival import AddressArrival
+from ipv6console.client.place import find_place
+from ipv6console.client.stream import Connected, Disconnected, Follower
+from ipv6console.client.token import find_token
 from ipv6console.console.source import Frame, Joined, LossKind, Lost, Refused
-from ipv6console.wire.address import AddressChanges, AddressPage
 from ipv6console.wire.codec import WireError
-from ipv6console.wire.doctor import DoctorReport
-from ipv6console.wire.event import EventFilter, EventPage
-from ipv6console.wire.frame import EventsFrame
-from ipv6console.wire.history import HistoryPage
-from ipv6console.wire.lease import LeasePage
-from ipv6console.wire.mirror import MirrorSettings
-from ipv6console.wire.ndp import NdpConfig
-from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
-from ipv6console.wire.prefix import PrefixStory
+from ipv6console.wire.frame import EventsFrame, StateFrame
 from ipv6console.wire.presence import Presence, WatcherKind
-from ipv6console.wire.reply import ResetReply, SpawnsReply
-from ipv6console.wire.rewind import RewindSpan
-from ipv6console.wire.state import MirrorRow, PrefixRow, State
-from ipv6console.wire.target import TargetPage
+
+if TYPE_CHECKING:
+    from ipv6console.client.engine import AsyncIPv6Client
+    from ipv6console.console.arrival import AddressArrival
+    from ipv6console.wire.address import AddressChanges, AddressPage
+    from ipv6console.wire.doctor import DoctorReport
+    from ipv6console.wire.event import EventFilter, EventPage
+    from ipv6console.wire.history import HistoryPage
+    from ipv6console.wire.lease import LeasePage
+    from ipv6console.wire.mirror import MirrorSettings
+    from ipv6console.wire.ndp import NdpConfig
+    from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
+    from ipv6console.wire.prefix import PrefixStory
+    from ipv6console.wire.reply import ResetReply, SpawnsReply
+    from ipv6console.wire.rewind import RewindSpan
+    from ipv6console.wire.state import MirrorRow, PrefixRow, State
+    from ipv6console.wire.target import TargetPage
 
 T = TypeVar("T")
 _RETRY = 3.0
@@ -37,6 +41,7 @@ _FIRST_RETRY = 0.2
 _QUICK_TRIES = 25
 _EVENTS_BACK = 200
 _QUEUE = 64
+_OPEN_WITHIN = 10.0
 
 
 class Link:
@@ -44,16 +49,37 @@ class Link:
 
     The first attempts follow each other quickly, because an engine that was just started is there in a moment. `token`
     is shown to this engine; "" is none, also not the environment's. Others see this console as `name`. Raises
-    ValueError when the target is no place or the token none.
+    ValueError when the target is no place or the token none. The streams are all that the first picture needs; what
+    requests need is loaded by the first of them.
     """
 
     def __init__(self, target: str, *, token: str | None = None, name: str = "", read_only: bool = False) -> None:
         self.target = target
         self._socket = None if "://" in target else target
-        url = None if self._socket else target
-        self._client = AsyncIPv6Client(url, self._socket, token=token)
+        self._place = find_place(None if self._socket else target, self._socket)
+        self._token = find_token(token)
+        self._made: AsyncIPv6Client | None = None
         self._presence = Presence(name=name, kind=WatcherKind.CONSOLE, read_only=read_only)
         self._changed = asyncio.Event()
+        self._known = asyncio.Event()
+        self._newest = 0
+
+    @property
+    def _client(self) -> AsyncIPv6Client:
+        if self._made is None:
+            from ipv6console.client.engine import AsyncIPv6Client  # noqa: PLC0415 - httpx, which streams need not
+
+            self._made = AsyncIPv6Client(None if self._socket else self.target, self._socket, token=self._token or "")
+        return self._made
+
+    @property
+    def _arrival(self) -> AddressArrival:
+        from ipv6console.console.arrival import AddressArrival  # noqa: PLC0415 - as above
+
+        return AddressArrival(self._client)
+
+    def _follower(self) -> Follower:
+        return Follower(self._place, _OPEN_WITHIN, attempts=0, interval=0.0, token=self._token)
 
     def introduce(self, *, read_only: bool) -> None:
         """Tell others from now on whether this console acts: the stream is opened anew under that sign."""
@@ -97,11 +123,13 @@ class Link:
         failures, presence = 0, self._presence
         while True:
             try:
-                news = self._client.follow_state(attempts=0, interval=0.0, presence=presence)
-                async with aclosing(news) as stream:
+                async with aclosing(self._follower().state(presence)) as stream:
                     async for item in stream:
                         if isinstance(item, Connected):
                             failures = 0
+                        if isinstance(item, StateFrame):
+                            self._newest = item.state.engine.last_event
+                            self._known.set()
                         if not isinstance(item, Disconnected):
                             await queue.put(Joined() if isinstance(item, Connected) else item)
             except (EngineUnreachable, EngineRefused, WireError) as error:
@@ -110,18 +138,16 @@ class Link:
             await asyncio.sleep(_FIRST_RETRY if failures <= _QUICK_TRIES else _RETRY)
 
     async def _follow_events(self, queue: asyncio.Queue[Frame]) -> None:
-        last = None
+        await self._known.wait()
+        last = max(0, self._newest - _EVENTS_BACK)
         while True:
             with suppress(EngineUnreachable, EngineRefused, WireError):  # the state's stream says what is wrong
-                if last is None:
-                    newest = (await self._client.state()).engine.last_event
-                    last = max(0, newest - _EVENTS_BACK)
-                async with aclosing(self._client.follow_events(last, attempts=0, interval=0.0)) as stream:
+                async with aclosing(self._follower().events(last)) as stream:
                     async for news in stream:
                         if isinstance(news, EventsFrame):
                             last = news.events[-1].id
                             await queue.put(news)
-            await asyncio.sleep(_RETRY if last is not None else _FIRST_RETRY * 5)
+            await asyncio.sleep(_RETRY)
 
     def _loss(self, error: EngineUnreachable | EngineRefused | WireError, attempt: int) -> Lost:
         if isinstance(error, EngineRefused):
@@ -191,11 +217,11 @@ class Link:
 
     async def addresses(self, cursor: str | None, limit: int) -> AddressPage:
         """Ask for addresses of the pool."""
-        return await self._asked(AddressArrival(self._client).page(cursor, limit))
+        return await self._asked(self._arrival.page(cursor, limit))
 
     async def address_changes(self, since: int | None) -> AddressChanges:
         """Ask what changed in the pool."""
-        return await self._asked(AddressArrival(self._client).changes(since))
+        return await self._asked(self._arrival.changes(since))
 
     async def lease_page(self, dbname: str | None, cursor: str | None, limit: int) -> LeasePage:
         """Ask for live leases, of one mirror or all."""
@@ -233,7 +259,8 @@ class Link:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        if self._made is not None:
+            await self._made.aclose()
 
     @staticmethod
     async def _asked(call: Awaitable[T]) -> T:

@@ -8,22 +8,24 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ipv6console.wire.address import AddressChanges, AddressPage
-from ipv6console.wire.doctor import DoctorReport
-from ipv6console.wire.event import EventFilter, EventPage
 from ipv6console.wire.frame import DeltaFrame, EventsFrame, MissedFrame, StateFrame
-from ipv6console.wire.history import HistoryPage
-from ipv6console.wire.lease import LeasePage
-from ipv6console.wire.mirror import MirrorSettings
-from ipv6console.wire.ndp import NdpConfig
-from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
-from ipv6console.wire.prefix import PrefixStory
-from ipv6console.wire.reply import ResetReply, SpawnsReply
-from ipv6console.wire.rewind import RewindSpan
-from ipv6console.wire.state import MirrorRow, PrefixRow, State
-from ipv6console.wire.target import TargetPage
+
+if TYPE_CHECKING:
+    from ipv6console.wire.address import AddressChanges, AddressPage
+    from ipv6console.wire.doctor import DoctorReport
+    from ipv6console.wire.event import EventFilter, EventPage
+    from ipv6console.wire.history import HistoryPage
+    from ipv6console.wire.lease import LeasePage
+    from ipv6console.wire.mirror import MirrorSettings
+    from ipv6console.wire.ndp import NdpConfig
+    from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
+    from ipv6console.wire.prefix import PrefixStory
+    from ipv6console.wire.reply import ResetReply, SpawnsReply
+    from ipv6console.wire.rewind import RewindSpan
+    from ipv6console.wire.state import MirrorRow, PrefixRow, State
+    from ipv6console.wire.target import TargetPage
 
 
 class LossKind(StrEnum):

@@ -7,13 +7,15 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from ipv6console.engine.protocol import StoreError
-from ipv6console.store.schema import REVISION
+from ipv6console.store.schema import REVISION, metadata
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def bring_up_to_date(connection: Connection, path: Path) -> None:
     """Give the database the present schema, in one transaction; a database that has it is only read.
+
+    An empty one is made from the tables, which are what all the migrations together lead to.
 
     Raises StoreError for a database of a newer version, or of another program.
     """
@@ -27,7 +29,10 @@ def bring_up_to_date(connection: Connection, path: Path) -> None:
         )
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
-        _upgrade(connection, path, stored)
+        if stored is None:
+            _create(connection)
+        else:
+            _upgrade(connection, path, stored)
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise
@@ -43,7 +48,17 @@ def read_revision(connection: Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _upgrade(connection: Connection, path: Path, stored: str | None) -> None:
+def _create(connection: Connection) -> None:
+    metadata.create_all(connection, checkfirst=False)
+    # As alembic makes it, which finds its place by it.
+    connection.exec_driver_sql(
+        "CREATE TABLE alembic_version"
+        " (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+    )
+    connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (REVISION,))
+
+
+def _upgrade(connection: Connection, path: Path, stored: str) -> None:
     from alembic import command  # noqa: PLC0415 - 0.3 s that only a migration pays
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
@@ -52,7 +67,7 @@ def _upgrade(connection: Connection, path: Path, stored: str | None) -> None:
     # The value passes through ConfigParser, which reads a % as the start of a reference.
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if stored is not None and stored not in known:
+    if stored not in known:
         raise StoreError(
             f"{path} was written by a newer version of ipv6console (schema {stored}, this one knows {REVISION})",
             "upgrade ipv6console, or give the engine another directory with --state-dir DIR",

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -29,7 +30,7 @@ HEAVY = {
 LAYERS = {"api", "client", "commands", "console", "engine", "lab", "linux", "pool", "store"}
 # httpx loads its own command line, which takes click and rich, wherever those are installed; uvicorn loads click too.
 _HTTPX = {"click", "httpx", "rich"}
-_SHOW = "; import json, sys; print(json.dumps(sorted(sys.modules)))"
+_SHOW = "\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
 _COST_OF_VERSION = 0.150
 
 
@@ -65,7 +66,9 @@ def layers(modules: set[str]) -> set[str]:
         ("ipv6console.listen", set(), set()),
         ("ipv6console.pool.pool", set(), {"pool"}),
         ("ipv6console.engine.engine", {"httptools"}, {"engine", "pool"}),
-        ("ipv6console.client", _HTTPX, {"client"}),
+        ("ipv6console.client", set(), {"client"}),
+        ("ipv6console.client.stream", set(), {"client"}),
+        ("ipv6console.client.engine", _HTTPX, {"client"}),
         ("ipv6console.linux.netlink", {"pyroute2"}, {"linux", "pool"}),
         ("ipv6console.linux.reach", {"pyroute2"}, {"engine", "linux", "pool"}),
         ("ipv6console.linux.doctor", {"pyroute2"}, {"engine", "linux", "pool"}),
@@ -75,7 +78,23 @@ def layers(modules: set[str]) -> set[str]:
             {"click", "fastapi", "httptools", "pydantic", "starlette", "uvicorn", "websockets"},
             {"api", "engine", "pool"},
         ),
-        ("ipv6console.console.start", _HTTPX | {"platformdirs", "textual"}, {"client", "console"}),
+        ("ipv6console.console.start", {"platformdirs", "rich", "textual"}, {"client", "console"}),
+        (
+            "ipv6console.daemon",
+            {
+                "click",
+                "fastapi",
+                "httptools",
+                "pydantic",
+                "pyroute2",
+                "sqlalchemy",
+                "starlette",
+                "uvicorn",
+                "uvloop",
+                "websockets",
+            },
+            {"api", "engine", "linux", "pool", "store"},
+        ),
         ("ipv6console.lab.command", {"pyroute2"}, {"lab"}),
         ("ipv6console.cli", {"click"}, {"commands"}),
         ("ipv6console.child", set(), set()),
@@ -87,6 +106,36 @@ def test_a_package_loads_only_its_own_libraries_and_the_layers_below(
     modules = modules_after(f"import {package}")
     assert heavy(modules) - libraries == set()
     assert layers(modules) - others == set()
+
+
+def test_the_console_loads_neither_dialogs_nor_requests_before_its_first_picture() -> None:
+    modules = modules_after("import ipv6console.console.start, ipv6console.console.screens.overview")
+    later = {"act", "desk", "departure", "palette", "digest", "bundle"}
+    own = {module.removeprefix("ipv6console.") for module in modules}
+    assert own & {f"console.{name}" for name in later} == set()
+    assert {name for name in own if name.startswith("console.screens.")} == {
+        "console.screens.overview",
+        "console.screens.page",
+    }
+    assert own & {"client.engine", "client.session", "client.request", "wire.reply", "wire.doctor"} == set()
+    assert modules & {"websockets", "pygments", "rich.syntax"} == set()
+
+
+def test_the_engine_a_console_owns_is_started_before_the_console_itself_is_loaded(tmp_path: Path) -> None:
+    modules = modules_after(
+        f"""
+from ipv6console import child
+from ipv6console.cli import run
+from ipv6console.commands import console
+def refused(*_):
+    raise OSError("as far as this test goes")
+child.EngineChild = refused
+console.require_terminal = lambda: None
+folder = {str(tmp_path)!r}
+assert run(["console", "--listen", "127.0.0.1:0", "--socket", folder + "/engine.sock", "--state-dir", folder]) == 1
+"""
+    )
+    assert modules & {"httpx", "textual", "websockets"} == set()
 
 
 def test_the_pool_and_the_documents_load_neither_the_network_nor_an_event_loop() -> None:

@@ -40,6 +40,14 @@ def objects(path: Path) -> dict[str, str]:
         return {name: constraints_last(" ".join(sql.split())) for name, sql in rows if name != "alembic_version"}
 
 
+def own_version(path: Path) -> tuple[str, str]:
+    """Return the text of alembic's table in the file, with the spaces made alike, and what is in it."""
+    with closing(sqlite3.connect(path)) as connection:
+        [(sql,)] = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'alembic_version'")
+        [(version,)] = connection.execute("SELECT version_num FROM alembic_version")
+        return re.sub(r"\s+", "", sql), version
+
+
 def constraints_last(sql: str) -> str:
     """Return the text of a table as if the columns that were added to it later stood before its constraints."""
     whole = re.fullmatch(r"(CREATE TABLE \w+ )\( ?(.*?) ?\)((?: WITHOUT ROWID)?)", sql)
@@ -85,13 +93,13 @@ def test_the_known_revision_is_the_head_of_the_migrations() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [schema.REVISION]
 
 
-async def test_the_migrated_schema_is_the_one_the_tables_describe(tmp_path: Path) -> None:
-    store = await SqliteStore.open(tmp_path / "migrated.db")
+async def test_a_new_database_is_what_all_migrations_together_lead_to(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "new.db")
     await store.close()
-    described = tmp_path / "described.db"
-    engine = create_engine(URL.create("sqlite", database=str(described)), poolclass=NullPool)
-    schema.metadata.create_all(engine)
-    assert objects(tmp_path / "migrated.db") == objects(described)
+    make_release(tmp_path / "migrated.db", schema.REVISION)
+    assert objects(tmp_path / "new.db") == objects(tmp_path / "migrated.db")
+    kept = [own_version(tmp_path / name) for name in ("new.db", "migrated.db")]
+    assert kept[0] == kept[1]
 
 
 async def test_a_database_of_the_first_release_comes_up_with_everything_it_had(tmp_path: Path) -> None:
@@ -214,17 +222,18 @@ async def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path:
     assert objects(path) == {"recipe": "CREATE TABLE recipe (name TEXT)"}
 
 
-async def test_opening_a_current_database_does_not_import_alembic(tmp_path: Path) -> None:
+async def test_opening_a_current_or_a_new_database_does_not_import_alembic(tmp_path: Path) -> None:
     path = tmp_path / "engine.db"
     store = await SqliteStore.open(path)
     await store.close()
     script = (
         "import asyncio, sys\nfrom pathlib import Path\nfrom ipv6console.store.database import SqliteStore\n"
-        "async def main():\n    store = await SqliteStore.open(Path(sys.argv[1]))\n    await store.close()\n"
+        "async def main():\n"
+        "    for path in sys.argv[1:]:\n        store = await SqliteStore.open(Path(path))\n        await store.close()\n"
         "asyncio.run(main())\nprint('alembic' in sys.modules)"
     )
     done = await anyio.run_process(
-        [sys.executable, "-W", "error", "-c", script, str(path)],
+        [sys.executable, "-W", "error", "-c", script, str(path), str(tmp_path / "new.db")],
         check=False,
         cwd=Path(schema.__file__).parents[2],
     )
