@@ -15,6 +15,9 @@ from tests.faults.disk import FAILING, FULL, Fault, suffer
 from tests.faults.power import cut_log_everywhere
 from tests.faults.uplink import cut, flap
 
+PICKS = 60
+"""As many as a log holds before SQLite begins it anew, after 1,000 pages."""
+
 pytestmark = [pytest.mark.privileged, pytest.mark.timeout(0)]
 
 
@@ -28,11 +31,11 @@ def test_what_scrapers_were_told_survives_kill_9_at_random_points_under_load(
 
 
 def test_a_log_cut_at_any_frame_or_within_one_holds_the_first_so_many_acknowledged_commits(
-    make_host: MakeHost, tmp_path: Path, rounds: int, capsys: pytest.CaptureFixture[str]
+    make_host: MakeHost, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    opened = cut_log_everywhere(make_host(durability="power"), tmp_path, rounds)
+    opened = cut_log_everywhere(make_host(durability="power"), tmp_path, PICKS)
     with capsys.disabled():
-        sys.stdout.write(f"\n{rounds} picks and reports: the log was cut at {opened} places\n")
+        sys.stdout.write(f"\n{PICKS} picks and reports: the log was cut at {opened} places\n")
 
 
 def test_picks_are_answered_beside_ten_thousand_idle_connections(make_host: MakeHost) -> None:
