@@ -19,7 +19,7 @@ _TOLD = content(
     (" A letter", Tone.PRESS),
     " goes to its pane   ",
     ("any other key", Tone.PRESS),
-    (" leaves   about the screen alone: no command", Tone.DIM),
+    (" leaves   no command: screen only", Tone.DIM),
 )
 
 
