@@ -627,7 +627,7 @@ async def test_the_focus_moves_to_what_a_new_width_shows() -> None:
         assert stage.app.page.focused_pane in stage.app.page.panes
         await stage.pilot.resize_terminal(200, 60)
         await stage.settle()
-        assert len(stage.app.page.panes) == 5
+        assert len(stage.app.page.panes) == 6
 
 
 async def test_a_tiny_terminal_says_what_it_needs_and_what_is_worst_and_recovers() -> None:
