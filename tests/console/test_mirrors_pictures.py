@@ -36,7 +36,6 @@ async def live(stage: Stage) -> None:
     await go(stage)
     await stage.until_shows("shop.example")
     for bans in range(8):
-        stage.clock.advance(1)
         document = stage.source.document
         rows = tuple(
             replace(row, bans=row.bans + bans, picks_per_s=row.picks_per_s + bans) if row.name == "news" else row
@@ -44,6 +43,11 @@ async def live(stage: Stage) -> None:
         )
         stage.source.change(replace(document, at=document.at + 1, mirrors=rows))
         await stage.settle()
+        # Only now, when the app has it: what it knows at that second is what its trend shows.
+        stage.clock.advance(1)
+        stage.app.model.sample()
+    stage.source.change(stage.source.document)
+    await stage.settle()
     page = stage.app.page
     assert isinstance(page, MirrorsScreen)
     page.ask_again()
@@ -55,6 +59,7 @@ async def live(stage: Stage) -> None:
 async def stale(stage: Stage) -> None:
     await live(stage)
     stage.source.lose(attempt=3)
+    await stage.source.taken()
     stage.clock.advance(14)
     await stage.settle()
 

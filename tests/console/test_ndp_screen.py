@@ -228,6 +228,7 @@ async def test_a_configuration_that_was_compared_before_the_engine_fell_silent_i
         await _shown(stage)
         await stage.until_shows("● as wanted")
         stage.source.lose(attempt=3)
+        await stage.source.taken()
         stage.clock.advance(14)
         await stage.settle()
         await stage.until_shows("◌ was as wanted")

@@ -73,6 +73,7 @@ async def test_every_pane_names_the_source_and_age_of_what_it_shows() -> None:
 async def test_a_lost_engine_dims_everything_and_shows_nothing_as_well() -> None:
     async with staged(scene.calm()) as stage:
         stage.source.lose()
+        await stage.source.taken()
         stage.clock.advance(14)
         await stage.settle()
         assert "◌ stale 14 s, reconnecting" in stage.text("#top")
@@ -85,6 +86,7 @@ async def test_a_lost_engine_dims_everything_and_shows_nothing_as_well() -> None
 async def test_after_a_reconnect_everything_is_live_again() -> None:
     async with staged() as stage:
         stage.source.lose()
+        await stage.source.taken()
         stage.clock.advance(14)
         await stage.settle()
         stage.source.put(Joined(), StateFrame(state=stage.source.document))

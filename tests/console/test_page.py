@@ -68,6 +68,7 @@ async def test_every_screen_says_that_it_waits_what_is_wrong_and_how_old_it_is(t
         stage.source.go_live(told=scene.events())
         await stage.settle()
         stage.source.lose()
+        await stage.source.taken()
         stage.clock.advance(14)
         await stage.settle()
         assert "◌ stale 14 s" in stage.text("#all")

@@ -406,6 +406,7 @@ async def test_a_refusal_stands_in_place_of_the_table() -> None:
 async def test_a_lost_engine_leaves_the_rows_and_says_that_they_are_old() -> None:
     async with opened() as stage:
         stage.source.lose()
+        await stage.source.taken()
         stage.clock.advance(14)
         await stage.settle()
         assert stage.app.model.condition is Condition.STALE

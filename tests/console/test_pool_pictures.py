@@ -53,6 +53,7 @@ async def live(stage: Stage) -> None:
 async def stale(stage: Stage) -> None:
     await live(stage)
     stage.source.lose(attempt=3)
+    await stage.source.taken()
     stage.clock.advance(14)
     await stage.settle()
 

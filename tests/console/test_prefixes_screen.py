@@ -129,6 +129,7 @@ async def test_the_story_tells_its_age_and_is_not_asked_for_while_the_engine_is_
     async with staged() as stage:
         await _shown(stage)
         stage.source.lose()
+        await stage.source.taken()
         stage.clock.advance(14)
         await stage.settle()
         assert "read 14 s ago" in stage.text("#timeline")
