@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import uvicorn
-from fastapi import FastAPI
 
 from ipv6console.api.app import create_app
 from ipv6console.api.hot import hot_protocol
@@ -18,9 +17,6 @@ from ipv6console.api.protocol import Stream
 from ipv6console.config import Settings
 from ipv6console.engine.engine import Engine
 from ipv6console.listen import ListenError, beyond_loopback, listeners
-
-_AT_LEISURE = 2.0
-"""Seconds after the start: callers who waited for it come first."""
 
 _log = logging.getLogger(__name__)
 _DATE = 1.0
@@ -63,9 +59,8 @@ async def run(
     hosts could call and there is no token to tell them apart.
     """
     require_token(engine, sockets)
-    app = create_app(engine, settings, stop=stop, limits=limits)
     config = uvicorn.Config(
-        app,
+        create_app(engine, settings, stop=stop, limits=limits),
         http=hot_protocol(wanted=settings.engine.hot_path),
         ws=Stream,
         ws_max_size=limits.message,
@@ -96,20 +91,12 @@ async def run(
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=list(sockets)), name="http server")
     stopping = asyncio.create_task(stop.wait(), name="http server stop")
-    preparing = asyncio.create_task(_prepare(app), name="http server documents")
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()
-        preparing.cancel()
         server.leave()
         await serving
-
-
-async def _prepare(app: FastAPI) -> None:
-    """Make every route and /openapi.json ready, beside the loop: whoever came first for them would hold up the others."""
-    await asyncio.sleep(_AT_LEISURE)
-    await asyncio.to_thread(app.openapi)
 
 
 def require_token(engine: Engine, sockets: Sequence[socket.socket]) -> None:

@@ -206,7 +206,9 @@ class Leasing:
         if count.idle and self.room.occupied(dbname, host):
             return f"others wait for an address of {dbname}; wait behind them with wait=SECONDS"
         if count.idle:
-            return f"every /64 has as many leases in {dbname} as max_leases_per_64 allows; try again"
+            crowded = f"every /64 has as many leases in {dbname} as max_leases_per_64 allows"
+            since = f"all addresses were taken in {dbname} at that moment, and some are idle again"
+            return f"{crowded if mirror.custom.crowd(pool.limits) else since}; try again"
         if count.total == 0:
             return "the pool is empty and being filled; try again, `ipv6console status` shows how far it is"
         return _taken(mirror, host)

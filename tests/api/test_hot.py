@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio.to_thread
@@ -48,6 +48,8 @@ async def paired(home: Path, limits: Limits = LIMITS) -> AsyncIterator[Pair]:
             folder = home / name
             folder.mkdir()
             settings = settings_in(folder, hot_path=wanted)
+            # As many as both have at first: what one makes afresh sooner than the other is no difference in what they say.
+            settings = replace(settings, pool=replace(settings.pool, max_total=16))
             services.append(await stack.enter_async_context(serving(settings, folder, limits)))
         yield Pair(*services)
 

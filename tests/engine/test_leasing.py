@@ -245,3 +245,16 @@ async def test_a_draining_mirror_hands_nothing_out_and_its_leases_live_on(filled
     assert (await filled.engine.renew(picked.lease, None)).success
     await filled.engine.drain_mirror("task1", False, filled.caller)
     assert (await filled.engine.pick("task1", filled.caller)).success
+
+
+async def test_an_address_that_came_after_a_pick_was_refused_is_not_taken_for_a_crowded_64(filled: World) -> None:
+    leasing, caller = filled.engine._leasing, filled.caller
+    while (await filled.engine.pick("task1", caller)).success:
+        pass
+    assert "are taken in task1" in leasing.shortage("task1")
+    [lease] = filled.engine.leases("task1", None, 1).leases
+    await filled.engine.reset("task1", [lease.addr], caller)
+    assert (
+        leasing.shortage("task1")
+        == "all addresses were taken in task1 at that moment, and some are idle again; try again"
+    )
