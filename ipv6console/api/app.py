@@ -45,7 +45,7 @@ _TAGS = [
     {"name": "state", "description": "What the engine knows."},
 ]
 _PARTS = (
-    # The first request a console sends; each part is made ready by the first request that gets as far as it.
+    # The first request a console sends.
     streams.router,
     scraper.router,
     leases.router,
