@@ -17,6 +17,7 @@ from ipv6console.api import leases, metrics, operator, records, scraper, state, 
 from ipv6console.api.access import Access
 from ipv6console.api.gate import Gate
 from ipv6console.api.limits import LIMITS, Limits
+from ipv6console.api.parting import Parting
 from ipv6console.api.problem import ValidationProblem
 from ipv6console.api.refusal import answer_with_problems
 from ipv6console.api.watcher import Watchers
@@ -61,7 +62,7 @@ _UNDOCUMENTED = ("/stream", "/docs", "/openapi.json")
 def create_app(engine: Engine, settings: Settings, *, stop: asyncio.Event, limits: Limits = LIMITS) -> FastAPI:
     """Return the application that serves `engine`; /docs needs nothing from outside.
 
-    When `stop` is set, callers who wait in a queue are told so.
+    When `stop` is set, callers who wait in a queue are told so, and in the end all who are not answered yet.
     """
     app: FastAPI = FastAPIOffline(
         # Its ReDoc page fetches a logo from elsewhere.
@@ -84,6 +85,7 @@ def create_app(engine: Engine, settings: Settings, *, stop: asyncio.Event, limit
         app.include_router(part, max_body_size=limits.body)
     app.add_api_websocket_route("/{path:path}", _no_such_stream)
     app.add_middleware(Gate, access=access, limits=limits)
+    app.add_middleware(Parting, stop=stop)
     answer_with_problems(app)
     _describe(app)
     # Every route is made ready by it: whoever came first for one would hold up the others, and no thread may do it.

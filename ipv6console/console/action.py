@@ -347,7 +347,7 @@ ACTIONS: tuple[Action, ...] = (
         key="q",
         aliases=("ctrl+c", "ctrl+q"),
         footer=11,
-        help="Leave. An engine this console started is stopped, with live leases only after a question; a lab ends too.",
+        help="Leave. An engine this console started is stopped, while scrapers use it only after a question; a lab ends too.",
     ),
 )
 """Every action of the console, in the order help shows them."""

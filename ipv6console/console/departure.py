@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from textual.content import Content
-
 from ipv6console.console import call, figure
 from ipv6console.console.context import Context
 from ipv6console.console.screens.dialog import Answer, Choice
 from ipv6console.console.source import Refused
 from ipv6console.console.tone import content
 from ipv6console.wire.frame import StateFrame
+from ipv6console.wire.state import State
 
 if TYPE_CHECKING:
     from ipv6console.console.app import ConsoleApp
 
 PATIENCE = 1.0
 """Seconds the engine has to say what it would lose by being stopped."""
+
+RECENT = 60.0
+"""Seconds since its last pick for which a scraper counts as at work, though it holds no lease right now."""
 
 _QUESTION = "quit-question"
 
@@ -40,53 +42,46 @@ class Departure:
         own = self.own
         return own is not None and own.model.state is not None and own.model.state.engine.lab is not None
 
-    async def at_stake(self) -> int | None:
-        """Ask the engine how many leases its stop would end; None when it does not say so within PATIENCE.
+    async def at_stake(self) -> str | None:
+        """Ask the engine who would miss it, and return that in words; None when nobody would.
 
-        Nothing is at stake with somebody else's engine, with one that is given up, and in a lab, which ends anyway.
+        Not saying so within PATIENCE counts as being missed. Nobody misses somebody else's engine when this console
+        leaves, one that is given up, or a lab, which ends anyway.
         """
         own = self.own
         if own is None or own.owner is None or own.owner.failure is not None or self.in_lab:
-            return 0
+            return None
         try:
             async with asyncio.timeout(PATIENCE):
                 state = await own.source.state()
         except (Refused, TimeoutError):
-            return None
+            return "The engine does not answer, so it is not known whether leases are live"
         own.model.take(StateFrame(state=state))
-        return 0 if state.engine.lab is not None else state.pool.leased
+        return None if state.engine.lab is not None else _users(state)
 
     def quietly(self) -> None:
-        """Leave without asking anybody but the engine: one with live leases, or that does not answer, runs on."""
+        """Leave without asking anybody but the engine: one that is in use, or that does not answer, runs on."""
         self._app.run_worker(self._quietly(), name="leave", exit_on_error=True)
 
     async def _quietly(self) -> None:
-        self._app.exit("stop" if await self.at_stake() == 0 else "leave")
+        self._app.exit("stop" if await self.at_stake() is None else "leave")
 
     async def ask(self) -> None:
-        """Leave; with an own engine and live leases ask, and by default leave the engine running."""
+        """Leave; with an own engine that is in use ask, and by default leave the engine running."""
         app = self._app
         if app.screen.id == _QUESTION:
             app.exit("leave")
             return
-        leased = await self.at_stake()
-        if leased == 0:
+        stake = await self.at_stake()
+        if stake is None:
             app.exit("stop")
             return
-        question = Choice("Quit", self._question(leased), self._answers(), cancel=None)
+        text = content(f"{stake}. The engine can run on without this console; ipv6console attaches to it again.")
+        question = Choice("Quit", text, self._answers(), cancel=None)
         question.id = _QUESTION
         answer = await app.push_screen_wait(question)
         if answer in {"leave", "stop"}:
             app.exit(answer)
-
-    @staticmethod
-    def _question(leased: int | None) -> Content:
-        known = (
-            "The engine does not answer, so it is not known whether leases are live"
-            if leased is None
-            else figure.many(leased, "lease is live", "leases are live")
-        )
-        return content(f"{known}. The engine can run on without this console; ipv6console attaches to it again.")
 
     def _answers(self) -> tuple[Answer, ...]:
         own = self.own
@@ -97,3 +92,13 @@ class Departure:
             Answer("stop", "Stop the engine; its leases end", None if pid is None else call.stop(pid)),
             Answer("stay", "Stay here"),
         )
+
+
+def _users(state: State) -> str | None:
+    if state.pool.leased:
+        return figure.many(state.pool.leased, "lease is live", "leases are live")
+    picked = max((mirror.last_pick_at or 0.0 for mirror in state.mirrors), default=0.0)
+    since = max(0.0, state.at - picked)
+    if since >= RECENT:
+        return None
+    return f"No lease is live, but the last pick was {figure.age(since)} ago"

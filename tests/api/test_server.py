@@ -146,6 +146,33 @@ async def test_stopping_lets_a_running_request_finish(tmp_path: Path) -> None:
             await service.task
 
 
+@pytest.mark.parametrize("path", ["/spawns?num=2", "/spawn"])
+async def test_whoever_is_still_waiting_when_the_grace_is_over_is_told_that_the_engine_stopped(
+    path: str, tmp_path: Path
+) -> None:
+    async with serving(settings_in(tmp_path), tmp_path, Limits(grace=1)) as service, service.over_ipv4() as client:
+        asked = asyncio.Event()
+
+        async def silent(url: str, source: int | None) -> int:
+            if source is not None:
+                asked.set()
+            never: asyncio.Future[int] = asyncio.Future()
+            return await never
+
+        service.echo.ask = silent  # type: ignore[method-assign]  # the check URL never answers
+        request = asyncio.create_task(client.get(path))
+        await asked.wait()
+        service.stop.set()
+        with anyio.fail_after(5):
+            answer = await request
+            await service.task
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["retry-after"] == "5"
+    assert answer.headers["connection"] == "close"
+    assert answer.json()["detail"] == "The engine stopped before it had answered."
+
+
 async def test_after_stopping_nobody_listens(tmp_path: Path) -> None:
     async with serving(settings_in(tmp_path), tmp_path, LIMITS) as service:
         service.stop.set()

@@ -22,7 +22,7 @@ from ipv6console.console.widgets.pane import View
 from ipv6console.console.widgets.table import FilterLine
 from ipv6console.wire.event import Event, EventLevel
 from ipv6console.wire.frame import EventsFrame, MissedFrame, StateFrame
-from ipv6console.wire.state import PrefixState
+from ipv6console.wire.state import PrefixState, State
 from ipv6console.wire.status import Level
 from tests.console import scene
 from tests.console.scene import RecordedOwner
@@ -545,11 +545,25 @@ async def test_q_can_be_taken_back(keys: tuple[str, ...]) -> None:
         assert stage.app.return_code is None
 
 
-async def test_q_without_live_leases_stops_the_own_engine() -> None:
-    document = replace(scene.state(), pool=replace(scene.state().pool, leased=0))
-    async with staged(document, owner=RecordedOwner()) as stage:
+def idle_since(seconds: float) -> State:
+    state = scene.state()
+    mirrors = tuple(replace(mirror, last_pick_at=state.at - seconds) for mirror in state.mirrors)
+    return replace(state, pool=replace(state.pool, leased=0), mirrors=mirrors)
+
+
+async def test_q_stops_the_own_engine_when_no_lease_is_live_and_nobody_picked_for_a_minute() -> None:
+    async with staged(idle_since(60.0), owner=RecordedOwner()) as stage:
         await stage.press("q")
         assert stage.app.return_value == "stop"
+
+
+async def test_q_between_two_leases_of_a_scraper_asks_and_leaves_the_engine_by_default() -> None:
+    async with staged(idle_since(59.0), owner=RecordedOwner()) as stage:
+        await stage.press("q")
+        await stage.until_screen(Choice)
+        assert "No lease is live, but the last pick was 59 s ago." in stage.text()
+        await stage.press("enter")
+        assert stage.app.return_value == "leave"
 
 
 async def test_q_asks_the_engine_itself_and_not_the_last_shown_number() -> None:
