@@ -26,6 +26,20 @@ _LOOPBACK = {
 _OVERFLOW_UID = 65534  # what every uid that is not mapped into our user namespace looks like
 
 _COMMANDS = {
+    "pick": "ipv6console pick",
+    "picks": "ipv6console pick",
+    "report": "ipv6console report",
+    "reports": "ipv6console report",
+    "check": "ipv6console check",
+    "checks": "ipv6console check",
+    "spawn": "ipv6console spawn",
+    "spawns": "ipv6console spawn",
+    "reset": "ipv6console reset",
+    "resets": "ipv6console reset",
+    "reset_all": "ipv6console reset",
+    "doctor": "ipv6console doctor",
+    "mirrors": "ipv6console drain",
+    "prefixes": "ipv6console drain",
     "flush": "ipv6console flush",
     "plan": "ipv6console flush",
     "apply": "ipv6console revoke",
@@ -94,10 +108,10 @@ class Access:
                 next=f"Show a token that has it, made by an operator with: ipv6console token create NAME --scope {scope}",
             )
         method, path = act.split(" ", 1)
-        command = _COMMANDS.get(path.split("/")[1], "ipv6console drain")
+        command = _command(path)
         raise Forbidden(
             detail,
-            next=f"Use the Unix socket: {command}, or "
+            next=f"Use the Unix socket: {f'{command}, or ' if command else ''}"
             f"curl --unix-socket {self._socket} -X {method} http://localhost{path}; or show a token with that scope. "
             f'To allow it to every process on this host set loopback_scope = "{scope}" in [engine].',
         )
@@ -159,6 +173,12 @@ class Access:
             f"A page of another site ({origin or 'not named'}) made this request.",
             next="Use a program that is not a web page, or the engine's own page: open /docs by typing its address.",
         )
+
+
+def _command(path: str) -> str | None:
+    """Return the command that does what a path does, None when there is none."""
+    first, *others = path.partition("?")[0].removeprefix("/").split("/")
+    return "ipv6console mirror set" if others[-1:] == ["settings"] else _COMMANDS.get(first)
 
 
 def unmapped(host: str) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from ipv6console.engine.errors import Unavailable
+from ipv6console.engine.engine import Engine
+from ipv6console.engine.errors import NotFound, Unavailable
+from ipv6console.wire.reply import PickReply, PicksReply, Reply
 
 T = TypeVar("T")
 
@@ -38,6 +41,21 @@ async def attend(
     if working.cancelled():
         raise Unavailable("the engine is stopping", next="ask again in some seconds")
     return working.result()
+
+
+async def give_back(engine: Engine, reply: PickReply | PicksReply | Reply) -> None:
+    """End what `reply` leased to a caller who had hung up by then: nobody else knows the tokens."""
+    match reply:
+        case PickReply(lease=str(token)):
+            tokens: tuple[str, ...] = (token,)
+        case PicksReply():
+            tokens = tuple(lease.lease for lease in reply.leases)
+        case _:
+            return
+    for token in tokens:
+        with suppress(NotFound):
+            # Somebody flushed the mirror meanwhile.
+            await engine.release(token)
 
 
 async def _departure(request: Request) -> None:

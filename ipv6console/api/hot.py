@@ -19,7 +19,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from ipv6console.api.access import Access, unmapped
+from ipv6console.api.attendance import give_back
 from ipv6console.api.document import render
+from ipv6console.api.parting import farewell
 from ipv6console.api.protocol import Http
 from ipv6console.api.refusal import response_to
 from ipv6console.api.turn import READERS, Reader, Turn
@@ -77,6 +79,7 @@ class HotHttp(Http):
         self._engine: Engine = state.engine
         self._access: Access = state.access
         self._traffic: Traffic = state.engine.traffic
+        self._stop: asyncio.Event = state.stop
         self._reader: Reader | None = None
         self._caller: Caller | None = None
         self._query = b""
@@ -190,6 +193,12 @@ class HotHttp(Http):
     async def _answer(self, busy: _Busy, turn: Turn) -> None:
         try:
             reply = await turn.answer
+        except asyncio.CancelledError:
+            if self._stop.is_set() and not busy.disconnected:
+                busy.keep_alive = False
+                response = farewell()
+                self._send(busy, response.status_code, response.raw_headers, bytes(response.body))
+            raise
         except Exception as error:  # noqa: BLE001 - every error is an answer, as it is in the framework
             response = response_to(error, busy.scope)
             if response.status_code == INTERNAL_SERVER_ERROR:
@@ -197,6 +206,9 @@ class HotHttp(Http):
                 busy.keep_alive = False
             status, headers, body = response.status_code, response.raw_headers, bytes(response.body)
         else:
+            if busy.disconnected:
+                await give_back(self._engine, reply)
+                return
             if turn.waits and not reply.success:
                 await self._let_wait(busy)
                 return
@@ -206,11 +218,16 @@ class HotHttp(Http):
             await self.flow.drain()
         if busy.disconnected:
             return
+        self._send(busy, status, headers, body)
+
+    def _send(self, busy: _Busy, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         self._traffic.hot += 1
         content = [STATUS_LINE[status]]
+        told = busy.keep_alive
         for name, value in (*self.server_state.default_headers, *headers):
+            told = told or name == b"connection"
             content += (name, b": ", value, b"\r\n")
-        content += (b"\r\n" if busy.keep_alive else b"connection: close\r\n\r\n", body)
+        content += (b"\r\n" if told else b"connection: close\r\n\r\n", body)
         self.transport.write(b"".join(content))
         busy.response_complete = True
         if not busy.keep_alive:

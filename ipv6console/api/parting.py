@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ipv6console.api.problem import answer, problem_of
@@ -36,4 +37,9 @@ class Parting:
         except asyncio.CancelledError:
             if begun or scope["type"] != "http" or not self._stop.is_set():
                 raise
-            await answer(problem_of(_STOPPED), {"retry-after": "5", "connection": "close"})(scope, receive, send)
+            await farewell()(scope, receive, send)
+
+
+def farewell() -> Response:
+    """Return the answer to a request the server gives up."""
+    return answer(problem_of(_STOPPED), {"retry-after": "5", "connection": "close"})

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request, Response
 
 from ipv6console.api import example
 from ipv6console.api.answers import answers, asked
-from ipv6console.api.attendance import attend
+from ipv6console.api.attendance import attend, give_back
 from ipv6console.api.body import CheckBody, ChecksBody, ReportBody, ReportsBody, ResetBody, ResetsBody
 from ipv6console.api.caller import EngineHere, Operator, Reader, Scraper
 from ipv6console.api.document import Document
 from ipv6console.api.parameter import DEFAULT_MIRROR, Dbname, ForHost, Holder, Num, SomeDbname, Ttl, Wait
 from ipv6console.engine.caller import Scope
+from ipv6console.engine.engine import Engine
 from ipv6console.wire.reply import (
     CheckReply,
     ChecksReply,
@@ -81,20 +83,17 @@ async def pick(
     one that only other hosts ban may be given, without it none that any host bans. With `wait` the caller queues when there is none; who hangs up leaves the queue.
     """
     if not wait:
-        return Document(await engine.pick(dbname, caller, ttl=ttl, holder=holder, target=target))
-
-    async def give_back(reply: PickReply) -> None:
-        if reply.lease is not None:
-            await engine.release(reply.lease)
-
+        reply = await engine.pick(dbname, caller, ttl=ttl, holder=holder, target=target)
+        return await _heard(request, engine, reply)
     picking = engine.pick(dbname, caller, ttl=ttl, holder=holder, wait=wait, target=target)
-    found = await attend(request, picking, give_back, request.app.state.stop)
+    found = await attend(request, picking, partial(give_back, engine), request.app.state.stop)
     return Response(status_code=_NOBODY_THERE) if found is None else Document(found)
 
 
 @router.get("/picks", response_model=PicksReply, responses=answers(example.PICKED_MANY))
 async def picks(
     *,
+    request: Request,
     engine: EngineHere,
     caller: Scraper,
     dbname: Dbname = DEFAULT_MIRROR,
@@ -102,9 +101,17 @@ async def picks(
     ttl: Ttl = None,
     holder: Holder = None,
     target: ForHost = None,
-) -> Document:
+) -> Response:
     """Lease several addresses; there may be fewer than asked for. With `target` as /pick does."""
-    return Document(await engine.picks(dbname, num, caller, ttl=ttl, holder=holder, target=target))
+    reply = await engine.picks(dbname, num, caller, ttl=ttl, holder=holder, target=target)
+    return await _heard(request, engine, reply)
+
+
+async def _heard(request: Request, engine: Engine, reply: PickReply | PicksReply) -> Response:
+    if not await request.is_disconnected():
+        return Document(reply)
+    await give_back(engine, reply)
+    return Response(status_code=_NOBODY_THERE)
 
 
 @router.post("/check", response_model=CheckReply, responses=answers(example.CHECKED, problems=(413,)))
@@ -193,7 +200,7 @@ async def reset(
     caller: Scraper,
     body: Annotated[ResetBody, Body(openapi_examples=asked(example={"dbname": example.MIRROR, "addr": example.ADDR}))],
 ) -> Document:
-    """Make one address idle again in a mirror, whatever it was."""
+    """Make one address idle again in a mirror, whatever it was; a lease that somebody owns stays."""
     reply = await engine.reset(body.dbname, [body.addr], caller)
     detail = (
         None
@@ -212,13 +219,13 @@ async def resets(
         Body(openapi_examples=asked(example={"dbname": example.MIRROR, "addrs": [example.ADDR, example.OTHER]})),
     ],
 ) -> Document:
-    """Make several addresses idle again in a mirror."""
+    """Make several addresses idle again in a mirror; leases that somebody owns stay."""
     return Document(await engine.reset(body.dbname, body.addrs, caller))
 
 
 @router.post("/reset_all", response_model=ResetReply, responses=answers(example.RESET_ALL))
 async def reset_all(engine: EngineHere, caller: Scraper, dbname: Dbname = DEFAULT_MIRROR) -> Document:
-    """Make every address of a mirror idle again."""
+    """Make every address of a mirror idle again; leases that somebody owns stay."""
     return Document(await engine.reset(dbname, None, caller))
 
 

@@ -18,7 +18,7 @@ from ipv6console.commands.sheet import print_json
 @dbname_option
 @engine_options
 def reset(engine: Engine, addrs: tuple[str, ...], everything: bool, dbname: str) -> int:
-    """Make each ADDR idle again in a mirror, whatever it was; a lease on it ends."""
+    """Make each ADDR idle again in a mirror, whatever it was; a lease on it ends, unless somebody owns it."""
     if bool(addrs) == everything:
         raise click.UsageError("name addresses, or all of them with --all")
     with engine.client() as client:

@@ -55,7 +55,7 @@ def create(engine: Engine, name: str, scope: str, output: str | None) -> None:
 @token.command(name="list", epilog="Example: ipv6console token list")
 @engine_options
 def list_(engine: Engine) -> None:
-    """List tokens: who made each, what it allows and when it was last used."""
+    """List tokens: who made each, what it allows and when it was last used since the engine started."""
     with engine.client() as client:
         page = client.tokens()
     if engine.as_json:

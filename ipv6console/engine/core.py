@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable
 from random import Random
@@ -14,15 +15,17 @@ from ipv6console.engine.journal import Journal
 from ipv6console.engine.protocol import Durability, Store, StoreError
 from ipv6console.engine.traffic import Traffic
 from ipv6console.pool.address import InvalidAddress, parse_address, parse_ipv6
-from ipv6console.pool.change import Change, Snapshot, TokenRecorded
+from ipv6console.pool.change import AddressAdded, Change, Snapshot, TokenRecorded
 from ipv6console.pool.exclusion import Exclusions
 from ipv6console.pool.limits import InvalidName, Limits, TooManyMirrors, check_name
 from ipv6console.pool.mirror import Mirror
 from ipv6console.pool.pool import Pool
 from ipv6console.pool.prefix import Prefix, covers, parse_prefix
 from ipv6console.pool.trail import Trail
+from ipv6console.wire.status import Finding, Level
 
 _RETRY = 1.0
+log = logging.getLogger("ipv6console")
 
 
 class Secrets:
@@ -85,6 +88,7 @@ class Core:
         self.journal = Journal(store, clock)
         self.traffic = Traffic(events=self.journal.counts)
         self.broken: StoreError | None = None
+        self.fallen: tuple[Finding, ...] = ()
         self.tokens: dict[str, TokenRecorded] = {}
         self.present: frozenset[int] = frozenset()
         self.changed = Signal()
@@ -145,6 +149,24 @@ class Core:
             raise InvalidRequest(str(error), next="choose a name like task1 or shop.example-eu") from error
         except TooManyMirrors as error:
             raise Unavailable(str(error), next="use an existing dbname, or raise pool.max_mirrors") from error
+
+    def fall(self, part: str, error: BaseException) -> None:
+        """Tell that a part of the engine ended by a defect and does its work no more, until the engine is restarted."""
+        log.error("%s of the engine ended", part, exc_info=error)
+        text = f"{part} of the engine ended by a defect: {error!r}"
+        fix = "restart the engine, and report the traceback in its log"
+        self.journal.fail("engine.failed", f"{text}; {fix}")
+        self.fallen += (Finding(subject="engine", level=Level.FAIL, text=text, fix=fix),)
+
+    def is_full(self) -> bool:
+        """Return whether the pool holds `max_total` addresses."""
+        return self.pool.table.live >= self.settings.pool.max_total
+
+    def take_in(self, address: int, prefix: Prefix) -> AddressAdded | None:
+        """Add a proved address; None when there is no place for it any more: checks take time, and others run beside."""
+        pool = self.working()
+        known = pool.prefixes.get(prefix.id)
+        return None if known is None or self.is_full() else pool.add(address, known, self.clock.now())
 
     def leased_in(self, prefix: Prefix) -> int:
         """Return how many live leases are of addresses of `prefix`."""
@@ -236,6 +258,12 @@ class Core:
             self.broken = error
             self.journal.fail("store.failed", f"{error}; picks stop until it can commit again: {error.fix}")
             self._reload = asyncio.create_task(self._mend())
+            self._reload.add_done_callback(self._mended)
+
+    def _mended(self, reload: asyncio.Task[None]) -> None:
+        error = None if reload.cancelled() else reload.exception()
+        if error is not None:
+            self.fall("Core.mend", error)
 
     async def _mend(self) -> None:
         while True:

@@ -92,7 +92,7 @@ class Document:
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what concerns the engine itself."""
-        findings = [*self._core.store.findings, *self._keeper.findings()]
+        findings = [*self._core.fallen, *self._core.store.findings, *self._keeper.findings()]
         if not self._privileged:
             findings.append(
                 Finding(

@@ -45,16 +45,18 @@ class Echo:
 
     async def ask(self, url: str, source: int | None) -> int:
         """Return the address `url` saw; `source` None leaves the choice to the kernel. Raises EchoFailed."""
-        target = self._target(url)
         try:
             async with asyncio.timeout(self._timeout):
-                answer = await self._exchange(target, source)
+                answer = await self._exchange(self._target(url), source)
         except TimeoutError:
             raise EchoFailed(f"no answer within {self._timeout:g} s", reached=False) from None
         except (OSError, ssl.SSLError, asyncio.IncompleteReadError) as error:
             raise EchoFailed(str(error) or type(error).__name__, reached=False) from error
         except httptools.HttpParserError as error:
             raise EchoFailed(f"not an HTTP answer: {error}", reached=True) from error
+        except ValueError as error:
+            # A port out of range, or a name that is none for the DNS.
+            raise EchoFailed(f"the URL cannot be asked: {error}", reached=False) from error
         if answer.status != 200:
             raise EchoFailed(f"HTTP {answer.status}", reached=True)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
@@ -62,8 +61,6 @@ from ipv6console.wire.reply import (
 from ipv6console.wire.state import MirrorRow, PrefixRow, State
 from ipv6console.wire.target import TargetPage
 from ipv6console.wire.token import TokenCreated, TokenRow
-
-log = logging.getLogger("ipv6console")
 
 
 class Engine:
@@ -376,7 +373,12 @@ class Engine:
         """Walk the chain for one prefix of the kernel's, or for the best; raises NotFound."""
         if prefix is None:
             return await self._doctor.examine(None)
-        view = await self._watch.view()
+        try:
+            view = await self._watch.view()
+        except OSError as error:
+            raise Unavailable(
+                f"the kernel cannot be asked for prefixes: {error}", next="ask again in a moment"
+            ) from error
         for host in view.prefixes:
             if format_prefix(host.network, host.length) == prefix:
                 return await self._doctor.examine(host)
@@ -397,6 +399,5 @@ class Engine:
         try:
             await task
         except Exception as error:
-            log.exception("a task of the engine ended")
-            self._core.journal.fail("engine.failed", f"a task of the engine ended: {error!r}; restart the engine")
+            self._core.fall(str(getattr(task, "__qualname__", "a task")), error)
             raise

@@ -44,6 +44,7 @@ class Janitor:
         finally:
             for task in self._rechecks:
                 task.cancel()
+            await asyncio.gather(*self._rechecks, return_exceptions=True)
 
     async def tick(self) -> None:
         """Do what is due now; while the store is broken nothing is, the time comes again when it is mended."""

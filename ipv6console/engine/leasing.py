@@ -12,6 +12,7 @@ from ipv6console.engine.caller import Caller
 from ipv6console.engine.core import Core
 from ipv6console.engine.errors import InvalidRequest, NotFound
 from ipv6console.engine.report import ReportItem
+from ipv6console.engine.unheard import Unheard, lives
 from ipv6console.engine.waiting import WaitingRoom
 from ipv6console.pool.address import format_address
 from ipv6console.pool.change import Change, UsageRecorded
@@ -44,7 +45,8 @@ class Leasing:
     """Leases and verdicts; every answer is given after its change was committed."""
 
     def __init__(self, core: Core) -> None:
-        self.room = WaitingRoom(core)
+        self._unheard = Unheard(core)
+        self.room = WaitingRoom(core, self._unheard)
         self._core = core
 
     async def pick(
@@ -223,9 +225,17 @@ class Leasing:
         while len(leases) < count and (leased := wish.take(pool, mirror, now)):
             leases.append(leased[0])
             changes.append(leased[1])
-        await core.commit(*changes)
+        await self._write(leases, changes)
         core.changed.set()
         return leases
+
+    async def _write(self, leases: Sequence[Lease], changes: Sequence[Change | None]) -> None:
+        try:
+            await self._core.commit(*changes)
+        except asyncio.CancelledError:
+            # The caller went away while its leases were being written: nobody knows the tokens to end them with.
+            await self._unheard.give_back(leases)
+            raise
 
     async def _wait(self, wish: Wish, seconds: float) -> list[Lease]:
         core = self._core
@@ -236,15 +246,10 @@ class Leasing:
             return wish.take(pool, mirror, core.clock.now()) if mirror else None
 
         leased = await self.room.wait(wish.dbname, seconds, take, wish.host)
-        if leased is None:
+        # Between its turn and this step a flush may have ended it, and its row must not be written anew.
+        if leased is None or not lives(core.working(), leased[0]):
             return []
-        try:
-            await core.commit(leased[1])
-        except asyncio.CancelledError:
-            # The caller went away while its lease was being written: nobody knows the token to end it with.
-            await core.commit(*core.working().end(leased[0], Status.IDLE, core.clock.now()))
-            core.changed.set()
-            raise
+        await self._write([leased[0]], [leased[1]])
         return [leased[0]]
 
     def _held(self, mirror: Mirror | None, dbname: str, address: int, token: str | None) -> Lease:

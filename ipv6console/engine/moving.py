@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from ipv6console.engine.answering import Answering
 from ipv6console.engine.caller import Caller
 from ipv6console.engine.checker import Checker, Outcome
 from ipv6console.engine.core import Core
-from ipv6console.engine.errors import InvalidRequest
+from ipv6console.engine.errors import InvalidRequest, Unavailable
 from ipv6console.engine.pace import Pace
 from ipv6console.pool.change import Change
 from ipv6console.pool.prefix import Prefix, Standing
 from ipv6console.wire.importing import ImportedMirror, ImportReport, ImportRequest
 
 _STATUSES = ("idle", "using", "bad")
+_FULL = "the pool holds max_total addresses"
 
 
 class Moving:
@@ -40,8 +42,9 @@ class Moving:
                         f"{usage.addr} in {mirror.dbname}: status {usage.status!r}, use_count {usage.use_count}",
                         next="a status is idle, using or bad, a use_count a whole number from 0",
                     )
-        results = await asyncio.gather(*(self._admit(address) for address in wanted))
-        skipped = {text: why for text, why in zip(wanted.values(), results, strict=True) if why is not None}
+        await self._make_room(request)
+        reasons = await self._admit_all(wanted)
+        skipped = {text: why for address, text in wanted.items() if (why := reasons[address]) is not None}
         bad = 0
         for older in request.mirrors:
             bad += await self._adopt(older)
@@ -50,6 +53,36 @@ class Moving:
         core.journal.write("pool.imported", text, actor=caller.label, count=taken, skipped=len(skipped))
         core.changed.set()
         return ImportReport(addresses=taken, mirrors=len(request.mirrors), bad=bad, skipped=skipped)
+
+    async def _make_room(self, request: ImportRequest) -> None:
+        """Make the mirrors that are missing, or none of them; raises Unavailable."""
+        core = self._core
+        most, known = core.settings.pool.max_mirrors, core.working().mirrors
+        missing = {mirror.dbname for mirror in request.mirrors} - known.keys()
+        if len(known) + len(missing) > most:
+            raise Unavailable(
+                f"with the {len(missing)} mirrors to take over there would be {len(known) + len(missing)}, and"
+                f" pool.max_mirrors allows {most}; nothing was done",
+                next="raise pool.max_mirrors and restart the engine, or leave some of the files out",
+            )
+        await core.commit(*(core.mirror(name)[1] for name in sorted(missing)))
+
+    async def _admit_all(self, addresses: Collection[int]) -> dict[int, str | None]:
+        waiting = iter(addresses)
+        reasons: dict[int, str | None] = {}
+
+        async def work() -> None:
+            for address in waiting:
+                reasons[address] = await self._admit(address)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self._core.settings.check.concurrency, len(addresses))):
+                    group.create_task(work())
+        except ExceptionGroup as errors:
+            # The others are cancelled by then, and have the same cause.
+            raise errors.exceptions[0] from None
+        return reasons
 
     async def _admit(self, address: int) -> str | None:
         core = self._core
@@ -60,17 +93,17 @@ class Moving:
             return None
         if address in core.pool.exclusions:
             return "it is excluded: reserved, revoked, or in use on the link"
-        if core.pool.table.live >= core.settings.pool.max_total:
-            return "the pool holds max_total addresses"
+        if core.is_full():
+            return _FULL
         if prefix.id in self._on_link:
             await self._pace.turn()
         async with self._answering.candidate(address):
             verdict = await self._checker.check(address)
             if verdict.outcome is not Outcome.USABLE:
                 return verdict.text
-            change = core.working().add(address, prefix, core.clock.now())
+            change = core.take_in(address, prefix)
             await core.commit(change)
-        return None if change is not None else "its prefix was withdrawn meanwhile"
+        return None if change is not None else _FULL if core.is_full() else "its prefix was withdrawn meanwhile"
 
     async def _adopt(self, older: ImportedMirror) -> int:
         core = self._core

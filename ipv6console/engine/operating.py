@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Hashable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from ipv6console.engine.caller import Caller
 from ipv6console.engine.core import Core
@@ -100,8 +101,9 @@ class Operating:
 
     async def set_mirror(self, dbname: str, settings: MirrorSettings, caller: Caller) -> Mirror:
         """Give a mirror settings of its own, making the mirror if need be; raises InvalidRequest."""
-        mirror, _ = self._core.mirror(dbname)
+        # Judged before the mirror is made: a refusal changes nothing, and what is in memory alone cannot be leased from.
         custom = _custom(settings)
+        mirror, _ = self._core.mirror(dbname)
         await self._core.commit(self._core.working().customise(mirror, custom))
         own = ", ".join(f"{key}={value}" for key, value in custom._asdict().items() if value not in (None, ()))
         text = f"mirror {dbname}: {own or 'as the pool'}"
@@ -236,7 +238,7 @@ def _custom(settings: MirrorSettings) -> Custom:
         if value is not None and not least <= value <= 1e9:
             raise InvalidRequest(f"{name} {value} is not possible", next=f"give a number from {least}, or leave it out")
     for url in settings.check_urls:
-        if not url.startswith(("http://", "https://")) or len(url) > 500 or any(c.isspace() for c in url):
+        if len(url) > 500 or any(c.isspace() for c in url) or not _askable(url):
             raise InvalidRequest(f"{url[:80]!r} is no check URL", next="give an http:// or https:// URL")
     return Custom(
         settings.usable_num,
@@ -245,3 +247,11 @@ def _custom(settings: MirrorSettings) -> Custom:
         settings.max_leases_per_64,
         tuple(settings.check_urls),
     )
+
+
+def _askable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

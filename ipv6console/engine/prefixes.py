@@ -36,12 +36,19 @@ class PrefixKeeper:
         self._refused: dict[Key, str] = {}
         self._silent: set[Key] = set()
         self._blind: str | None = None
+        self._deaf: str | None = None
         self._lock = asyncio.Lock()
 
     async def follow(self) -> None:
         """Take up every view of the kernel until cancelled."""
-        async for view in self._watch.views():
-            await self.take(view)
+        while True:
+            try:
+                async for view in self._watch.views():
+                    self._deaf = None
+                    await self.take(view)
+            except OSError as error:
+                self._miss(error)
+            await asyncio.sleep(_INSPECT)
 
     async def inspect(self) -> None:
         """Look at routes and daemons every second, and at once when one of them says so, until cancelled."""
@@ -102,17 +109,17 @@ class PrefixKeeper:
         """Drain a prefix that lost its addresses' way back though nobody said so, and ask the kernel for another."""
         core, key = self._core, (prefix.network, prefix.length)
         async with self._lock:
-            self._silent.add(key)
             await core.commit(core.working().drain(prefix, core.clock.now()))
+            self._silent.add(key)
         core.journal.fail("prefix.silent", text, subject=str(prefix), leases=core.leased_in(prefix))
-        await self.take(await self._watch.view())
+        await self._ask()
         self._on_change()
 
     async def hear(self, prefix: Prefix) -> None:
         """Take up a silent prefix again, one of whose addresses was proved."""
         self._silent.discard((prefix.network, prefix.length))
         self._core.journal.write("prefix.returned", f"{prefix} works again", subject=str(prefix))
-        await self.take(await self._watch.view())
+        await self._ask()
 
     def check_resumable(self, network: int, length: int) -> None:
         """Raise Refusal when it is not an operator who keeps the prefix from handing out."""
@@ -154,12 +161,28 @@ class PrefixKeeper:
         seen = self.view.findings if self.view is not None else ()
         if self._blind is not None:
             seen += (Finding(subject="reach", level=Level.FAIL, text=f"routes and NDP are unknown: {self._blind}"),)
+        if self._deaf is not None:
+            text = f"the kernel does not tell of prefixes, and is asked again every second: {self._deaf}"
+            seen += (Finding(subject="reach", level=Level.FAIL, text=text),)
         return refused + silent + seen + tuple(f for r in self.reachability.values() for f in r.findings)
 
     def host_prefix(self, network: int, length: int) -> HostPrefix | None:
         """Return what the kernel says about the prefix now."""
         prefixes = self.view.prefixes if self.view is not None else ()
         return next((p for p in prefixes if (p.network, p.length) == (network, length)), None)
+
+    async def _ask(self) -> None:
+        try:
+            view = await self._watch.view()
+        except OSError as error:
+            self._miss(error)
+        else:
+            await self.take(view)
+
+    def _miss(self, error: OSError) -> None:
+        if self._deaf != str(error):
+            self._core.journal.fail("prefix.unknown", f"the kernel cannot be asked for prefixes: {error}")
+        self._deaf = str(error)
 
     def _wanted(self, view: HostView) -> list[HostPrefix]:
         usable = [prefix for prefix in view.prefixes if not prefix.deprecated]
@@ -274,7 +297,10 @@ class PrefixKeeper:
         except Refusal as refusal:
             core.journal.fail("address.removed", refusal.detail)
             return
-        core.journal.warn("address.removed", f"{len(rows)} addresses turned out to be somebody's on this link")
+        text = f"{len(rows)} addresses turned out to be somebody's on this link; leases that ended: {len(gone.ended)}"
+        core.journal.warn("address.removed", text, count=gone.removed, leases=len(gone.ended))
+        # Neighbours must not be answered for them any longer.
+        core.changed.set()
 
     def _note_link(self, prefix: Prefix, host: HostPrefix) -> None:
         """Note whether addresses of `prefix` fill a neighbour table: as the network showed, else as the routes say."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from typing import NamedTuple
@@ -13,7 +14,6 @@ from ipv6console.engine.core import Core
 from ipv6console.engine.errors import Refusal
 from ipv6console.engine.pace import Pace
 from ipv6console.pool.address import format_address, parse_address
-from ipv6console.pool.change import AddressAdded
 from ipv6console.pool.draw import Draw
 from ipv6console.pool.prefix import Prefix
 from ipv6console.pool.roll import Roll
@@ -25,6 +25,7 @@ _FIRST_WAIT = 0.25
 _SLOWEST = 5.0
 _IDLE_WAIT = 1.0
 _BREATH = 0.02
+log = logging.getLogger("ipv6console")
 
 
 class Need(NamedTuple):
@@ -75,7 +76,8 @@ class Spawner:
                     self._launch(min(missing, self._core.settings.check.concurrency))
                 changed = await self._doze(changed)
         finally:
-            self._cancel(set())
+            # They still take back what neighbours are answered for them, and must not do so when all of that is removed.
+            await asyncio.gather(*self._cancel(set()), return_exceptions=True)
 
     def need(self) -> int:
         """Return how many addresses are wanting for the neediest mirror, within `max_total`."""
@@ -110,6 +112,7 @@ class Spawner:
     async def spawn(self, count: int) -> SpawnsReply:
         """Make `count` more addresses now; fewer, and why, when that is not possible."""
         added: list[int] = []
+        tried = 0
         obstacle = self._obstacle()
         for _ in range(_ROUNDS):
             missing = min(count - len(added), self._core.settings.pool.max_total - self._core.pool.table.live)
@@ -119,11 +122,12 @@ class Spawner:
             async with asyncio.TaskGroup() as group:
                 tasks = {address: group.create_task(self._prove(address, prefix)) for address, prefix in candidates}
             proved = [address for address, task in tasks.items() if task.result()]
+            tried += len(tasks)
             added.extend(proved)
             if not proved:
                 obstacle = self.complaint
         short = len(added) < count
-        reason = obstacle or self._obstacle() or "on-link addresses are paced; try again in a moment"
+        reason = obstacle or self._obstacle() or self._shortfall(tried - len(added))
         return SpawnsReply(
             success=bool(added),
             addrs=tuple(format_address(address) for address in added),
@@ -151,17 +155,22 @@ class Spawner:
         self._core.changed.set()
         if task.cancelled():
             return
-        now = time.monotonic()
-        if task.result():
+        now, error = time.monotonic(), task.exception()
+        if error is not None:
+            log.error("a check ended by a defect", exc_info=error)
+            self.complaint = f"a check ended by a defect: {error!r}"
+        if error is None and task.result():
             self._wait = _FIRST_WAIT
         elif now >= self._not_before:
             self._not_before = now + self._wait
             self._wait = min(2 * self._wait, _SLOWEST)
 
-    def _cancel(self, but_of: set[int]) -> None:
-        for task in [task for task, prefix_id in self._running.items() if prefix_id not in but_of]:
+    def _cancel(self, but_of: set[int]) -> list[asyncio.Task[bool]]:
+        cancelled = [task for task, prefix_id in self._running.items() if prefix_id not in but_of]
+        for task in cancelled:
             task.cancel()
             self._running.pop(task, None)
+        return cancelled
 
     async def _prove(self, address: int, prefix: Prefix) -> bool:
         async with self._answering.candidate(address):
@@ -174,7 +183,7 @@ class Spawner:
             self.complaint = verdict.text
             return False
         try:
-            change = self._take(address, prefix)
+            change = self._core.take_in(address, prefix)
             await self._core.commit(change)
         except Refusal as refusal:
             self.complaint = refusal.detail
@@ -187,11 +196,6 @@ class Spawner:
         self._core.journal.added()
         self._core.changed.set()
         return True
-
-    def _take(self, address: int, prefix: Prefix) -> AddressAdded | None:
-        pool = self._core.working()
-        known = pool.prefixes.get(prefix.id)
-        return pool.add(address, known, self._core.clock.now()) if known else None
 
     def _candidates(self, count: int) -> list[tuple[int, Prefix]]:
         active = self._active()
@@ -231,9 +235,16 @@ class Spawner:
             return f"{self._core.pool.severed}, so no address can be proved; try again when that is mended"
         if not self._active():
             return "there is no active prefix; `ipv6console doctor` says why"
-        if self._core.pool.table.live >= self._core.settings.pool.max_total:
+        if self._core.is_full():
             return "the pool holds max_total addresses; raise pool.max_total"
         return None
+
+    def _shortfall(self, failed: int) -> str:
+        if failed:
+            return f"{failed} addresses failed their check; try again"
+        if not self.pace.room and any(prefix.id in self._on_link for prefix in self._active()):
+            return "on-link addresses are paced; try again in a moment"
+        return "no address is left to make: all of the prefix, or of network.addresses, are in the pool or excluded"
 
     async def _doze(self, changed: bool) -> bool:
         """Wait until something changes, or for a while; return whether something did. `changed` is what it was before."""

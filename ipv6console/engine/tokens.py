@@ -31,6 +31,7 @@ class Tokens:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._used: dict[str, float] = {}
+        self._making: set[str] = set()
 
     async def create(self, name: str, scope: str, caller: Caller) -> TokenCreated:
         """Make a token; its secret is in the answer and nowhere else."""
@@ -41,11 +42,17 @@ class Tokens:
             )
         if scope not in _REACH:
             raise InvalidRequest(f"{scope[:40]!r} is no scope", next="give read, scrape or operate")
-        if name in self._core.tokens:
+        if name in self._core.tokens or name in self._making:
             raise InvalidRequest(f"there is a token {name} already", next="choose another name, or revoke that one")
+        # While the store is read back, the tokens are replaced by what was read.
+        self._core.working()
         secret = f"ipv6c_{secrets.token_urlsafe(32)}"
         record = TokenRecorded(name, _digest(secret), scope, self._core.clock.now(), caller.label)
-        await self._core.commit(record, durability=Durability.POWER)
+        self._making.add(name)
+        try:
+            await self._core.commit(record, durability=Durability.POWER)
+        finally:
+            self._making.discard(name)
         self._core.tokens[name] = record
         self._core.journal.warn("token.created", f"token {name} ({scope})", subject=name, actor=caller.label)
         return TokenCreated(name=name, scope=scope, token=secret, created_at=record.created_at)
@@ -55,10 +62,14 @@ class Tokens:
         record = self._core.tokens.get(name)
         if record is None:
             raise NotFound(f"there is no token {name[:80]}", next="`ipv6console token list` shows those there are")
+        self._core.working()
         await self._core.commit(TokenRevoked(name), durability=Durability.POWER)
         self._core.tokens.pop(name, None)
         self._core.journal.warn("token.revoked", f"token {name} is no longer valid", subject=name, actor=caller.label)
-        return self._row(record)
+        row = self._row(record)
+        # A later token of that name is another one.
+        self._used.pop(name, None)
+        return row
 
     def rows(self) -> tuple[TokenRow, ...]:
         """Return every token, without secrets."""

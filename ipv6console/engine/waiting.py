@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ipv6console.engine.core import Core
+from ipv6console.engine.unheard import Unheard
 from ipv6console.pool.change import Change
 from ipv6console.pool.lease import Lease
-from ipv6console.pool.mirror import Status
 
 Leased = tuple[Lease, Change]
 
@@ -27,8 +27,9 @@ class Place(NamedTuple):
 class WaitingRoom:
     """First come, first served, mirror by mirror; who waits in vain for one host lets those for other hosts pass."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, unheard: Unheard) -> None:
         self._core = core
+        self._unheard = unheard
         self._queues: dict[str, deque[Place]] = {}
 
     def occupied(self, mirror: str, host: str | None) -> bool:
@@ -57,7 +58,8 @@ class WaitingRoom:
             return future.result() if future.done() else None
         except asyncio.CancelledError:
             if future.done():
-                await self._give_back(future.result())
+                lease, change = future.result()
+                await self._unheard.give_back([lease], change)
             raise
         finally:
             with suppress(ValueError):
@@ -88,10 +90,3 @@ class WaitingRoom:
             else:
                 queue.remove(place)
                 place.future.set_result(leased)
-
-    async def _give_back(self, leased: Leased) -> None:
-        """Return what was taken for a caller who went away before hearing of it."""
-        lease, change = leased
-        now = self._core.clock.now()
-        await self._core.commit(change, *self._core.working().end(lease, Status.IDLE, now))
-        self._core.changed.set()

@@ -60,7 +60,13 @@ def restore(backup: Path, database: Path) -> Copied:
     """
     if not backup.is_file():
         raise StoreError(f"there is no file {backup}", _NEXT)
-    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the state directory {database.parent} cannot be made: {error.strerror}",
+            "name one you may write with --state-dir DIR",
+        ) from error
     lock = StateLock(database.with_name(database.name + ".lock"))
     try:
         with _whole(database, replacing=True) as unfinished:
@@ -90,18 +96,29 @@ def _whole(target: Path, *, replacing: bool = False) -> Iterator[Path]:
     try:
         yield unfinished
         _sync(unfinished)
-        if replacing:
-            unfinished.replace(target)
-        else:
-            os.link(unfinished, target)
-            unfinished.unlink()
+        if not replacing:
+            _claim(unfinished, target)
+        unfinished.replace(target)
         _sync(target.parent)
     except FileExistsError as error:
         raise StoreError(f"{target} is there already", "name another file") from error
+    except OSError as error:
+        raise StoreError(f"{target} cannot be written: {error.strerror}", "name a file in another folder") from error
     finally:
         for suffix in ("", "-journal", "-wal", "-shm"):
             with suppress(FileNotFoundError):
                 unfinished.with_name(unfinished.name + suffix).unlink()
+
+
+def _claim(unfinished: Path, target: Path) -> None:
+    """Take the name `target`, whole at once where the file system has links; raises FileExistsError."""
+    try:
+        os.link(unfinished, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        # FAT on a stick has none, and some network file systems.
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 @contextmanager

@@ -233,3 +233,18 @@ def test_a_listed_address_is_a_host_name_of_this_engine() -> None:
     access = Access(EngineSettings(listen=("127.0.0.2:16000",)))
     headers = [(b"host", b"127.0.0.2:16000")]
     assert access.admit(scope(headers=headers)).label == "tcp 127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("act", "way"),
+    [
+        ("PUT /mirrors/task1/settings", "ipv6console mirror set, or curl"),
+        ("POST /mirrors/task1/drain", "ipv6console drain, or curl"),
+        ("GET /stats?dbname=task1", "curl"),
+        ("DELETE /leases/1-0-R", "curl"),
+    ],
+)
+def test_a_refusal_names_the_command_that_does_the_act_if_there_is_one(act: str, way: str) -> None:
+    with pytest.raises(Forbidden) as refused:
+        Access(EngineSettings()).require(Caller("tcp 127.0.0.1", frozenset({Scope.READ})), Scope.OPERATE, act)
+    assert refused.value.next.startswith(f"Use the Unix socket: {way} --unix-socket ")

@@ -289,3 +289,61 @@ async def test_an_unknown_uvicorn_is_served_without_the_hot_path_and_says_so(
 
 async def test_the_uvicorn_that_is_installed_is_known() -> None:
     assert hot_protocol(wanted=True) is HotHttp
+
+
+async def test_whom_the_hot_path_has_not_answered_when_the_grace_is_over_is_told_that_the_engine_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(settings_in(tmp_path), tmp_path, Limits(grace=1)) as service, service.over_ipv4() as client:
+        await service.engine.mirror_stats("task1")
+        begun = asyncio.Event()
+
+        async def stuck(*_: object) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(service.engine._core.store, "commit", stuck)
+        request = asyncio.create_task(client.get("/pick?dbname=task1"))
+        await begun.wait()
+        service.stop.set()
+        with anyio.fail_after(10):
+            answer = await request
+            await service.task
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers.get_list("connection") == ["close"]
+    assert answer.headers["retry-after"] == "5"
+
+
+@pytest.mark.parametrize("hot_path", [True, False])
+@pytest.mark.parametrize("path", ["/pick?dbname=task1", "/picks?dbname=task1&num=3"])
+async def test_what_was_picked_for_a_caller_who_had_hung_up_is_given_back(
+    path: str, hot_path: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(settings_in(tmp_path, hot_path=hot_path), tmp_path, LIMITS) as service:
+        await service.engine.mirror_stats("task1")
+        store = service.engine._core.store
+        commit, begun, gone, proceed = store.commit, asyncio.Event(), asyncio.Event(), asyncio.Event()
+        lost = Http.connection_lost
+
+        async def slow(changes: list[Change], durability: Durability) -> None:
+            await commit(changes, durability)
+            begun.set()
+            await proceed.wait()
+
+        def connection_lost(self: Http, exc: Exception | None) -> None:
+            lost(self, exc)
+            gone.set()
+
+        monkeypatch.setattr(store, "commit", slow)
+        monkeypatch.setattr(Http, "connection_lost", connection_lost)
+        raw = service.raw()
+        raw.sendall(f"GET {path} HTTP/1.1\r\n".encode() + HOST + b"\r\n")
+        await begun.wait()
+        assert service.engine.leases("task1", None, 1).total > 0
+        raw.close()
+        await gone.wait()
+        proceed.set()
+        with anyio.fail_after(10):
+            while service.engine.leases("task1", None, 1).total:  # noqa: ASYNC110 - nobody is told of it
+                await asyncio.sleep(0.001)

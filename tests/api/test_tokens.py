@@ -221,6 +221,7 @@ async def test_loopback_may_be_given_reading_alone(tmp_path: Path) -> None:
         answer: httpx.Response = await client.get("/pick")
     assert answer.status_code == 403
     assert 'loopback_scope = "scrape"' in answer.json()["next"]
+    assert "Use the Unix socket: ipv6console pick, or curl" in answer.json()["next"]
 
 
 def test_a_stranger_on_the_unix_socket_may_show_a_token() -> None:

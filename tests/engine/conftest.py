@@ -41,7 +41,7 @@ class HandWatch:
 
     def __init__(self, clock: HandClock) -> None:
         self._clock = clock
-        self._views: asyncio.Queue[HostView] = asyncio.Queue()
+        self._views: asyncio.Queue[HostView | OSError] = asyncio.Queue()
         self.current = HostView(stamp=Stamp(clock.now(), "netlink"), prefixes=())
 
     async def view(self) -> HostView:
@@ -49,7 +49,14 @@ class HandWatch:
 
     async def views(self) -> AsyncIterator[HostView]:
         while True:
-            yield await self._views.get()
+            view = await self._views.get()
+            if isinstance(view, OSError):
+                raise view
+            yield view
+
+    def fail(self, error: OSError) -> None:
+        """Let what follows the kernel end with `error`."""
+        self._views.put_nowait(error)
 
     def show(self, *prefixes: HostPrefix, own: frozenset[int] = frozenset()) -> None:
         self.current = HostView(stamp=Stamp(self._clock.now(), "netlink"), prefixes=prefixes, addresses=own)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ipv6console.engine.protocol import HostPrefix
 from ipv6console.pool.address import parse_address
 from ipv6console.wire.address import AddressFilter
 from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
@@ -49,3 +52,17 @@ async def test_what_leaves_the_pool_is_no_longer_answered_for(filled: World) -> 
     await filled.engine.apply(ApplyRequest(plan=plan.id, reason="abuse"), filled.caller)
     await filled.until(lambda: filled.reach.answered == _pool(filled))
     assert parse_address(picked.addr) not in filled.reach.answered
+
+
+async def test_an_address_that_turns_out_to_be_another_hosts_is_no_longer_answered_for(
+    filled: World, prefix: Callable[..., HostPrefix]
+) -> None:
+    # More than are needed: none is made in its place, and only the removal itself can tell.
+    await filled.engine.spawn(5, filled.caller)
+    await filled.until(lambda: filled.reach.answered == _pool(filled))
+    told = filled.engine._core.changed.listen()
+    taken = min(_pool(filled))
+    filled.watch.show(prefix("2001:db8:0:1::/64"), own=frozenset({taken}))
+    await asyncio.wait_for(told.wait(), 5)
+    await filled.until(lambda: taken not in filled.reach.answered)
+    assert taken not in _pool(filled)

@@ -13,7 +13,7 @@ import pytest
 
 from ipv6console.config import Settings
 from ipv6console.engine.engine import Engine
-from ipv6console.engine.errors import Unavailable
+from ipv6console.engine.errors import InvalidRequest, Unavailable
 from ipv6console.engine.report import ReportItem
 from ipv6console.store.database import SqliteStore
 from ipv6console.wire.address import AddressFilter
@@ -67,6 +67,22 @@ class TestMirrors:
         assert refused.value.next == "use an existing dbname, or raise pool.max_mirrors"
         assert [row.name for row in filled.engine.state().mirrors] == ["task1", "task2"]
         assert (await filled.engine.pick("task1", filled.caller)).success
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        MirrorSettings(lease_ttl=0.5),
+        MirrorSettings(check_urls=("ftp://echo.test/",)),
+        MirrorSettings(check_urls=("http://[echo.test/",)),
+        MirrorSettings(check_urls=("http://echo.test:99999/",)),
+    ],
+)
+async def test_settings_that_are_refused_make_no_mirror(filled: World, wrong: MirrorSettings) -> None:
+    with pytest.raises(InvalidRequest):
+        await filled.engine.set_mirror("fresh", wrong, filled.caller)
+    assert "fresh" not in filled.engine.stats().mirrors
+    assert (await filled.engine.pick("fresh", filled.caller)).success
 
 
 class TestLeasesPer64:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from string import ascii_letters, digits
 from typing import TYPE_CHECKING
@@ -82,6 +83,50 @@ async def test_a_restarted_engine_knows_every_lease_verdict_and_revocation(fille
     finally:
         await again.stop()
         await store.close()
+
+
+async def test_a_part_of_the_engine_that_ended_is_told_by_health_for_as_long_as_it_is_gone(
+    filled: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def defective() -> None:
+        raise ZeroDivisionError("nothing by nothing")
+
+    monkeypatch.setattr(filled.reach, "inspect", defective)
+    filled.reach.turn(Level.OK)
+    event = await filled.event("engine.failed")
+    assert "restart the engine" in event.text
+    found = [finding for finding in filled.engine.health().findings if finding.subject == "engine"]
+    assert [finding.level for finding in found] == [Level.FAIL]
+    assert "PrefixKeeper.inspect" in found[0].text
+
+
+async def test_what_is_removed_at_the_end_is_not_touched_again(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    asked = asyncio.Event()
+
+    async def silent(_url: str, _source: int | None) -> int:
+        asked.set()
+        never: asyncio.Future[int] = asyncio.Future()
+        return await never
+
+    async def stop_answering(_: object) -> None:
+        for _step in range(10):
+            await asyncio.sleep(0)
+        done.append("stop answering")
+
+    async def withdraw_all() -> None:
+        done.append("withdraw all")
+
+    monkeypatch.setattr(filled.echo, "ask", silent)
+    monkeypatch.setattr(filled.reach, "stop_answering", stop_answering)
+    monkeypatch.setattr(filled.reach, "withdraw_all", withdraw_all)
+    await filled.engine.pick("task1", filled.caller)
+    await asked.wait()
+    await filled.engine.stop()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert done[-1] == "withdraw all"
+    assert "stop answering" in done
 
 
 def test_secrets_are_words_of_their_own_however_many_are_drawn() -> None:

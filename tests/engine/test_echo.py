@@ -79,3 +79,9 @@ async def test_a_source_the_host_does_not_route_to_itself_fails_with_the_kernels
     async with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n::1") as url:
         with pytest.raises(EchoFailed):
             await Echo(0.2).ask(url, int("20010db8" + "0" * 23 + "7", 16))
+
+
+@pytest.mark.parametrize("url", ["http://echo.test:99999/", "http://a..test/", "http://[echo.test/"])
+async def test_a_url_that_cannot_be_asked_is_a_failure_like_any_other(url: str) -> None:
+    with pytest.raises(EchoFailed, match="the URL cannot be asked"):
+        await Echo(2.0).ask(url, None)

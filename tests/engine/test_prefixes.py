@@ -16,6 +16,7 @@ from ipv6console.pool.prefix import parse_prefix
 from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
 from ipv6console.wire.state import PrefixState
 from ipv6console.wire.status import Level
+from tests.engine.test_core import Refusing
 
 if TYPE_CHECKING:
     from tests.engine.conftest import World
@@ -250,3 +251,32 @@ async def test_a_prefix_that_goes_and_comes_again_with_the_cable_serves(filled: 
     filled.watch.show(prefix(OLD))
     await filled.filled()
     assert (await filled.engine.pick("task1", filled.caller)).success
+
+
+async def test_a_kernel_that_cannot_be_asked_is_told_and_asked_again(
+    filled: World, prefix: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ipv6console.engine.prefixes._INSPECT", 0.01)
+    told = "No buffer space available"
+    filled.watch.fail(OSError(told))
+    event = await filled.event("prefix.unknown")
+    assert told in event.text
+    assert any(told in finding.text for finding in filled.engine.health().findings)
+    filled.watch.show(prefix("2001:db8:0:2::/64"))
+    await filled.until(lambda: any(row.prefix == "2001:db8:0:2::/64" for row in filled.engine.state().prefixes))
+    assert not any(told in finding.text for finding in filled.engine.health().findings)
+
+
+async def test_a_prefix_that_could_not_be_drained_is_not_taken_for_a_silent_one(
+    filled: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = filled.engine._keeper
+    [known] = filled.engine._core.pool.prefixes.values()
+    refusing = Refusing(filled.store, monkeypatch)
+    with pytest.raises(Unavailable):
+        await keeper.silence(known, "its addresses fail")
+    refusing.stop()
+    await filled.event("store.recovered")
+    [row] = filled.engine.state().prefixes
+    assert row.state is PrefixState.ACTIVE
+    assert not keeper.silent(known)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ipv6console.config import CheckSettings, PoolSettings, Settings
+from ipv6console.config import CheckSettings, NetworkSettings, PoolSettings, Settings
 from ipv6console.engine.protocol import HostPrefix
 from ipv6console.pool.address import parse_address
 from ipv6console.wire.status import Level
@@ -82,6 +83,16 @@ class TestBounds:
         assert world.engine.state().pool.total == 8
         assert "max_total" in (reply.detail or "")
 
+    async def test_requests_side_by_side_do_not_fill_the_pool_beyond_max_total(
+        self, world: World, prefix: Callable[..., HostPrefix]
+    ) -> None:
+        world.watch.show(prefix("2001:db8:0:1::/64", on_link=False))
+        await world.filled()
+        replies = await asyncio.gather(*(world.engine.spawn(3, world.caller) for _ in range(4)))
+        assert world.engine.state().pool.total == 8
+        assert sum(reply.spawned_count for reply in replies) == 3
+        assert all("max_total" in (reply.detail or "") for reply in replies if not reply.success)
+
     async def test_fresh_on_link_addresses_are_paced(self, world: World, prefix: Callable[..., HostPrefix]) -> None:
         world.watch.show(prefix("2001:db8:0:1::/64"))
         await world.filled()
@@ -140,3 +151,48 @@ class TestUrls:
         [reply] = (await filled.engine.check(["2001:db8:ffff::1"])).values()
         assert not reply.usable
         assert "none of the pool's prefixes" in (reply.detail or "")
+
+
+class TestList:
+    @pytest.fixture
+    def settings(self) -> Settings:
+        addresses = ("2001:db8:0:1::a", "2001:db8:0:1::b")
+        return Settings(
+            pool=PoolSettings(usable_num=2),
+            check=CheckSettings(urls=(URL,)),
+            network=NetworkSettings(addresses=addresses),
+        )
+
+    async def test_asking_for_more_addresses_than_there_are_says_so(self, filled: World) -> None:
+        reply = await filled.engine.spawn(1, filled.caller)
+        assert not reply.success
+        assert "no address is left to make" in (reply.detail or "")
+
+
+async def test_asking_for_addresses_some_of_which_fail_says_how_many(filled: World) -> None:
+    # One of four, one of the three that are missing, one of two: then nothing more is tried.
+    spoilt = iter([False, True, True, True, False, True, True, False, True])
+    filled.echo.bad = lambda _: next(spoilt)
+    reply = await filled.engine.spawn(4, filled.caller)
+    assert reply.spawned_count == 3
+    assert reply.detail == "6 addresses failed their check; try again"
+
+
+async def test_a_check_that_ends_by_a_defect_is_told_and_not_begun_again_at_once(
+    filled: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def defective(_url: str, _source: int | None) -> int:
+        nonlocal asked
+        asked += 1
+        raise ZeroDivisionError("nothing by nothing")
+
+    monkeypatch.setattr(filled.echo, "ask", defective)
+    await filled.engine.pick("task1", filled.caller)
+    await filled.until(lambda: "nothing by nothing" in filled.engine.state().pool.text)
+    before = asked
+    for _ in range(100):
+        filled.engine._core.changed.set()
+        await asyncio.sleep(0.001)
+    assert asked - before <= 2

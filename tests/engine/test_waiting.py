@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pytest
 from ipv6console.engine.errors import InvalidRequest
 from ipv6console.engine.protocol import Durability
 from ipv6console.engine.report import ReportItem
+from ipv6console.engine.waiting import Place
 from ipv6console.pool.change import Change, UsageRecorded
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.reply import PickReply
@@ -113,6 +115,49 @@ async def test_a_caller_who_goes_away_while_its_lease_is_written_holds_nothing(
     await asyncio.gather(waiter, return_exceptions=True)
     assert drained.engine.leases("task1", None, 1).total == 4
     assert (await drained.engine.pick("task1", drained.caller)).success
+
+
+@pytest.mark.parametrize("wait", [None, 5.0])
+async def test_a_caller_who_goes_away_while_its_first_try_is_written_holds_nothing(
+    filled: World, monkeypatch: pytest.MonkeyPatch, wait: float | None
+) -> None:
+    await filled.engine.mirror_stats("task1")
+    store = filled.engine._core.store
+    commit, begun, proceed = store.commit, asyncio.Event(), asyncio.Event()
+
+    async def slow(changes: Sequence[Change], durability: Durability) -> None:
+        begun.set()
+        await commit(changes, durability)
+        await proceed.wait()
+
+    monkeypatch.setattr(store, "commit", slow)
+    picking = asyncio.create_task(filled.engine.pick("task1", filled.caller, wait=wait))
+    await begun.wait()
+    picking.cancel()
+    await asyncio.gather(picking, return_exceptions=True)
+    proceed.set()
+    assert filled.engine.leases("task1", None, 1).total == 0
+    await filled.until(lambda: filled.store.status().queue == 0)
+    assert not [usage for usage in (await filled.store.load()).usages if usage.token is not None]
+
+
+async def test_who_is_flushed_out_in_the_moment_of_its_turn_holds_nothing(
+    drained: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = drained.engine
+    [waiter] = await _waiting(drained, 1)
+    core, room = engine._core, engine._leasing.room
+    serve = room._serve
+
+    def flushed(queue: deque[Place]) -> None:
+        serve(queue)
+        monkeypatch.setattr(room, "_serve", serve)
+        core.pool.flush(core.pool.mirrors["task1"], drained.clock.now())
+
+    monkeypatch.setattr(room, "_serve", flushed)
+    await _free(drained, engine.leases("task1", None, 1).leases[0].addr)
+    assert not (await waiter).success
+    assert engine.leases("task1", None, 1).total == 0
 
 
 async def test_a_fresh_address_serves_who_waits(drained: World) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import sqlite3
 import stat
 from contextlib import closing
@@ -174,3 +176,32 @@ async def test_a_backup_that_cannot_be_made_says_why(tmp_path: Path, source: str
     await store.close()
     with pytest.raises(StoreError, match=said):
         back_up(tmp_path / source, tmp_path / target)
+
+
+async def test_a_backup_goes_onto_a_file_system_that_has_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    await (await opened(tmp_path / "engine.db", 3)).close()
+    monkeypatch.setattr(os, "link", refused)
+    made = back_up(tmp_path / "engine.db", tmp_path / "stick.db")
+    assert (made.addresses, made.size) == (3, (tmp_path / "stick.db").stat().st_size)
+    assert {name for name in names(tmp_path) if "stick" in name} == {"stick.db"}
+    with pytest.raises(StoreError, match="is there already"):
+        back_up(tmp_path / "engine.db", tmp_path / "stick.db")
+
+
+async def test_a_target_that_cannot_be_written_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    await (await opened(tmp_path / "engine.db", 3)).close()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", broken)
+        with pytest.raises(StoreError, match=r"copy\.db cannot be written: Input/output error"):
+            back_up(tmp_path / "engine.db", tmp_path / "copy.db")
+    assert not [name for name in names(tmp_path) if "copy" in name]
+    with pytest.raises(StoreError, match="the state directory /proc/nowhere cannot be made"):
+        restore(tmp_path / "engine.db", Path("/proc/nowhere/engine.db"))
