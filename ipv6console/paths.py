@@ -18,8 +18,11 @@ class PathError(OSError):
 
 
 def is_system() -> bool:
-    """Return whether this process keeps its files in the system's folders: root, where /run can be written."""
-    return os.geteuid() == 0 and os.access(SYSTEM_RUNTIME.parent, os.W_OK)
+    """Return whether this process keeps its files in the system's folders: root, where they can be written.
+
+    In a container /run may be read-only but for the folder that was mounted there.
+    """
+    return os.geteuid() == 0 and any(os.access(path, os.W_OK) for path in (SYSTEM_RUNTIME, SYSTEM_RUNTIME.parent))
 
 
 def runtime_dir() -> Path:

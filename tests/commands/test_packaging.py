@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import fcntl
+import json
 import os
 import pty
 import re
@@ -24,6 +25,7 @@ import tomli
 import yaml
 
 from ipv6console.cli import root
+from ipv6console.client import EngineUnreachable, IPv6Client
 from ipv6console.commands.connection import answers
 from ipv6console.commands.failure import ExitCode
 from ipv6console.config import Settings
@@ -267,6 +269,63 @@ def test_the_compose_file_builds_the_dockerfile_beside_it() -> None:
     context = (FOLDER / build["context"]).resolve()
     assert context == FOLDER.parent
     assert (context / build["dockerfile"]).samefile(FOLDER / "Dockerfile")
+
+
+_CONTAINED = """
+for part in /run /var/lib; do
+    mount -t tmpfs -o mode=755 tmpfs $part
+    mkdir $part/ipv6console
+    mount -t tmpfs -o mode=755 tmpfs $part/ipv6console
+    mount -o remount,ro $part
+done
+mount --bind /proc/sys /proc/sys
+mount -o remount,bind,ro /proc/sys
+mount -o remount,bind,ro /
+ip link set lo up; ip link add up0 type veth peer dn0; ip link set up0 up; ip addr add 2001:db8:4f8:10::2/64 dev up0 nodad
+exec "$@"
+"""
+
+
+def serves(socket: Path) -> bool:
+    with suppress(EngineUnreachable), IPv6Client(socket=socket) as client:
+        return bool(client.state().engine.pid)
+    return False
+
+
+@pytest.fixture
+def container(eventually: Callable[..., None]) -> Iterator[Path]:
+    """Run what the image runs, under what the compose file allows; returns the root of its files."""
+    engine, lines = compose(), (FOLDER / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    [command] = (json.loads(line.removeprefix("CMD ")) for line in lines if line.startswith("CMD "))
+    assert engine["read_only"] is True
+    given = ",".join(["-all", *(f"+{name.lower()}" for name in engine["cap_add"]), _READING])
+    without = {"HOME", "IPV6CONSOLE_SOCKET", *(name for name in os.environ if name.startswith("XDG_"))}
+    environment = {name: value for name, value in os.environ.items() if name not in without} | {
+        "IPV6CONSOLE_NETWORK_NDP": "routed",
+        "IPV6CONSOLE_CHECK_URLS": "http://[::1]:9/ip",
+        **engine["environment"],
+    }
+    inside = [
+        *("unshare", "-n", "-m", "--propagation", "private", "sh", "-ec", _CONTAINED, "sh"),
+        *("setpriv", "--no-new-privs", f"--bounding-set={given}", f"--inh-caps={given}", "--"),
+        *(sys.executable, "-m", "ipv6console", *command),
+    ]
+    with subprocess.Popen(inside, env=environment) as process:
+        try:
+            files = Path(f"/proc/{process.pid}/root")
+            socket = files / "run/ipv6console/engine.sock"
+            eventually(lambda: serves(socket) or process.poll() is not None, "the engine serves", PATIENCE)
+            assert process.returncode is None
+            yield files
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(PATIENCE)
+    assert process.returncode == ExitCode.DONE
+
+
+@pytest.mark.privileged
+def test_the_images_command_runs_where_only_the_compose_files_folders_can_be_written(container: Path) -> None:
+    assert (container / "var/lib/ipv6console/engine.db").stat().st_size > 0
 
 
 def test_systemd_finds_no_fault_in_the_users_it_is_to_make(tmp_path: Path) -> None:
