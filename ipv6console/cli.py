@@ -41,6 +41,7 @@ COMMANDS = {
     "drain": "Stop handing out addresses of a mirror or a prefix.",
     "flush": "Forget a mirror's usage, or empty the pool.",
     "revoke": "Withdraw addresses or a prefix for good.",
+    "notify": "Show and try what is told of faults: webhooks and commands.",
     "token": "Make, list and revoke bearer tokens for callers over TCP.",
     "backup": "Copy the database of an engine, also while it runs.",
     "restore": "Put a backup in the place of the database.",

@@ -94,6 +94,66 @@ class ConsoleSettings:
     keys: tuple[str, ...] = ()
 
 
+LEVELS = ("info", "warning", "error")
+"""How loud an event is, the loudest last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """A URL that is told of faults; what may be secret is in no representation. One of `url` and `url_file` is given."""
+
+    name: str
+    url: str = field(default="", repr=False)
+    url_file: str = ""
+    token_file: str = ""
+    headers: tuple[str, ...] = field(default=(), repr=False)
+    level: str = "warning"
+    kinds: tuple[str, ...] = ()
+    timeout: float = 10.0
+    source: str = ""
+    proxy: str = field(default="", repr=False)
+
+    @property
+    def target(self) -> str:
+        """Where it goes, without what may be secret: paths of webhooks are passwords."""
+        return public_url(self.url) if self.url else f"the URL in {self.url_file}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A program that is run to tell of faults; its arguments may be secret."""
+
+    name: str
+    argv: tuple[str, ...] = field(repr=False)
+    level: str = "warning"
+    kinds: tuple[str, ...] = ()
+    timeout: float = 30.0
+
+    @property
+    def target(self) -> str:
+        """What is run, without its arguments."""
+        return self.argv[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySettings:
+    """Who is told of faults, how soon and how often."""
+
+    debounce: float = 30.0
+    digest: int = 10
+    attempts: int = 8
+    webhook: tuple[Webhook, ...] = ()
+    command: tuple[Command, ...] = ()
+
+
+def public_url(url: str) -> str:
+    """Return scheme and host of `url`, and *** for all else that is in it."""
+    scheme, _, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    hidden = "***" if path or "?" in rest or "#" in rest else ""
+    return f"{scheme}://{place.rpartition('@')[2].partition('?')[0].partition('#')[0]}{slash}{hidden}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All of it."""
@@ -103,3 +163,4 @@ class Settings:
     check: CheckSettings = field(default_factory=CheckSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ipv6console import paths
-from ipv6console.config import Settings
-from ipv6console.configvalue import KINDS, Unfit
+from ipv6console.config import NotifySettings, Settings
+from ipv6console.configkind import Unfit
+from ipv6console.configvalue import KINDS
 
 PREFIX = "IPV6CONSOLE_"
 
@@ -102,6 +103,7 @@ def effective(
     settings = Settings(**sections)
     _agree(settings.pool.usable_num, "usable_num", settings.pool.max_total, "max_total", merged)
     _agree(settings.pool.bad_cooldown, "bad_cooldown", settings.pool.bad_cooldown_max, "bad_cooldown_max", merged)
+    _part(settings.notify, merged)
     return Effective(settings, merged, tuple(read))
 
 
@@ -141,9 +143,15 @@ def parse(text: str, name: str) -> Layer:
             try:
                 layer[section, key] = Given(KINDS[section][key].read(value), f"{name}:{line}", Source.FILE, items)
             except Unfit as error:
-                line = line if error.item is None else lines[(section, key, error.item)]
+                line = _line(lines, (section, key), error.path)
                 raise ConfigError(f"{name}:{line}: {section}.{key}: {error}") from error
     return layer
+
+
+def _line(lines: Mapping[tuple[str | int, ...], int], setting: tuple[str, str], path: tuple[str | int, ...]) -> int:
+    """Return the line of what is wrong inside a setting, or of the nearest thing around it that has one."""
+    found = (lines.get((*setting, *path[:depth])) for depth in range(len(path), -1, -1))
+    return next(line for line in found if line is not None)
 
 
 def _file(path: Path, *, must_exist: bool) -> Layer | None:
@@ -202,6 +210,19 @@ def _agree(low: float, low_key: str, high: float, high_key: str, merged: Layer) 
     raise ConfigError(
         f"{origin}: pool.{low_key} = {low:.15g} must not be above pool.{high_key} = {high:.15g} ({other})"
     )
+
+
+def _part(notify: NotifySettings, merged: Layer) -> None:
+    """Refuse two that bear one name: nobody could say which of them is to be tested."""
+    seen: set[str] = set()
+    named = {"webhook": [row.name for row in notify.webhook], "command": [row.name for row in notify.command]}
+    for key, names in named.items():
+        for number, name in enumerate(names):
+            if name in seen:
+                given = merged["notify", key]
+                where = given.items.get(number, given.origin)
+                raise ConfigError(f"{where}: notify.{key}: there is another one named {name}; give it another name")
+            seen.add(name)
 
 
 def _unknown_section(section: str, value: object) -> str:

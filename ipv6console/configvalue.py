@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-from ipv6console.config import THEMES
+from ipv6console.config import LEVELS, THEMES, Command, Webhook
+from ipv6console.configkind import Duration, Flag, Kind, Many, Rows, Share, Table, Text, Unfit, Whole, shown
 
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
 _SOCKET_PATH_BYTES = 107
 """What fits in sockaddr_un with its closing NUL (unix(7))."""
 
@@ -21,209 +19,10 @@ _SOCKET_PATH_BYTES = 107
 _Place = TypeVar("_Place", ipaddress.IPv6Address, ipaddress.IPv6Network)
 
 
-class Unfit(ValueError):
-    """A value that is not allowed; the message says what is. `item` counts from 0 in a list, in a table it is the key."""
-
-    item: int | str | None = None
-
-
-class Kind(Protocol):
-    """A kind of value: both readers return it as Settings holds it, or raise Unfit."""
-
-    def read(self, value: object) -> object:
-        """Read a value as TOML gives it."""
-        ...
-
-    def read_text(self, text: str) -> object:
-        """Read a value from the environment or a flag."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A string; `check` returns it in its proper spelling or raises Unfit."""
-
-    check: Callable[[str], str]
-
-    def read(self, value: object) -> str:
-        """See Kind."""
-        if not isinstance(value, str):
-            raise Unfit(f"text in quotes is expected, got {_shown(value)}")
-        return self.check(value)
-
-    def read_text(self, text: str) -> str:
-        """See Kind."""
-        return self.check(text.strip())
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """True or false."""
-
-    def read(self, value: object) -> bool:
-        """See Kind."""
-        if not isinstance(value, bool):
-            raise Unfit(f"true or false is expected, got {_shown(value)}")
-        return value
-
-    def read_text(self, text: str) -> bool:
-        """See Kind."""
-        words = {
-            "true": True,
-            "yes": True,
-            "on": True,
-            "1": True,
-            "false": False,
-            "no": False,
-            "off": False,
-            "0": False,
-        }
-        if text.strip().lower() not in words:
-            raise Unfit(f"true or false is expected, got {_shown(text)}")
-        return words[text.strip().lower()]
-
-
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """A whole number between `low` and `high`, or one of `only`."""
-
-    low: int
-    high: int
-    only: tuple[int, ...] = ()
-
-    def read(self, value: object) -> int:
-        """See Kind."""
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise Unfit(f"{self._allowed()} is expected, got {_shown(value)}")
-        if not self.low <= value <= self.high or (self.only and value not in self.only):
-            raise Unfit(f"{self._allowed()} is allowed, got {value}")
-        return value
-
-    def read_text(self, text: str) -> int:
-        """See Kind."""
-        try:
-            return self.read(int(text))
-        except ValueError as error:
-            raise Unfit(f"{self._allowed()} is allowed, got {_shown(text)}") from error
-
-    def _allowed(self) -> str:
-        if self.only:
-            return f"one of {', '.join(map(str, self.only))}"
-        return f"a whole number from {self.low} to {self.high}"
-
-
-@dataclass(frozen=True, slots=True)
-class Duration:
-    """Seconds as a number, or text with a unit: 90s, 15m, 1h, 2d; between `low` and `high` seconds."""
-
-    low: float
-    high: float
-
-    def read(self, value: object) -> float:
-        """See Kind."""
-        if isinstance(value, str):
-            return self.read_text(value)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise Unfit(f"{self._allowed()} is expected, got {_shown(value)}")
-        if not self.low <= value <= self.high:
-            raise Unfit(f"{self._allowed()} is allowed, got {value}")
-        return float(value)
-
-    def read_text(self, text: str) -> float:
-        """See Kind."""
-        match = _DURATION.fullmatch(text.strip())
-        if match is None:
-            raise Unfit(f"{self._allowed()} is allowed, got {_shown(text)}")
-        return self.read(float(match[1]) * _UNITS[match[2]])
-
-    def _allowed(self) -> str:
-        return f"a duration from {self.low:.15g} to {self.high:.15g} seconds (a number, or like 90s, 15m, 1h, 2d)"
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A number above 0 and up to 1."""
-
-    def read(self, value: object) -> float:
-        """See Kind."""
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 1:
-            raise Unfit(f"a number above 0 and up to 1 is expected, got {_shown(value)}")
-        return float(value)
-
-    def read_text(self, text: str) -> float:
-        """See Kind."""
-        try:
-            return self.read(float(text))
-        except ValueError as error:
-            raise Unfit(f"a number above 0 and up to 1 is expected, got {_shown(text)}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class Many:
-    """A list of texts, `least` at least; in the environment separated by commas."""
-
-    item: Text
-    least: int = 0
-
-    def read(self, value: object) -> tuple[str, ...]:
-        """See Kind."""
-        if not isinstance(value, list | tuple):
-            raise Unfit(f'a list of texts, like ["…"], is expected, got {_shown(value)}')
-        items = []
-        for number, item in enumerate(value):
-            try:
-                items.append(self.item.read(item))
-            except Unfit as error:
-                error.item = number
-                raise
-        if len(items) < self.least:
-            raise Unfit(f"at least {self.least} of them must be given")
-        if len(set(items)) != len(items):
-            raise Unfit("the same one is given twice")
-        return tuple(items)
-
-    def read_text(self, text: str) -> tuple[str, ...]:
-        """See Kind."""
-        return self.read([item.strip() for item in text.split(",") if item.strip()])
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table of texts, as Settings holds it "KEY=VALUE" each; so in the environment, separated by commas."""
-
-    def read(self, value: object) -> tuple[str, ...]:
-        """See Kind."""
-        if isinstance(value, tuple):
-            return self._pairs(str(pair).partition("=") for pair in value)
-        if not isinstance(value, dict):
-            raise Unfit(f'a table, like {{ spawn = "S" }}, is expected, got {_shown(value)}')
-        return self._pairs((key, "=", text) for key, text in value.items())
-
-    def read_text(self, text: str) -> tuple[str, ...]:
-        """See Kind."""
-        return self.read(tuple(item.strip() for item in text.split(",") if item.strip()))
-
-    @staticmethod
-    def _pairs(pairs: Iterable[tuple[str, str, object]]) -> tuple[str, ...]:
-        told = {}
-        for key, equals, text in pairs:
-            if not isinstance(text, str) or not text or not equals or not key:
-                problem = Unfit(f"KEY=VALUE is expected, got {_shown(text if key and equals else key)}")
-                problem.item = key
-                raise problem
-            told[key] = text
-        return tuple(f"{key}={text}" for key, text in told.items())
-
-
-def _shown(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."
-
-
 def _one_of(*words: str) -> Text:
     def check(text: str) -> str:
         if text not in words:
-            raise Unfit(f"one of {', '.join(words)} is allowed, got {_shown(text)}")
+            raise Unfit(f"one of {', '.join(words)} is allowed, got {shown(text)}")
         return text
 
     return Text(check)
@@ -232,7 +31,7 @@ def _one_of(*words: str) -> Text:
 def _matching(pattern: str, allowed: str) -> Text:
     def check(text: str) -> str:
         if re.fullmatch(pattern, text) is None:
-            raise Unfit(f"{allowed} is expected, got {_shown(text)}")
+            raise Unfit(f"{allowed} is expected, got {shown(text)}")
         return text
 
     return Text(check)
@@ -252,7 +51,7 @@ def listen_address(text: str) -> tuple[str, int]:
         or int(port) > 65_535
         or (address.version == 6) == (bare == host)
     ):
-        raise Unfit(f"IPV4:PORT or [IPV6]:PORT is expected, like 127.0.0.1:16000 or [::1]:16000, got {_shown(text)}")
+        raise Unfit(f"IPV4:PORT or [IPV6]:PORT is expected, like 127.0.0.1:16000 or [::1]:16000, got {shown(text)}")
     return str(address), int(port)
 
 
@@ -268,7 +67,7 @@ def _prefix(text: str) -> str:
         try:
             loose = ipaddress.IPv6Network(text, strict=False)
         except ValueError:
-            raise Unfit(f"an IPv6 prefix is expected, like 2001:db8::/64, got {_shown(text)}") from None
+            raise Unfit(f"an IPv6 prefix is expected, like 2001:db8::/64, got {shown(text)}") from None
         raise Unfit(f"bits beyond the prefix length are set in {text}; {loose} is the prefix") from None
     if not 32 <= network.prefixlen <= 128:
         raise Unfit(f"a prefix length from /32 to /128 is allowed, got {network}")
@@ -279,7 +78,7 @@ def _excluded(text: str) -> str:
     try:
         place = ipaddress.IPv6Network(text) if "/" in text else ipaddress.IPv6Address(text)
     except ValueError as error:
-        raise Unfit(f"an IPv6 address or prefix is expected, got {_shown(text)} ({error})") from error
+        raise Unfit(f"an IPv6 address or prefix is expected, got {shown(text)} ({error})") from error
     if "%" in text:
         raise Unfit(f"{text} has a zone, so it is for one link only; a global one is expected")
     return str(place)
@@ -288,7 +87,7 @@ def _excluded(text: str) -> str:
 def _weight(text: str) -> str:
     head, _, tail = text.partition("=")
     if not re.fullmatch(r"\s*\d{1,4}\s*", tail) or int(tail) == 0:
-        raise Unfit(f"PREFIX=WEIGHT with a whole weight from 1 to 9999 is expected, got {_shown(text)}")
+        raise Unfit(f"PREFIX=WEIGHT with a whole weight from 1 to 9999 is expected, got {shown(text)}")
     return f"{_prefix(head.strip())}={int(tail)}"
 
 
@@ -296,7 +95,7 @@ def _address(text: str) -> str:
     try:
         return str(_sendable(ipaddress.IPv6Address(text)))
     except ipaddress.AddressValueError as error:
-        raise Unfit(f"an IPv6 address is expected, got {_shown(text)} ({error})") from error
+        raise Unfit(f"an IPv6 address is expected, got {shown(text)} ({error})") from error
 
 
 def _sendable(place: _Place) -> _Place:
@@ -314,15 +113,47 @@ def _url(text: str) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise Unfit(f"an http:// or https:// URL is expected, got {_shown(text)} ({error})") from error
+        raise Unfit(f"an http:// or https:// URL is expected, got {shown(text)} ({error})") from error
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0 or re.search(r"\s", text):
-        raise Unfit(f"an http:// or https:// URL is expected, got {_shown(text)}")
+        raise Unfit(f"an http:// or https:// URL is expected, got {shown(text)}")
     return text
+
+
+def _secret_url(text: str) -> str:
+    """Return a URL that is never shown: paths of webhooks are passwords."""
+    try:
+        return _url(text)
+    except Unfit:
+        raise Unfit("an http:// or https:// URL is expected; what was given is not shown, it may be secret") from None
+
+
+def _or_none(check: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda text: check(text) if text else text
+
+
+def _one_line(text: str) -> str:
+    if not text or "\0" in text:
+        raise Unfit("a word that is not empty is expected")
+    return text
+
+
+def _check_webhook(row: Webhook) -> None:
+    if bool(row.url) == bool(row.url_file):
+        raise Unfit("either url or url_file, a file that holds it, is to be given")
+    for header in row.headers:
+        name, _, text = header.partition("=")
+        if re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) is None or not (text.isascii() and text.isprintable()):
+            raise Unfit(f"headers: {shown(name)} is no name of a header, or its value is not plain text of one line")
+
+
+def _check_command(row: Command) -> None:
+    if not row.argv[0].startswith("/") and "/" in row.argv[0]:
+        raise Unfit("argv: the program is named alone, to be looked up, or with its whole path")
 
 
 def _absolute(text: str) -> str:
     if text and (not Path(text).is_absolute() or "\0" in text):
-        raise Unfit(f'an absolute path is expected, or "" for the default, got {_shown(text)}')
+        raise Unfit(f'an absolute path is expected, or "" for the default, got {shown(text)}')
     return text
 
 
@@ -333,6 +164,10 @@ def _socket(text: str) -> str:
 
 
 _DAY = 86_400.0
+_NOTIFIER = _matching(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", "a name of 1 to 64 characters A-Z a-z 0-9 . _ -")
+_KINDS_OF_EVENTS = Many(
+    _matching(r"[a-z]+(\.[a-z]*)?", 'how the kind of an event begins, like "prefix." or "lease.lost",')
+)
 
 KINDS: dict[str, dict[str, Kind]] = {
     "engine": {
@@ -390,6 +225,38 @@ KINDS: dict[str, dict[str, Kind]] = {
         "glyphs": _one_of("auto", "unicode", "ascii"),
         "read_only": Flag(),
         "keys": Table(),
+    },
+    "notify": {
+        "debounce": Duration(1, 3_600),
+        "digest": Whole(1, 1_000),
+        "attempts": Whole(1, 50),
+        "webhook": Rows(
+            Webhook,
+            {
+                "name": _NOTIFIER,
+                "url": Text(_secret_url),
+                "url_file": Text(_absolute),
+                "token_file": Text(_absolute),
+                "headers": Table(),
+                "level": _one_of(*LEVELS),
+                "kinds": _KINDS_OF_EVENTS,
+                "timeout": Duration(0.1, 300),
+                "source": Text(_or_none(_address)),
+                "proxy": Text(_or_none(_secret_url)),
+            },
+            _check_webhook,
+        ),
+        "command": Rows(
+            Command,
+            {
+                "name": _NOTIFIER,
+                "argv": Many(Text(_one_line), least=1, alike=True),
+                "level": _one_of(*LEVELS),
+                "kinds": _KINDS_OF_EVENTS,
+                "timeout": Duration(0.1, 3_600),
+            },
+            _check_command,
+        ),
     },
 }
 """The kind of every setting, by section and key; the same keys as Settings."""

@@ -24,6 +24,7 @@ from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.reach import HostReach
 from ipv6console.linux.watch import KernelWatch
 from ipv6console.listen import listeners
+from ipv6console.notify.carriers import carriers
 from ipv6console.paths import state_dir
 from ipv6console.store.database import SqliteStore
 
@@ -90,6 +91,7 @@ async def _compose(settings: Settings, folder: Path, stack: AsyncExitStack) -> E
         clock=clock,
         state_dir=str(folder),
         lab=os.environ.get("IPV6CONSOLE_LAB"),
+        carriers=carriers(settings.notify),
     )
     return engine
 

@@ -45,6 +45,7 @@ _COMMANDS = {
     "apply": "ipv6console revoke",
     "tokens": "ipv6console token",
     "import": "ipv6console import-json",
+    "notify": "ipv6console notify test",
 }
 
 

@@ -84,6 +84,12 @@ class PrefixDrainBody(BaseModel):
     draining: bool = True
 
 
+class NotifyTestBody(BaseModel):
+    """Whom to tell that this is a test; all of them without."""
+
+    name: Annotated[str | None, Field(min_length=1, max_length=64, description="A webhook's or command's name.")] = None
+
+
 class SettingsBody(BaseModel):
     """What a mirror does differently; what is left out or null is as in the pool.
 

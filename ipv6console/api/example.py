@@ -12,6 +12,7 @@ from ipv6console.wire.importing import ImportReport
 from ipv6console.wire.lease import LeasePage, LeaseRow
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.ndp import NdpConfig
+from ipv6console.wire.notify import NotifierMeans, NotifierRow, NotifyResult, NotifyStatus, NotifyTested
 from ipv6console.wire.plan import Applied, Plan, PlanAction
 from ipv6console.wire.prefix import PrefixMoment, PrefixStory, PrefixTurn
 from ipv6console.wire.presence import AttachedRow, WatcherKind
@@ -245,6 +246,52 @@ NDP_CONFIG = NdpConfig(
     found="proxy eth0 {\n  rule 2001:db8:0:1::/64 {\n    static\n  }\n}\n",
     diff=(),
     text="the file says what is wanted",
+)
+NOTIFY_STATUS = NotifyStatus(
+    notifiers=(
+        NotifierRow(
+            name="pager",
+            means=NotifierMeans.WEBHOOK,
+            target="https://hooks.example/***",
+            level=EventLevel.WARNING,
+            kinds=(),
+            waiting=1,
+            delivered=12,
+            failed=0,
+            lost=0,
+            last_at=NOW,
+            last_ok=False,
+            last_text="it answered 503 Service Unavailable",
+            next="see the log of that server",
+        ),
+    )
+)
+NOTIFY_TESTED = NotifyTested(
+    success=True,
+    results=(
+        NotifyResult(
+            name="pager",
+            means=NotifierMeans.WEBHOOK,
+            target="https://hooks.example/***",
+            success=True,
+            text="it answered 200 OK",
+            seconds=0.082,
+        ),
+    ),
+)
+NOTIFY_FAILED = NotifyTested(
+    success=False,
+    results=(
+        NotifyResult(
+            name="siren",
+            means=NotifierMeans.COMMAND,
+            target="/usr/local/bin/siren",
+            success=False,
+            text="there is no program /usr/local/bin/siren",
+            seconds=0.001,
+            next="install it, or correct argv in [[notify.command]]: a name is looked up in PATH",
+        ),
+    ),
 )
 REWIND = RewindSpan(oldest=NOW - 1_799.0, newest=NOW, kept=1_800)
 STATE = State(

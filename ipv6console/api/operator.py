@@ -1,4 +1,4 @@
-"""The operator's endpoints: drain, settings, plan and apply, import, doctor."""
+"""The operator's endpoints: drain, settings, plan and apply, import, doctor, notify."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body
 
 from ipv6console.api import example
 from ipv6console.api.answers import answers, asked
-from ipv6console.api.body import DrainBody, PrefixDrainBody, SettingsBody
+from ipv6console.api.body import DrainBody, NotifyTestBody, PrefixDrainBody, SettingsBody
 from ipv6console.api.caller import EngineHere, Operator, Reader, Scraper
 from ipv6console.api.document import Document
 from ipv6console.api.limits import IMPORT, LIMITS
@@ -18,6 +18,7 @@ from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.importing import ImportReport, ImportRequest
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.ndp import NdpConfig
+from ipv6console.wire.notify import NotifyStatus, NotifyTested
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
 from ipv6console.wire.reply import MirrorStats
 from ipv6console.wire.state import MirrorRow, PrefixRow
@@ -168,3 +169,23 @@ async def ndp_config(engine: EngineHere, caller: Reader, prefix: OnePrefix) -> D
 async def doctor(engine: EngineHere, caller: Scraper, prefix: SomePrefix = None) -> Document:
     """Walk the chain interface, prefix, route, bind, NDP, echo, with evidence and the fix for what fails."""
     return Document(await engine.examine(prefix))
+
+
+@router.get("/notify", response_model=NotifyStatus, responses=answers(example.NOTIFY_STATUS))
+async def notify_status(engine: EngineHere, caller: Reader) -> Document:
+    """Say which webhooks and commands are told of faults, and how that went."""
+    return Document(engine.notifying.status())
+
+
+@router.post(
+    "/notify/test",
+    response_model=NotifyTested,
+    responses=answers(example.NOTIFY_TESTED, example.NOTIFY_FAILED, problems=(404, 409, 413)),
+)
+async def notify_test(
+    engine: EngineHere,
+    caller: Operator,
+    body: Annotated[NotifyTestBody, Body(openapi_examples=asked(example={"name": "pager"}, all={}))],
+) -> Document:
+    """Tell one webhook or command, or all of them, that this is a test: once, at once, past all that waits."""
+    return Document(await engine.notifying.test(body.name, caller))

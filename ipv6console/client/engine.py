@@ -110,6 +110,8 @@ class _Endpoints:
     plan = _Call(requests.plan)
     apply = _Call(requests.apply)
     doctor = _Call(requests.doctor)
+    notify_status = _Call(requests.notify_status)
+    notify_test = _Call(requests.notify_test)
 
 
 class IPv6Client(_Endpoints):

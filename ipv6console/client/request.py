@@ -17,6 +17,7 @@ from ipv6console.wire.importing import ImportReport, ImportRequest
 from ipv6console.wire.lease import LeasePage
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.ndp import NdpConfig
+from ipv6console.wire.notify import NotifyStatus, NotifyTested
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
 from ipv6console.wire.prefix import PrefixStory
 from ipv6console.wire.reply import (
@@ -317,6 +318,16 @@ def apply(request: ApplyRequest) -> EngineRequest[Applied]:
 def doctor(prefix: str | None = None) -> EngineRequest[DoctorReport]:
     """Walk the chain interface, prefix, route, bind, NDP, echo."""
     return EngineRequest(DoctorReport, "GET", "/doctor", _given(prefix=prefix), slow=True)
+
+
+def notify_status() -> EngineRequest[NotifyStatus]:
+    """Ask which webhooks and commands are told of faults, and how that went."""
+    return EngineRequest(NotifyStatus, "GET", "/notify")
+
+
+def notify_test(name: str | None = None) -> EngineRequest[NotifyTested]:
+    """Tell one webhook or command, or all, that this is a test. An operator's act."""
+    return EngineRequest(NotifyTested, "POST", "/notify/test", json=_given(name=name), slow=True)
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ipv6console import __version__, paths
 from ipv6console.commands.connection import answers
 from ipv6console.commands.launch import Launch, launch_options
 from ipv6console.commands.sheet import print_json, print_rows
+from ipv6console.config import Command, Webhook, public_url
 
 _PROGRAMS = ("ip", "nft")
 _SECRETS = ("token", "secret", "password")
@@ -75,7 +76,8 @@ class Info:
 def info(launch: Launch, as_json: bool) -> None:
     """Show versions, paths, the engine that answers, and the settings an engine started like this would have.
 
-    It takes the flags of `serve`. Passwords and tokens are shown as ***; so is what follows ? in a URL.
+    It takes the flags of `serve`. Passwords and tokens are shown as ***; so is what follows ? in a URL, and the path of
+    a webhook's.
     """
     found = gather(launch)
     if as_json:
@@ -213,9 +215,22 @@ def _settings(launch: Launch) -> tuple[Setting, ...]:
 
 
 def _masked(name: str, value: object) -> object:
+    if isinstance(value, Webhook | Command):
+        return _notifier(value)
     if isinstance(value, tuple):
         return tuple(_masked(name, item) for item in value)
     return _shown(name, value) if isinstance(value, str) else value
+
+
+def _notifier(row: Webhook | Command) -> dict[str, object]:
+    """Return a webhook or command without what may be secret: what is below a URL's host, headers, arguments."""
+    found: dict[str, object] = {key.name: getattr(row, key.name) for key in fields(row)}
+    if isinstance(row, Webhook):
+        found |= {key: public_url(url) if url else "" for key, url in (("url", row.url), ("proxy", row.proxy))}
+        found["headers"] = tuple(f"{header.partition('=')[0]}={_MASK}" for header in row.headers)
+    else:
+        found["argv"] = (row.argv[0], *(_MASK for _ in row.argv[1:]))
+    return found
 
 
 def _shown(name: str, text: str) -> str:
@@ -259,6 +274,8 @@ def _show(found: Info) -> None:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {_text(item)}' for key, item in value.items())}}}"
     if isinstance(value, tuple):
         return f"[{', '.join(_text(item) for item in value)}]"
     if isinstance(value, bool):

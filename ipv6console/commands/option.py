@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ipv6console.configvalue import Duration, Kind, Unfit
+from ipv6console.configkind import Duration, Kind, Unfit
 
 DAY = 86_400.0
 _AGO = re.compile(r"(.+?)\s*ago", re.IGNORECASE)

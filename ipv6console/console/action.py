@@ -248,6 +248,14 @@ ACTIONS: tuple[Action, ...] = (
         command="bundle",
         help="Write screens, events, doctor, state and settings into one archive, secrets masked, to send along.",
     ),
+    Action(
+        id="notify_test",
+        title="Test notify",
+        key="n",
+        command="notify test",
+        acts=True,
+        help="Tell every webhook and command that is told of faults that this is a test, and show how each took it.",
+    ),
     Action(id="pause", title="Pause", key="P", help="Freeze the tables to read them; status and ages go on."),
     Action(
         id="read_only",

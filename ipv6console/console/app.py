@@ -313,6 +313,7 @@ class ConsoleApp(Crew, App[str]):
         return Standing(
             condition=self.context.model.condition, read_only=self.read_only, too_small=page.too_small, here=page.here,
             past=self.past is not None,
+            notifiers=self.model.state.engine.notifiers if self.model.state else 0,
         )  # fmt: skip
 
     @property

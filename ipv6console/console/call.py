@@ -124,6 +124,11 @@ def reset_all(door: Door, dbname: str) -> Call:
     )
 
 
+def notify_test(door: Door) -> Call:
+    """Telling every webhook and command that this is a test."""
+    return Call(door.cli("notify", "test"), door.curl("POST", "/notify/test", {}))
+
+
 def stop(pid: int) -> Call:
     """Stopping an engine: on its own host only, as whoever runs it; no endpoint does that."""
     return Call(f"kill -TERM {pid}", note="no endpoint stops an engine; this does, on its own host")

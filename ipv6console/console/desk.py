@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from textual.content import Content
 
-from ipv6console.console import bundle, export, figure, lookup
+from ipv6console.console import bundle, call, export, figure, lookup
 from ipv6console.console.context import Context
 from ipv6console.console.digest import headline
 from ipv6console.console.gathering import evidence
@@ -44,6 +44,7 @@ class Desk:
     def __init__(self, app: ConsoleApp) -> None:
         self._app = app
         self._bundling = False
+        self._testing = False
         self.acts: dict[str, Callable[[], None]] = {
             "rewind_back": lambda: self.rewinder.step(-STEP),
             "rewind_forth": lambda: self.rewinder.step(STEP),
@@ -56,6 +57,7 @@ class Desk:
             "export": lambda: self._work(self.export()),
             "select": self.select,
             "bundle": self.bundle,
+            "notify_test": self.notify_test,
         }
 
     def _work(self, act: Awaitable[None], group: str = "desk") -> None:
@@ -271,3 +273,34 @@ class Desk:
                 timeout=_LASTING,
                 markup=False,
             )
+
+    def notify_test(self) -> None:
+        """Try every webhook and command that is told of faults."""
+        if self._testing:
+            self._warn("Test notify", "It is being tried. How each took it is told when the last one has.")
+            return
+        self._testing = True
+        self._app.say("Test notify", content("All of them are told; one that hangs takes as long as its time-out."))
+        self._work(self._notify_test(self._app.context), "notify")
+
+    async def _notify_test(self, context: Context) -> None:
+        app = self._app
+        try:
+            tested = await context.source.notify_test()
+        except Refused as refusal:
+            told, well = f"✖ {refusal.detail}\n{refusal.next}", False
+        else:
+            well = tested.success
+            told = "\n".join(
+                f"{'●' if one.success else '✖'} {one.name}: {one.text}" + (f"\n  {one.next}" if one.next else "")
+                for one in tested.results
+            )
+        finally:
+            self._testing = False
+        app.notify(
+            f"{told}\nas CLI: {call.notify_test(context.door).cli}",
+            title=f"Test notify at {context.host}",
+            severity="information" if well else "error",
+            timeout=_LASTING,
+            markup=False,
+        )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ipv6console.wire.lease import LeasePage
     from ipv6console.wire.mirror import MirrorSettings
     from ipv6console.wire.ndp import NdpConfig
+    from ipv6console.wire.notify import NotifyTested
     from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
     from ipv6console.wire.prefix import PrefixStory
     from ipv6console.wire.reply import ResetReply, SpawnsReply
@@ -256,6 +257,10 @@ class Link:
     async def ndp_config(self, prefix: str) -> NdpConfig:
         """Ask what is configured for a prefix."""
         return await self._asked(self._client.ndp_config(prefix))
+
+    async def notify_test(self) -> NotifyTested:
+        """Try those who are told of faults."""
+        return await self._asked(self._client.notify_test())
 
     async def close(self) -> None:
         """Close the connections."""

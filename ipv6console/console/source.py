@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ipv6console.wire.lease import LeasePage
     from ipv6console.wire.mirror import MirrorSettings
     from ipv6console.wire.ndp import NdpConfig
+    from ipv6console.wire.notify import NotifyTested
     from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
     from ipv6console.wire.prefix import PrefixStory
     from ipv6console.wire.reply import ResetReply, SpawnsReply
@@ -140,6 +141,9 @@ class Source(Protocol):
 
     async def ndp_config(self, prefix: str) -> NdpConfig:
         """Ask what the NDP strategy of a prefix wants configured, and what is there."""
+
+    async def notify_test(self) -> NotifyTested:
+        """Tell every webhook and command that this is a test."""
 
     def introduce(self, *, read_only: bool) -> None:
         """Let others who are attached know whether this console acts."""

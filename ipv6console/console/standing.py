@@ -14,12 +14,16 @@ _TABS = {tab.mode: tab for tab in TABS}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What decides whether an act is possible right now; `here` are the scopes of the place of the focus."""
+    """What decides whether an act is possible right now; `here` are the scopes of the place of the focus.
+
+    `notifiers` is how many webhooks and commands the engine tells of faults.
+    """
 
     condition: Condition
     read_only: bool
     too_small: bool = False
     past: bool = False
+    notifiers: int = 0
     here: frozenset[Scope] = _EVERYWHERE
 
 
@@ -36,12 +40,17 @@ def obstacle(item: Action, standing: Standing) -> str | None:
     if item.scope not in standing.here | _EVERYWHERE:
         tab = _TABS.get(item.scope)
         return f"That is done on {tab.title}: {tab.key} goes there." if tab else f"That is done in {item.scope}."
-    if not item.acts:
-        return None
+    return _hindrance(item, standing) if item.acts else None
+
+
+def _hindrance(item: Action, standing: Standing) -> str | None:
     if standing.too_small:
         return "The terminal is too small to show what would be done. Make it at least 60x15."
     if standing.past:
         return "The screen shows the past, where nothing can be done. Esc goes back to live."
     if standing.read_only:
         return "The console is read-only. L allows acts."
-    return _HINDRANCES.get(standing.condition)
+    found = _HINDRANCES.get(standing.condition)
+    if found is None and item.id == "notify_test" and not standing.notifiers:
+        return "Nobody is told of faults. Add [[notify.webhook]] or [[notify.command]] to the engine's settings."
+    return found

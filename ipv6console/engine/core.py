@@ -102,7 +102,8 @@ class Core:
         """Read everything committed."""
         await self.journal.open()
         for finding in self.store.findings:
-            self.journal.fail("store.found", f"{finding.text}; {finding.fix}" if finding.fix else finding.text)
+            text = f"{finding.text}; {finding.fix}" if finding.fix else finding.text
+            self.journal.fail("store.found", text, fix=finding.fix)
         snapshot = await self.store.load()
         self.tokens = {token.name: token for token in snapshot.tokens}
         pool = self._filled(snapshot)
@@ -256,7 +257,8 @@ class Core:
     def _break(self, error: StoreError) -> None:
         if self.broken is None:
             self.broken = error
-            self.journal.fail("store.failed", f"{error}; picks stop until it can commit again: {error.fix}")
+            text = f"{error}; picks stop until it can commit again: {error.fix}"
+            self.journal.fail("store.failed", text, fix=error.fix)
             self._reload = asyncio.create_task(self._mend())
             self._reload.add_done_callback(self._mended)
 

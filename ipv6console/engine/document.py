@@ -14,6 +14,7 @@ from ipv6console.engine.checker import Checker
 from ipv6console.engine.core import Core
 from ipv6console.engine.feed import Feed
 from ipv6console.engine.health import judge_mirror, judge_pool
+from ipv6console.engine.notifying import Notifying
 from ipv6console.engine.prefixes import PrefixKeeper
 from ipv6console.engine.spawner import Spawner
 from ipv6console.pool.mirror import Mirror
@@ -51,6 +52,7 @@ class Document:
         lab: str | None,
         watchers: Callable[[], int],
         attached: Callable[[], tuple[AttachedRow, ...]],
+        notifying: Notifying,
     ) -> None:
         self.feed: Feed[Delta] = Feed()
         self.listeners: tuple[str, ...] = ()
@@ -63,6 +65,7 @@ class Document:
         self._lab = lab
         self._watchers = watchers
         self._attached = attached
+        self._notifying = notifying
         self._started_at = core.clock.now()
         self._host = socket.gethostname()
         self._rates = _Rates()
@@ -92,7 +95,12 @@ class Document:
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what concerns the engine itself."""
-        findings = [*self._core.fallen, *self._core.store.findings, *self._keeper.findings()]
+        findings = [
+            *self._core.fallen,
+            *self._core.store.findings,
+            *self._keeper.findings(),
+            *self._notifying.findings(),
+        ]
         if not self._privileged:
             findings.append(
                 Finding(
@@ -137,6 +145,7 @@ class Document:
             last_event=self._core.journal.last,
             findings=self.findings(),
             attached=self._attached(),
+            notifiers=self._notifying.count,
         )
 
     def _prefix(self, prefix: Prefix, stamp: Stamp) -> PrefixRow:

@@ -21,17 +21,19 @@ from ipv6console.engine.health import health_of
 from ipv6console.engine.janitor import Janitor
 from ipv6console.engine.leasing import Leasing
 from ipv6console.engine.moving import Moving
+from ipv6console.engine.notifying import Notifying
 from ipv6console.engine.operating import Operating
 from ipv6console.engine.prefixes import PrefixKeeper
 from ipv6console.engine.presence import Attendance
 from ipv6console.engine.prober import Prober
-from ipv6console.engine.protocol import Doctor, PrefixWatch, Reach, Store
+from ipv6console.engine.protocol import Carrier, Doctor, PrefixWatch, Reach, Store
 from ipv6console.engine.records import Records, parsed_prefix
 from ipv6console.engine.report import ReportItem
 from ipv6console.engine.rewind import Rewind
 from ipv6console.engine.spawner import Spawner
 from ipv6console.engine.story import story_of
 from ipv6console.engine.tokens import Tokens
+from ipv6console.engine.vigil import Vigil
 from ipv6console.pool.prefix import Standing, format_prefix
 from ipv6console.wire.address import AddressChanges, AddressFilter, AddressPage
 from ipv6console.wire.delta import Delta
@@ -78,6 +80,7 @@ class Engine:
         echo: Asks | None = None,
         state_dir: str = "",
         lab: str | None = None,
+        carriers: Sequence[Carrier] = (),
     ) -> None:
         self.settings = settings
         self._watch = watch
@@ -96,6 +99,8 @@ class Engine:
         self._prober = Prober(core, self._checker, self._keeper)
         self._records = Records(core)
         self._tokens = Tokens(core)
+        self.notifying = Notifying(settings.notify, carriers, core.journal, core.clock)
+        self._vigil = Vigil(core, self._spawner, self._checker)
         self._opened = False
         self._moving = Moving(core, self._checker, self._answering, self._spawner.pace, on_link)
         self._document = Document(
@@ -108,12 +113,14 @@ class Engine:
             lab=lab,
             watchers=lambda: self._document.feed.watchers,
             attached=lambda: self.presence.rows,
+            notifying=self.notifying,
         )
         self.presence = Attendance(core.journal, core.clock)
         self.rewind = Rewind(self._document.now)
         self.news = core.journal.feed
         self.traffic = core.traffic
         self._tasks: list[asyncio.Task[None]] = []
+        self._telling: asyncio.Task[None] | None = None
 
     @property
     def states(self) -> Feed[Delta]:
@@ -126,6 +133,7 @@ class Engine:
 
     async def open(self) -> None:
         """Read what was committed, and touch nothing else yet; `start` does so by itself otherwise."""
+        self.notifying.open()
         await self._core.open()
         self._opened = True
 
@@ -147,14 +155,16 @@ class Engine:
             self._leasing.room.run(),
             self._document.run(),
             self.rewind.run(),
+            self._vigil.run(),
             self._core.journal.mourn(started),
         ):
             self._tasks.append(asyncio.create_task(self._watched(task)))
+        self._telling = asyncio.create_task(self._watched(self.notifying.run()))
         # A task cancelled before its first step would leave a coroutine nobody ever awaited.
         await asyncio.sleep(0)
 
     async def stop(self) -> None:
-        """Stop the tasks, remove what was set up on the host, and write what is left to write."""
+        """Stop the tasks, remove what was set up on the host, and write and tell what is left to write and tell."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -163,6 +173,11 @@ class Engine:
         except OSError as error:
             self._core.journal.fail("prefix.refused", f"not everything set up could be removed: {error}")
         self._core.journal.write("engine.stopped", "the engine stopped")
+        if self._telling is not None:
+            await self.notifying.stop()
+            self._telling.cancel()
+            await asyncio.gather(self._telling, return_exceptions=True)
+        await self.notifying.close()
         await self._core.close()
 
     async def pick(

@@ -31,6 +31,10 @@ class Subscription(Generic[T]):
     async def next(self) -> tuple[list[T], int]:
         """Wait, then return everything queued and how many items were missed; after a gap the list is empty."""
         await self._ready.wait()
+        return self.now()
+
+    def now(self) -> tuple[list[T], int]:
+        """Return what is queued already, as `next` does."""
         self._ready.clear()
         items, missed = self._items, self._missed
         self._items, self._missed = [], 0

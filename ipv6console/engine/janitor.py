@@ -137,4 +137,6 @@ class Janitor:
                 await core.store.forget_events(now - core.settings.engine.event_days * _DAY)
         except StoreError as error:
             self._index_at = self._forget_at = now + _FORGET_EVERY
-            core.journal.fail("store.failed", f"old events and leases could not be deleted: {error}; {error.fix}")
+            text = f"old events and leases could not be deleted: {error}; {error.fix}"
+            # Of its own subject: that commits work again does not say that this does.
+            core.journal.fail("store.failed", text, subject="history", fix=error.fix)

@@ -84,6 +84,8 @@ class PrefixKeeper:
                 self._core.journal.fail("reach.unknown", f"routes and NDP cannot be looked at: {error}")
             self._blind = str(error)
             return
+        if self._blind is not None:
+            self._core.journal.write("reach.recovered", "routes and NDP can be looked at again")
         self._blind = None
         self.reachability = found
         for key, reachability in found.items():
@@ -111,7 +113,8 @@ class PrefixKeeper:
         async with self._lock:
             await core.commit(core.working().drain(prefix, core.clock.now()))
             self._silent.add(key)
-        core.journal.fail("prefix.silent", text, subject=str(prefix), leases=core.leased_in(prefix))
+        fix = f"ipv6console doctor --prefix {prefix}"
+        core.journal.fail("prefix.silent", text, subject=str(prefix), leases=core.leased_in(prefix), fix=fix)
         await self._ask()
         self._on_change()
 
@@ -266,7 +269,9 @@ class PrefixKeeper:
                 )
             self._refused[key] = str(error)
             return False
-        self._refused.pop(key, None)
+        if self._refused.pop(key, None) is not None:
+            text = format_prefix(*key)
+            self._core.journal.write("prefix.accepted", f"{text} is set up now", subject=text)
         self._announced[key] = host
         return True
 
@@ -278,7 +283,8 @@ class PrefixKeeper:
             return
         del self._announced[key]
         self.reachability.pop(key, None)
-        self._core.journal.write("prefix.withdrawn", f"route and NDP of {format_prefix(*key)} are removed")
+        text = format_prefix(*key)
+        self._core.journal.write("prefix.withdrawn", f"route and NDP of {text} are removed", subject=text)
 
     def _unserved(self, key: Key) -> bool:
         known = self._core.pool.find_prefix(*key)
@@ -324,12 +330,13 @@ class PrefixKeeper:
             self._on_change()
         well = levels == (Level.OK, Level.OK)
         said = f"{text}: {reachability.text}; {ndp.strategy}: {ndp.text}"
+        fix = ndp.fix or f"ipv6console doctor --prefix {text}"
         if well:
             self._core.journal.write("reach.recovered", said, subject=text)
         elif Level.FAIL in (reachability.route, ndp.level):
-            self._core.journal.fail("reach.broken", said, subject=text)
+            self._core.journal.fail("reach.broken", said, subject=text, fix=fix)
         else:
-            self._core.journal.warn("reach.changed", said, subject=text)
+            self._core.journal.warn("reach.changed", said, subject=text, fix=fix)
 
     @staticmethod
     def _summary(reachability: Reachability) -> tuple[Level, Level]:

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from ipv6console.pool.change import Change, LeaseEnded, Snapshot
 from ipv6console.wire.doctor import DoctorReport
-from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter
+from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter, EventLevel
 from ipv6console.wire.ndp import NdpConfig
+from ipv6console.wire.notify import Notice, NotifierMeans
 from ipv6console.wire.state import NdpRow, StoreState
 from ipv6console.wire.status import Finding, Level, Stamp
 from ipv6console.wire.target import TargetRow
@@ -223,4 +224,36 @@ class Doctor(Protocol):
 
     async def examine(self, prefix: HostPrefix | None) -> DoctorReport:
         """Return the chain's report for `prefix`, or for the best candidate when None."""
+        ...
+
+
+class NotCarried(Exception):
+    """A notice that did not get there: why, and what helps; no secret is in either.
+
+    `again` says whether trying again may help by itself, `after` in how many seconds at the earliest, if that was told.
+    """
+
+    def __init__(self, text: str, *, next: str, again: bool, after: float | None = None) -> None:  # noqa: A002 - the word of the problem document
+        super().__init__(text)
+        self.text = text
+        self.next = next
+        self.again = again
+        self.after = after
+
+
+class Carrier(Protocol):
+    """Brings notices to one webhook or command; `target` says where without what may be secret."""
+
+    name: str
+    means: NotifierMeans
+    target: str
+    level: EventLevel
+    kinds: tuple[str, ...]
+
+    async def carry(self, notice: Notice) -> str:
+        """Bring it there, once, within the time that the settings allow; return how it was taken. Raises NotCarried."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what is open."""
         ...

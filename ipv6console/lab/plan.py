@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Network
 
-from ipv6console.configvalue import KINDS, Unfit
+from ipv6console.configkind import Unfit
+from ipv6console.configvalue import KINDS
 from ipv6console.lab.error import LabError
 
 DEFAULT_PREFIX = IPv6Network("2001:db8:0:1::/64")

@@ -20,7 +20,7 @@ class PrefixState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineState:
-    """The engine process itself."""
+    """The engine process itself; `notifiers` is how many webhooks and commands are told of faults."""
 
     stamp: Stamp
     version: str
@@ -36,6 +36,7 @@ class EngineState:
     last_event: int
     findings: tuple[Finding, ...]
     attached: tuple[AttachedRow, ...] = ()
+    notifiers: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from ipv6console.config import EngineSettings, PoolSettings, Settings
 from ipv6console.engine.caller import Caller, Scope
 from ipv6console.engine.echo import EchoFailed
 from ipv6console.engine.engine import Engine
-from ipv6console.engine.protocol import HostPrefix, HostView, Reachability
+from ipv6console.engine.protocol import Carrier, HostPrefix, HostView, Reachability
 from ipv6console.listen import bind, listeners, remove_socket_file
 from ipv6console.store.database import SqliteStore
 from ipv6console.wire.doctor import DoctorReport, DoctorStep
@@ -172,7 +172,12 @@ def settings_in(folder: Path, **engine: Any) -> Settings:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, directory: Path, limits: Limits, *, tokens: Mapping[str, str] = MappingProxyType({})
+    settings: Settings,
+    directory: Path,
+    limits: Limits,
+    *,
+    tokens: Mapping[str, str] = MappingProxyType({}),
+    carriers: Sequence[Carrier] = (),
 ) -> AsyncIterator[Service]:
     """Run an engine with eight addresses or more, and its server, for the length of the block.
 
@@ -180,7 +185,7 @@ async def serving(
     """
     kernel, echo = Kernel(), Echo()
     store = await SqliteStore.open(directory / "engine.db")
-    engine = Engine(settings, store=store, watch=kernel, reach=kernel, doctor=kernel, echo=echo)
+    engine = Engine(settings, store=store, watch=kernel, reach=kernel, doctor=kernel, echo=echo, carriers=carriers)
     await engine.start()
     secrets = {name: (await engine.create_token(name, scope, TESTER)).token for name, scope in tokens.items()}
     sockets = bind(settings.engine)

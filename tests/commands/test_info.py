@@ -69,6 +69,28 @@ def test_info_hides_passwords_tokens_and_queries(
     assert document["environment"]["IPV6CONSOLE_TOKEN_FILE"] == "/etc/token"
 
 
+def test_info_shows_of_webhooks_and_commands_what_is_no_secret(
+    system_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    system_file.parent.mkdir()
+    system_file.write_text(
+        '[[notify.webhook]]\nname = "pager"\nurl = "https://me:hush@hooks.example/hush?hush"\n'
+        'proxy = "http://me:hush@proxy.example:3128"\nheaders = { X-Key = "hush" }\n'
+        '[[notify.command]]\nname = "siren"\nargv = ["/bin/siren", "--key", "hush"]\n',
+        encoding="utf-8",
+    )
+    document = told(capsys)
+    assert "hush" not in json.dumps(document)
+    found = settings(document)
+    [webhook] = found["notify.webhook"]["value"]
+    assert (webhook["url"], webhook["proxy"]) == ("https://hooks.example/***", "http://proxy.example:3128")
+    assert webhook["headers"] == ["X-Key=***"]
+    assert found["notify.command"]["value"][0]["argv"] == ["/bin/siren", "***", "***"]
+    assert found["notify.webhook"]["where"] == f"{system_file}:1"
+    assert run(["info"]) == ExitCode.DONE
+    assert "hush" not in capsys.readouterr().out
+
+
 def test_info_names_the_variable_that_stands_for_a_flag(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

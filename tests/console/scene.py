@@ -17,6 +17,7 @@ from ipv6console.wire.history import HistoryPage, HistoryRow
 from ipv6console.wire.lease import LeasePage, LeaseRow
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.ndp import NdpConfig
+from ipv6console.wire.notify import NotifyTested
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanAction, PlanRequest
 from ipv6console.wire.prefix import PrefixMoment, PrefixStory, PrefixTurn
 from ipv6console.wire.reply import ResetReply, SpawnsReply
@@ -331,6 +332,7 @@ class ScriptedSource:
     past: dict[int, State] = field(default_factory=dict)
     pool: list[AddressRow] = field(default_factory=list)
     reset_count: int | None = None
+    tested: NotifyTested = field(default_factory=lambda: NotifyTested(success=True, results=()))
     changes: list[AddressChanges] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -578,6 +580,10 @@ class ScriptedSource:
         return ResetReply(
             success=True, dbname=dbname, reset_count=612 if self.reset_count is None else self.reset_count
         )
+
+    async def notify_test(self) -> NotifyTested:
+        await self._answer("notify_test", None)
+        return self.tested
 
     async def close(self) -> None:
         self.closed = True

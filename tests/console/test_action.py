@@ -86,3 +86,10 @@ def test_the_lines_of_a_url_name_the_url() -> None:
 def test_every_plan_has_a_command_line_that_a_shell_reads_back(request_: PlanRequest, words: list[str]) -> None:
     line = call.planned(Door(SOCKET), request_, None, "it's bad").cli
     assert shlex.split(line) == ["ipv6console", *words, "--socket", SOCKET]
+
+
+def test_notify_cannot_be_tested_where_nobody_is_told_of_faults() -> None:
+    reason = obstacle(action("notify_test"), Standing(condition=Condition.LIVE, read_only=False))
+    assert reason is not None
+    assert "[[notify.webhook]]" in reason
+    assert obstacle(action("notify_test"), Standing(condition=Condition.LIVE, read_only=False, notifiers=1)) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from textual.widgets import Button, Input
@@ -12,6 +13,7 @@ from ipv6console.console.screens.plan import PlanDialog
 from ipv6console.console.screens.revoke import NotRevocable, RevokeDialog, wanted
 from ipv6console.console.screens.spawn import SpawnDialog
 from ipv6console.console.source import Refused
+from ipv6console.wire.notify import NotifierMeans, NotifyResult, NotifyTested
 from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
 from ipv6console.wire.reply import SpawnsReply
 from tests.console import scene
@@ -345,3 +347,33 @@ async def test_keys_of_the_screen_below_do_nothing_in_a_dialog() -> None:
         await stage.press("s", "X", "P")
         assert isinstance(stage.app.screen, Choice)
         assert not stage.app.paused
+
+
+async def test_a_test_of_notify_tells_how_each_took_it() -> None:
+    async with staged() as stage:
+        await stage.press("n")
+        assert "Nobody is told of faults." in stage.toasts()
+        assert stage.asked() == []
+    document = scene.state()
+    document = replace(document, engine=replace(document.engine, notifiers=2))
+    async with staged(document) as stage:
+        webhook = NotifyResult(
+            name="pager", means=NotifierMeans.WEBHOOK, target="https://hooks.example/***", success=True,
+            text="it answered 200 OK", seconds=0.1,
+        )  # fmt: skip
+        command = replace(
+            webhook,
+            name="siren",
+            means=NotifierMeans.COMMAND,
+            success=False,
+            text="it ended with code 7",
+            next="see it",
+        )
+        stage.source.tested = NotifyTested(success=False, results=(webhook, command))
+        await stage.press("n")
+        await stage.until_asked("notify_test")
+        async with asyncio.timeout(10):
+            while "● pager: it answered 200 OK" not in stage.toasts():
+                await stage.settle()
+        assert "✖ siren: it ended with code 7\n  see it" in stage.toasts()
+        assert f"ipv6console notify test --socket {scene.SOCKET}" in stage.toasts()

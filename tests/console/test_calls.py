@@ -46,6 +46,7 @@ def every(door: Door) -> list[Call]:
         *(call.planning(door, request) for request in REQUESTS),
         call.reset(door, NAME, (ADDR, "2001:db8::9")),
         call.reset_all(door, NAME),
+        call.notify_test(door),
         *(call.attach(door, read_only=read_only) for read_only in (True, False)),
         lookup.state(door),
         lookup.state_at(door, 1_790_000_000.4),

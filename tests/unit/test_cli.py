@@ -64,7 +64,7 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...], capsys: 
     if words != ("net",):
         assert "Example: " in shown
         assert f"ipv6console {words[0]}" in shown.partition("Example: ")[2] or "$(ipv6console" in shown
-    if words not in {("mirror",), ("token",)} and words[0] not in OTHERS:
+    if words not in {("mirror",), ("notify",), ("token",)} and words[0] not in OTHERS:
         assert "--json" in out
         assert "--url" in out
         assert "--socket" in out

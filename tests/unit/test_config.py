@@ -9,7 +9,7 @@ import pytest
 import tomli
 
 from ipv6console import paths
-from ipv6console.config import Settings
+from ipv6console.config import Command, Settings, Webhook
 from ipv6console.configfile import ConfigError, effective, load
 from ipv6console.configvalue import KINDS
 
@@ -218,6 +218,63 @@ def test_the_keys_of_the_console_are_a_table_and_each_has_its_line(tmp_path: Pat
     assert found.settings.console.keys == ("spawn=S", "zoom=f11")
     given = found.given["console", "keys"]
     assert {key: where.rpartition(":")[2] for key, where in given.items.items()} == {"spawn": "2", "zoom": "3"}
+
+
+HOOK = '[[notify.webhook]]\nname = "a"\n'
+RUN = '[[notify.command]]\nname = "a"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        (HOOK, 1, "notify.webhook: either url or url_file"),
+        ('[[notify.webhook]]\nurl = "http://x/"', 1, "notify.webhook: name is missing"),
+        (f'{HOOK}url = "ftp://s3cret/"', 3, "notify.webhook: url: an http:// or https:// URL is expected"),
+        (f'{HOOK}url = "http://x/"\nproxy = "s3cret"', 4, "notify.webhook: proxy: an http:// or https:// URL"),
+        (f'{HOOK}uri = "http://s3cret/"', 3, "notify.webhook: there is no key uri in it; did you mean url?"),
+        (f'{HOOK}url = "http://x/"\nheaders = {{ "a b" = "s3cret" }}', 1, "notify.webhook: headers: 'a b' is no name"),
+        (f'{HOOK}url = "http://x/"\nlevel = "loud"', 4, "level: one of info, warning, error is allowed, got 'loud'"),
+        (f'{HOOK}url = "http://x/"\nkinds = ["prefix.", "Any"]', 4, "kinds: how the kind of an event begins"),
+        (f'{HOOK}url = "http://x/"\nsource = "192.0.2.1"', 4, "source: an IPv6 address is expected"),
+        (f"{RUN}argv = []", 3, "notify.command: argv: at least 1"),
+        (f'{RUN}argv = ["bin/x"]', 1, "the program is named alone"),
+        (f"{RUN}argv = 'x'", 3, "argv: a list of texts"),
+        (f'{HOOK}url = "http://x/"\n{RUN}argv = ["x"]', 4, "notify.command: there is another one named a"),
+        ('[notify]\nwebhook = "http://s3cret/"', 2, "notify.webhook: a list of tables is expected"),
+        ('[notify]\nwebhook = ["http://s3cret/"]', 2, "notify.webhook: a table is expected"),
+    ],
+)
+def test_a_webhook_or_command_that_cannot_be_is_refused_at_its_line_and_no_secret_is_shown(
+    text: str, line: int, said: str, tmp_path: Path
+) -> None:
+    message = refused(text, tmp_path)
+    assert message.startswith(f"c.toml:{line}: ")
+    assert said in message
+    assert "s3cret" not in message
+
+
+def test_webhooks_and_commands_are_read_as_the_example_shows_them(tmp_path: Path) -> None:
+    lines = (ROOT / "config.example.toml").read_text(encoding="utf-8").splitlines()
+    shown = [line.removeprefix("#   ") for line in lines if line.startswith("#   ")]
+    settings = load(config=str(write(tmp_path / "c.toml", "\n".join(shown)))).notify
+    assert settings.webhook == (
+        Webhook(name="pager", url="https://hooks.example/T0/B1/x", headers=("X-Team=network",)),
+    )
+    assert settings.command == (Command(name="siren", argv=("/usr/local/bin/siren", "--loud"), level="error"),)
+    keys = {line.partition(" ")[0] for line in shown if " = " in line}
+    assert keys == {field.name for row in (Webhook, Command) for field in fields(row)}
+
+
+def test_the_words_of_a_command_may_be_alike(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.toml", f'{RUN}argv = ["x", "-v", "-v"]')
+    assert load(config=str(path)).notify.command[0].argv == ("x", "-v", "-v")
+
+
+def test_webhooks_cannot_be_given_in_a_variable_where_others_would_see_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IPV6CONSOLE_NOTIFY_WEBHOOK", "http://s3cret/")
+    with pytest.raises(ConfigError, match="IPV6CONSOLE_NOTIFY_WEBHOOK: tables are expected") as caught:
+        load()
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

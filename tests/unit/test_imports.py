@@ -27,7 +27,7 @@ HEAVY = {
     "uvloop",
     "websockets",
 }
-LAYERS = {"api", "client", "commands", "console", "engine", "lab", "linux", "pool", "store"}
+LAYERS = {"api", "client", "commands", "console", "engine", "lab", "linux", "notify", "pool", "store"}
 # httpx loads its own command line, which takes click and rich, wherever those are installed; uvicorn loads click too.
 _HTTPX = {"click", "httpx", "rich"}
 _SHOW = "\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
@@ -72,6 +72,8 @@ def layers(modules: set[str]) -> set[str]:
         ("ipv6console.linux.netlink", {"pyroute2"}, {"linux", "pool"}),
         ("ipv6console.linux.reach", {"pyroute2"}, {"engine", "linux", "pool"}),
         ("ipv6console.linux.doctor", {"pyroute2"}, {"engine", "linux", "pool"}),
+        ("ipv6console.notify.carriers", set(), {"engine", "notify", "pool"}),
+        ("ipv6console.notify.webhook", _HTTPX, {"engine", "notify", "pool"}),
         ("ipv6console.store.database", {"sqlalchemy"}, {"engine", "pool", "store"}),
         (
             "ipv6console.api.server",
@@ -93,7 +95,7 @@ def layers(modules: set[str]) -> set[str]:
                 "uvloop",
                 "websockets",
             },
-            {"api", "engine", "linux", "pool", "store"},
+            {"api", "engine", "linux", "notify", "pool", "store"},
         ),
         ("ipv6console.lab.command", {"pyroute2"}, {"lab"}),
         ("ipv6console.cli", {"click"}, {"commands"}),

@@ -1,0 +1,1 @@
+"""Carries notices out of the engine: requests to webhooks, and commands."""
