@@ -110,7 +110,7 @@ async def test_a_server_that_is_down_is_told_as_such(carrier: Make, notice: Noti
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     problem = await refused(carrier(url=f"http://127.0.0.1:{port}/s3cret"), notice)
-    assert problem.again
+    assert (problem.text, problem.again) == ("Connection refused", True)
     assert problem.next == (
         f"see whether this host reaches http://127.0.0.1:{port}/***: curl -v http://127.0.0.1:{port}/"
     )
