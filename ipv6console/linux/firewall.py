@@ -11,6 +11,7 @@ import errno
 import json
 import shlex
 import shutil
+import socket
 import time
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterable
@@ -90,7 +91,8 @@ def ruleset(wanted: Guard) -> str:
         "iif lo accept",
         "ip6 daddr @spared accept",
         "ip6 daddr != @prefixes accept",
-        "meta l4proto ipv6-icmp accept",
+        # ICMPv6 by its number: names are in /etc/protocols, which small systems and containers do not have.
+        f"meta l4proto {socket.IPPROTO_ICMPV6} accept",
         "ct state established,related accept",
         "tcp flags & (fin | syn | rst | ack) != syn accept",
         f'counter drop comment "{MARK}"',
