@@ -19,7 +19,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from ipv6console.client.network import Guard, always, connected
+from ipv6console.client.network import Guard, always, connected, proper_source
 
 Connect = Callable[[str, int, "float | None"], socket.socket]
 """Returns a connected socket for host, port and timeout in seconds; raises OSError."""
@@ -66,7 +66,8 @@ def when_read(response: requests.Response, leave: Callable[[], None]) -> None:
 
 
 def leased_adapter(source: str, guard: Guard = always, **options: Any) -> BoundAdapter:
-    """Return an adapter that sends from `source` over IPv6 only, with freebind set before the bind."""
+    """Return an adapter that sends from `source` over IPv6 only, with freebind set before the bind; raises ValueError."""
+    source = proper_source(source)
 
     def connect(host: str, port: int, timeout: float | None) -> socket.socket:
         ends_at = None if timeout is None else time.monotonic() + timeout

@@ -52,8 +52,9 @@ class Alarm:
         with self._changed:
             self._due[sleeper] = due
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="ipv6console-alarm", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="ipv6console-alarm", daemon=True)
+                thread.start()
+                self._thread = thread
             elif time.monotonic() + due - sleeper.now() < self._wakes_at:
                 self._changed.notify()
 

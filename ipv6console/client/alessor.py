@@ -10,8 +10,9 @@ import anyio
 
 from ipv6console.client.arenewer import AsyncRenewer
 from ipv6console.client.errors import EngineRefused, EngineUnreachable, PoolEmpty
-from ipv6console.client.hold import Clock, Ending, Hold, Terms, hold_from
-from ipv6console.wire.reply import Reply
+from ipv6console.client.hold import Clock, Ending, Hold, Terms, closed, hold_from, in_line
+from ipv6console.client.shield import shielded
+from ipv6console.wire.reply import PickReply, Reply
 
 if TYPE_CHECKING:
     from ipv6console.client.engine import AsyncIPv6Client
@@ -31,48 +32,49 @@ class AsyncLessor:
         self._sleep = sleep or anyio.sleep
         self._renewer = AsyncRenewer(self.renew, clock)
         self._owed: list[tuple[Hold, Ending]] = []
+        self._renewing = anyio.Lock()
+        self._waits = True
 
     async def take(self, taken: Callable[[Hold], None]) -> None:
         """Lease an address, waiting as the terms say; raises PoolEmpty, EngineUnreachable and EngineRefused.
 
-        `taken` gets it before a cancellation can, so that no lease is forgotten.
+        `taken` gets it before a cancellation can, so that no lease is forgotten. After `wait_no_more` it raises
+        LeaseLost when the try under way fails.
         """
-        with anyio.CancelScope(shield=True):
-            await self.settle()
+        if self._owed:
+            await shielded(self.settle())
         detail = None
         tries = 0
         for pause in self.terms.pauses():
             asked_at = self._clock()
-            with anyio.CancelScope(shield=True):
-                reply = await self._engine.pick(
-                    self.terms.dbname,
-                    ttl=self.terms.ttl,
-                    holder=self.terms.holder,
-                    wait=pause,
-                    target=self.terms.target,
-                )
+            empty = await shielded(self._try(pause, asked_at, taken))
             tries += 1
-            hold = hold_from(reply, asked_at, self._clock)
-            if hold is not None:
-                self._renewer.keep(hold)
-                taken(hold)
+            if empty is None:
                 return
-            detail = reply.detail
+            if not self._waits:
+                raise closed()
+            detail = empty.detail
             rest = (pause or 0.0) - (self._clock() - asked_at)
             if rest > 0:  # the engine has a reason not to let it wait
                 await self._sleep(rest)
         raise PoolEmpty(self.terms.dbname, tries, detail)
 
+    def wait_no_more(self) -> None:
+        """Let nobody wait in line any longer than for the try that is under way."""
+        self._waits = False
+
     async def renew(self, hold: Hold, ttl: float | None = None) -> float:
         """Let a lease run on; return its seconds. Raises LeaseLost, EngineUnreachable and EngineRefused."""
-        asked_at = self._clock()
-        try:
-            reply = await self._engine.renew(hold.lease, ttl or self.terms.ttl)
-        except EngineRefused as refused:
-            if refused.status == 404:
-                raise hold.lose(refused.detail) from refused
-            raise
-        hold.extend(reply.ttl, asked_at)
+        # One at a time: of two answers that overtake each other the longer one would win, though the engine did that first.
+        async with self._renewing:
+            asked_at = self._clock()
+            try:
+                reply = await self._engine.renew(hold.lease, self.terms.ttl if ttl is None else ttl)
+            except EngineRefused as refused:
+                if refused.status == 404:
+                    raise hold.lose(refused.detail) from refused
+                raise
+            hold.extend(reply.ttl, asked_at)
         return reply.ttl
 
     def renewed(self, hold: Hold) -> None:
@@ -123,3 +125,23 @@ class AsyncLessor:
     def abandon(self) -> None:
         """Renew nothing any more, from whatever thread; leases run until their TTL."""
         self._renewer.abandon()
+
+    async def _try(self, pause: float | None, asked_at: float, taken: Callable[[Hold], None]) -> PickReply | None:
+        """Ask once; return the answer of an empty mirror, None when `taken` has a lease."""
+        reply = await self._engine.pick(
+            self.terms.dbname,
+            ttl=self.terms.ttl,
+            holder=self.terms.holder,
+            wait=in_line(pause),
+            target=self.terms.target,
+        )
+        hold = hold_from(reply, asked_at, self._clock)
+        if hold is None:
+            return reply
+        try:
+            self._renewer.keep(hold)
+            taken(hold)
+        except BaseException:
+            await self.end_quietly(hold, Ending())
+            raise
+        return None

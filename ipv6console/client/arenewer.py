@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Awaitable, Callable
 from operator import itemgetter
 
@@ -12,6 +11,7 @@ import anyio
 
 from ipv6console.client.errors import EngineRefused, EngineUnreachable, LeaseLost
 from ipv6console.client.hold import Clock, Hold
+from ipv6console.client.shield import in_trio
 
 logger = logging.getLogger("ipv6console.client")
 
@@ -77,8 +77,7 @@ class AsyncRenewer:
     async def _attempt(self, hold: Hold) -> None:
         try:
             hold.require()
-            # Stopping waits for an answer under way: on asyncio, anyio's Unix streams do not bear being cancelled in the
-            # very turn in which data comes (InvalidStateError in the loop), and a renewal cut short helps nobody.
+            # Stopping waits for an answer under way: a renewal cut short helps nobody.
             with anyio.CancelScope(shield=True):
                 await self._renew(hold)
         except LeaseLost as lost:
@@ -119,7 +118,7 @@ class _Run:
 
     def begin(self, pause: float) -> None:
         """Start the work, on asyncio after `pause` seconds."""
-        if _in_trio():
+        if in_trio():
             import trio  # noqa: PLC0415 - only those who run it have it
 
             trio.lowlevel.spawn_system_task(self._live, name="ipv6console-renewer")
@@ -157,8 +156,3 @@ class _Run:
                 await self._work(self)
         finally:
             self._ended.set()
-
-
-def _in_trio() -> bool:
-    trio = sys.modules.get("trio")
-    return trio is not None and bool(trio.lowlevel.in_trio_run())

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from ipv6console.client.engine import AsyncIPv6Client
 from ipv6console.client.hold import (
     ENDINGS,
     STATUSES,
@@ -22,6 +21,7 @@ from ipv6console.client.hold import (
     require_status,
     split_options,
 )
+from ipv6console.client.line import AsyncSessionClient
 from ipv6console.client.request import DEFAULT_DBNAME
 from ipv6console.client.rotation import Rotate, rotation_from
 from ipv6console.client.stay import Stay, present_stay, through
@@ -32,6 +32,7 @@ from ipv6console.wire.reply import Reply
 if TYPE_CHECKING:
     from ipv6console.client.alessor import AsyncLessor
     from ipv6console.client.atenancy import AsyncTenancy
+    from ipv6console.client.engine import AsyncIPv6Client
 
 
 class AsyncIPv6Session(httpx.AsyncClient):
@@ -76,7 +77,7 @@ class AsyncIPv6Session(httpx.AsyncClient):
             target=target,
         )
         rotation = rotation_from(rotate, rotate_on_status, rotate_on, retries)
-        engine = AsyncIPv6Client(url, socket, token=token, token_file=token_file)
+        engine = AsyncSessionClient(url, socket, token=token, token_file=token_file)
         lessor = AsyncLessor(engine, terms, clock, sleep)
         self._tenancy = AsyncTenancy(lessor, rotation, partial(_door, transport_options))
         super().__init__(transport=_SessionTransport(self._tenancy, lessor, engine), trust_env=False, **httpx_options)

@@ -11,9 +11,10 @@ import anyio
 
 from ipv6console.client.alessor import AsyncLessor
 from ipv6console.client.errors import LeaseLost
-from ipv6console.client.hold import ENDINGS, Ending, Hold
+from ipv6console.client.hold import ENDINGS, Ending, Hold, closed
 from ipv6console.client.origin import Origin
 from ipv6console.client.rotation import Rotation
+from ipv6console.client.shield import shielded
 from ipv6console.client.stay import Stay
 from ipv6console.wire.reply import Reply
 
@@ -130,19 +131,19 @@ class AsyncTenancy(Generic[D]):
 
     async def close(self) -> None:
         """Cut what is on its way and give everything back; an engine that does not take it lets it run out."""
-        with anyio.CancelScope(shield=True):
-            async with self._moving:
-                await self._leave_all()
+        self._closed = True
+        self._lessor.wait_no_more()
+        await shielded(self._leave_all())
 
     async def _leave_all(self) -> None:
-        self._closed = True
-        stays = {*self._left, *({self._stay} if self._stay else ())}
-        self._stay = None
-        vacant = [stay for stay in stays if stay.evict()]
-        await self._lessor.stop()
-        await self._lessor.settle()
-        for stay in vacant:
-            await self._give_back(stay)
+        async with self._moving:
+            stays = {*self._left, *({self._stay} if self._stay else ())}
+            self._stay = None
+            vacant = [stay for stay in stays if stay.evict()]
+            await self._lessor.stop()
+            await self._lessor.settle()
+            for stay in vacant:
+                await self._return(stay)
 
     def _required(self) -> Stay[D]:
         stay = self._stay
@@ -153,7 +154,7 @@ class AsyncTenancy(Generic[D]):
 
     async def _take(self) -> Stay[D]:
         if self._closed:
-            raise LeaseLost(None, "the session is closed")
+            raise closed()
         taken: list[Stay[D]] = []
 
         def move_in(hold: Hold) -> None:
@@ -177,19 +178,23 @@ class AsyncTenancy(Generic[D]):
             self._left.add(stay)
 
     async def _give_back(self, stay: Stay[D]) -> None:
-        stay.hold.lose(_LEAVING)
         # A cancelled task gives its lease back too; the engine client's own timeout bounds the wait.
-        with anyio.CancelScope(shield=True):
+        await shielded(self._return(stay))
+
+    async def _return(self, stay: Stay[D]) -> None:
+        stay.hold.lose(_LEAVING)
+        try:
             await stay.door.aclose()
+        finally:
             await self._lessor.end_quietly(stay.hold, stay.ending or Ending())
-        self._left.discard(stay)
+            self._left.discard(stay)
 
     async def _end(self, stay: Stay[D], ending: Ending) -> Reply:
         """Give the lease back at once; it stays the session's, closed for traffic, when that fails."""
         stay.ended = True
         stay.hold.lose(_LEAVING)
-        await stay.door.aclose()
         try:
+            await stay.door.aclose()
             reply = await self._lessor.end(stay.hold, ending)
         except BaseException:
             stay.ended = False

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import os
-import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from functools import cache, wraps
-from math import ceil
+from functools import wraps
+from math import ceil, inf
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 from urllib.parse import urlencode
 
 import httpx
 
 from ipv6console.client import request as requests
-from ipv6console.client.errors import EngineRefused, EngineUnreachable
-from ipv6console.client.hold import Ending, Hold, Terms, boottime
+from ipv6console.client.errors import EngineRefused, unreachable
+from ipv6console.client.hold import LONGEST_WAIT, Ending, Hold, Terms, boottime
 from ipv6console.client.lease import Lease
 from ipv6console.client.place import Place, find_place
 from ipv6console.client.request import EngineRequest
 from ipv6console.client.stream import EventNews, Follower, Frame, StateNews, events_path, open_stream, state_path
 from ipv6console.client.tls import shared_context
 from ipv6console.client.token import authorization, find_token
-from ipv6console.client.transport import LIMITS, AsyncEngineTransport, UnixTransport
 from ipv6console.wire.codec import decode
 from ipv6console.wire.presence import Presence
 from ipv6console.wire.problem import Problem
 
 P = ParamSpec("P")
 T = TypeVar("T")
-LONGEST_WAIT = 300.0
-"""Seconds the engine lets a pick wait at most."""
-
 SHORT_WAIT = 5.0
 """Seconds an async pick waits at most: a cancelled one is waited for, lest the lease it brings be forgotten."""
 
@@ -149,7 +144,13 @@ class IPv6Client(_Endpoints):
         self._transport.close()
 
     def _open(self) -> httpx.BaseTransport:
-        return open_transport(self.place)
+        if self.place.secure:
+            return httpx.HTTPTransport(verify=shared_context(http2=False), trust_env=False)
+        from ipv6console.client.connection import Connections  # noqa: PLC0415 - needs h11, which httpx also loads late
+        from ipv6console.client.plain import PlainTransport  # noqa: PLC0415 - needs anyio
+
+        connections = Connections()
+        return PlainTransport(self.place, connections, connections.close)
 
     @contextmanager
     def lease(
@@ -190,7 +191,7 @@ class IPv6Client(_Endpoints):
             finally:
                 response.close()
         except httpx.HTTPError as error:
-            raise EngineUnreachable(str(self.place), _cause(error, _patience(request, self.timeout))) from error
+            raise unreachable(str(self.place), _cause(error, _patience(request, self.timeout)), error) from error
         return _reply(request, response)
 
 
@@ -209,7 +210,7 @@ class AsyncIPv6Client(_Endpoints):
         self.place = find_place(url, socket)
         self.timeout = timeout
         self._token = find_token(token, token_file)
-        self._transport = AsyncEngineTransport(self.place.socket, _context(self.place))
+        self._transport = self._open()
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -222,6 +223,15 @@ class AsyncIPv6Client(_Endpoints):
         """Close the connections to the engine."""
         self._closed = True
         await self._transport.aclose()
+
+    def _open(self) -> httpx.AsyncBaseTransport:
+        if self.place.secure:
+            return httpx.AsyncHTTPTransport(verify=shared_context(http2=False), trust_env=False)
+        from ipv6console.client.connection import Connections  # noqa: PLC0415 - needs h11, which httpx also loads late
+        from ipv6console.client.plain import AsyncPlainTransport  # noqa: PLC0415 - needs anyio
+
+        connections = Connections()
+        return AsyncPlainTransport(self.place, connections, connections.close)
 
     @asynccontextmanager
     async def lease(
@@ -237,22 +247,24 @@ class AsyncIPv6Client(_Endpoints):
 
         Cancelled while it waits, it ends within 5 seconds.
         """
-        import anyio  # noqa: PLC0415 - httpx also loads it late
-
-        from ipv6console.client.alessor import AsyncLessor  # noqa: PLC0415 - needs anyio
+        from ipv6console.client.alessor import AsyncLessor  # noqa: PLC0415 - needs anyio, which httpx also loads late
+        from ipv6console.client.shield import shielded  # noqa: PLC0415 - as above
 
         lessor = AsyncLessor(self, _terms(dbname, ttl, holder, target, wait=wait, at_once=SHORT_WAIT), boottime, None)
         holds: list[Hold] = []
         leases: list[Lease] = []
+
+        async def give_back() -> None:
+            await lessor.stop()
+            for hold in holds:
+                await lessor.end_quietly(hold, leases[0].ending if leases else Ending())
+
         try:
             await lessor.take(holds.append)
             leases.append(Lease(holds[0]))
             yield leases[0]
         finally:
-            with anyio.CancelScope(shield=True):
-                await lessor.stop()
-                for hold in holds:
-                    await lessor.end_quietly(hold, leases[0].ending if leases else Ending())
+            await shielded(give_back())
 
     async def send(self, request: EngineRequest[T]) -> T:
         """Send a described request and return its reply."""
@@ -265,7 +277,7 @@ class AsyncIPv6Client(_Endpoints):
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
-            raise EngineUnreachable(str(self.place), _cause(error, _patience(request, self.timeout))) from error
+            raise unreachable(str(self.place), _cause(error, _patience(request, self.timeout)), error) from error
         return _reply(request, response)
 
     def stream(self, presence: Presence | None = None) -> AbstractAsyncContextManager[AsyncIterator[Frame]]:
@@ -299,27 +311,12 @@ class AsyncIPv6Client(_Endpoints):
 
 
 def _terms(dbname: str, ttl: float, holder: str | None, target: str | None, *, wait: float, at_once: float) -> Terms:
-    """Return the terms for waiting `wait` seconds, no more than `at_once` of them in one request."""
+    """Return the terms for waiting `wait` seconds, no more than `at_once` of them in one request; raises ValueError."""
+    if not 0 <= wait < inf:
+        raise ValueError(f"wait is {wait!r}; it takes a number of seconds from 0 on")
     retries = ceil(wait / at_once)
     interval = wait / max(retries, 1)
     return Terms(dbname=dbname, ttl=ttl, holder=holder, interval=interval, retries=retries, target=target)
-
-
-@cache
-def _plain_context() -> ssl.SSLContext:
-    """A context for places without TLS: httpx makes one in any case, and loading authorities costs 20 ms."""
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def open_transport(place: Place, limits: httpx.Limits = LIMITS) -> httpx.BaseTransport:
-    """Return what sends to `place`, through no proxy."""
-    if place.socket:
-        return UnixTransport(place.socket, limits)
-    return httpx.HTTPTransport(verify=_context(place), trust_env=False, limits=limits)
-
-
-def _context(place: Place) -> ssl.SSLContext:
-    return shared_context(http2=False) if place.url.startswith("https:") else _plain_context()
 
 
 def _require_open(closed: bool) -> None:

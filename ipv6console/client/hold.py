@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
+from math import inf
 from typing import Any
 
 from ipv6console.client.errors import EngineRefused, LeaseLost
@@ -27,6 +28,9 @@ RETRY_INTERVAL = 5.0
 """Seconds between two tries to renew a lease, or a twentieth of its TTL if that is less."""
 
 RETRY_LEAST = 0.01
+
+LONGEST_WAIT = 300.0
+"""Seconds the engine lets a pick wait at most."""
 
 
 def boottime() -> float:
@@ -51,8 +55,10 @@ class Terms:
     def __post_init__(self) -> None:
         if not self.ttl > 0:
             raise ValueError(f"ttl is {self.ttl!r}; a lease needs a positive number of seconds")
-        if self.interval < 0 or (self.retries is not None and self.retries < 0):
-            raise ValueError("adapt_retry_interval and adapt_max_retries cannot be negative")
+        if not 0 <= self.interval < inf:
+            raise ValueError(f"adapt_retry_interval is {self.interval!r}; it takes a number of seconds from 0 on")
+        if self.retries is not None and self.retries < 0:
+            raise ValueError(f"adapt_max_retries is {self.retries!r}; it cannot be negative, and None never gives up")
 
     def pauses(self) -> Iterator[float | None]:
         """Yield, for each try, the seconds to wait in line before the next one; None for the last."""
@@ -60,10 +66,21 @@ class Terms:
         yield None
 
 
-class Hold:
-    """One lease as its holder knows it; threads may read it. Times are CLOCK_BOOTTIME.
+def in_line(pause: float | None) -> float | None:
+    """Return the seconds for which the engine may let a pick wait that has `pause` seconds until the next one."""
+    return None if pause is None else min(pause, LONGEST_WAIT)
 
-    `lease` is its secret token, `ttl` what it was last granted for, `origin` the process it is held by. Assignments are single, so that no lock is needed.
+
+def closed() -> LeaseLost:
+    """Return what to raise in a session that was closed."""
+    return LeaseLost(None, "the session is closed", "make another session")
+
+
+class Hold:
+    """One lease as its holder knows it. Times are CLOCK_BOOTTIME.
+
+    `lease` is its secret token, `ttl` what it was last granted for, `origin` the process it is held by. Any thread may ask
+    it, without a lock: whether it lets traffic through depends on one value at a time.
     """
 
     def __init__(self, *, addr: str, lease: str, ttl: float, ends_at: float, clock: Clock) -> None:

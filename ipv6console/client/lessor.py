@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ipv6console.client.errors import EngineRefused, EngineUnreachable, PoolEmpty
-from ipv6console.client.hold import Clock, Ending, Hold, Terms, hold_from
+from ipv6console.client.hold import Clock, Ending, Hold, Terms, closed, hold_from, in_line
 from ipv6console.client.renewer import Renewer
 from ipv6console.wire.reply import Reply
 
@@ -29,38 +29,55 @@ class Lessor:
         self._renewer = Renewer(self.renew, clock)
         self._owed: list[tuple[Hold, Ending]] = []
         self._owing = threading.Lock()
+        self._renewing = threading.Lock()
+        self._waits = True
 
     def take(self) -> Hold:
-        """Lease an address, waiting as the terms say; raises PoolEmpty, EngineUnreachable and EngineRefused."""
+        """Lease an address, waiting as the terms say; raises PoolEmpty, EngineUnreachable and EngineRefused.
+
+        After `wait_no_more` it raises LeaseLost when the try under way fails.
+        """
         self.settle()
         detail = None
         tries = 0
         for pause in self.terms.pauses():
             asked_at = self._clock()
             reply = self._engine.pick(
-                self.terms.dbname, ttl=self.terms.ttl, holder=self.terms.holder, wait=pause, target=self.terms.target
+                self.terms.dbname,
+                ttl=self.terms.ttl,
+                holder=self.terms.holder,
+                wait=in_line(pause),
+                target=self.terms.target,
             )
             tries += 1
             hold = hold_from(reply, asked_at, self._clock)
             if hold is not None:
-                self._renewer.keep(hold)
+                self._keep(hold)
                 return hold
+            if not self._waits:
+                raise closed()
             detail = reply.detail
             rest = (pause or 0.0) - (self._clock() - asked_at)
             if rest > 0:  # the engine has a reason not to let it wait
                 self._sleep(rest)
         raise PoolEmpty(self.terms.dbname, tries, detail)
 
+    def wait_no_more(self) -> None:
+        """Let nobody wait in line any longer than for the try that is under way."""
+        self._waits = False
+
     def renew(self, hold: Hold, ttl: float | None = None) -> float:
         """Let a lease run on; return its seconds. Raises LeaseLost, EngineUnreachable and EngineRefused."""
-        asked_at = self._clock()
-        try:
-            reply = self._engine.renew(hold.lease, ttl or self.terms.ttl)
-        except EngineRefused as refused:
-            if refused.status == 404:
-                raise hold.lose(refused.detail) from refused
-            raise
-        hold.extend(reply.ttl, asked_at)
+        # One at a time: of two answers that overtake each other the longer one would win, though the engine did that first.
+        with self._renewing:
+            asked_at = self._clock()
+            try:
+                reply = self._engine.renew(hold.lease, self.terms.ttl if ttl is None else ttl)
+            except EngineRefused as refused:
+                if refused.status == 404:
+                    raise hold.lose(refused.detail) from refused
+                raise
+            hold.extend(reply.ttl, asked_at)
         return reply.ttl
 
     def renewed(self, hold: Hold) -> None:
@@ -107,3 +124,10 @@ class Lessor:
     def stop(self) -> None:
         """Renew nothing any more; leases not given back run until their TTL."""
         self._renewer.stop()
+
+    def _keep(self, hold: Hold) -> None:
+        try:
+            self._renewer.keep(hold)
+        except BaseException:  # there are no threads left
+            self.end_quietly(hold, Ending())
+            raise

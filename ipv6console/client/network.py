@@ -13,7 +13,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from ipaddress import ip_address
+from ipaddress import AddressValueError, IPv6Address
 from typing import Any
 
 import anyio
@@ -28,8 +28,23 @@ Guard = Callable[[], None]
 """Called before every connect and every write; raises (no OSError) when the lease no longer allows them."""
 
 
+_PIECE = 65_536
+"""Bytes written at once: what a lease that ends meanwhile may still let out."""
+
+
 def always() -> None:
     """The guard of connections that need no lease."""
+
+
+def proper_source(source: str) -> str:
+    """Return `source`, an address of one's own; raises ValueError for what would let the kernel choose another."""
+    try:
+        address = IPv6Address(source)
+    except AddressValueError as error:
+        raise ValueError(f"{source!r} is no IPv6 address to send from") from error
+    if address.is_unspecified or address.is_multicast or address.ipv4_mapped:
+        raise ValueError(f"{source!r} is no address of one's own to send from; lease one")
+    return str(address)
 
 
 def connected(
@@ -77,10 +92,10 @@ def _resolved(host: str, port: int) -> list[Destination]:
 
 
 class LeasedBackend(httpcore.NetworkBackend):
-    """Connects from `source`; `guard` raises when that is not allowed any more."""
+    """Connects from `source`, an IPv6 address (ValueError); `guard` raises when that is not allowed any more."""
 
     def __init__(self, source: str, guard: Guard) -> None:
-        self._source = source
+        self._source = proper_source(source)
         self._guard = guard
 
     def connect_tcp(
@@ -103,7 +118,7 @@ class AsyncLeasedBackend(httpcore.AsyncNetworkBackend):
     """The same on asyncio and trio."""
 
     def __init__(self, source: str, guard: Guard) -> None:
-        self._source = source
+        self._source = proper_source(source)
         self._guard = guard
 
     async def connect_tcp(
@@ -154,53 +169,6 @@ class AsyncLeasedBackend(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Pause between the pool's own connect retries."""
         await anyio.sleep(seconds)
-
-
-class UnixBackend(httpcore.NetworkBackend):
-    """Connects to Unix sockets; httpcore's own leaves the socket open when nothing listens."""
-
-    def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
-    ) -> httpcore.NetworkStream:
-        """Connect to `path`; raises httpcore's ConnectError."""
-        del socket_options
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with _as(httpcore.ConnectTimeout, httpcore.ConnectError):
-            try:
-                sock.settimeout(timeout)
-                sock.connect(path)
-            except BaseException:
-                sock.close()
-                raise
-        return LeasedStream(sock, always)
-
-
-class AsyncEngineBackend(httpcore.AnyIOBackend):
-    """Connects to the engine; to an address at once, without a search for names and a race between families."""
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect to `host`; raises httpcore's ConnectError and ConnectTimeout."""
-        try:
-            family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
-        except ValueError:
-            return await super().connect_tcp(host, port, timeout, local_address, socket_options)
-        with _as(httpcore.ConnectTimeout, httpcore.ConnectError), anyio.fail_after(timeout):
-            sock = socket.socket(family, socket.SOCK_STREAM)
-            try:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                await _connect(sock, (host, port))
-                stream = await anyio.abc.SocketStream.from_socket(sock)
-            except BaseException:
-                sock.close()
-                raise
-            return AsyncLeasedStream(stream, always)
 
 
 class LeasedStream(httpcore.NetworkStream):
@@ -269,11 +237,10 @@ class AsyncLeasedStream(httpcore.AsyncNetworkStream):
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's interface
         """Send all of `buffer`."""
-        if not buffer:
-            return
-        self._guard()
         with _as(httpcore.WriteTimeout, httpcore.WriteError), anyio.fail_after(timeout):
-            await self._stream.send(buffer)
+            for start in range(0, len(buffer), _PIECE):
+                self._guard()
+                await self._stream.send(buffer[start : start + _PIECE])
 
     async def aclose(self) -> None:
         """Close the connection."""

@@ -24,6 +24,11 @@ class Place:
     def __str__(self) -> str:
         return f"socket {self.socket}" if self.socket else self.url
 
+    @property
+    def secure(self) -> bool:
+        """Whether it is reached over TLS."""
+        return self.url.startswith("https:")
+
     def stream_url(self, path: str) -> str:
         """Return the WebSocket URL of `path`."""
         parts = urlsplit(self.url)
@@ -56,10 +61,14 @@ def find_place(
 
 
 def _at_url(url: str) -> Place:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    try:
+        parts = urlsplit(url)
+        whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none, or half an address
+        whole = False
+    if not whole or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
         raise ValueError(f"{url!r} is no engine URL; it looks like {DEFAULT_URL}")
-    return Place(url.rstrip("/"))
+    return Place(parts.geturl().rstrip("/"))
 
 
 def _at_socket(path: str) -> Place:

@@ -9,7 +9,6 @@ import time
 import weakref
 from collections.abc import Collection, Mapping
 from enum import StrEnum
-from ipaddress import AddressValueError, IPv6Address
 from typing import Any, NoReturn
 
 import requests
@@ -207,20 +206,17 @@ class IPv6Session(requests.Session):
 
 
 class IPv6SessionAdapter:
-    """Binds a plain requests.Session; only that session changes, nothing of the process."""
+    """Binds a plain requests.Session, in place of all its adapters for http and https; nothing else changes."""
 
     @staticmethod
     def adapt(session: requests.Session, ip: str) -> requests.Session:
         """Let `session` send from `ip` over IPv6 only, and through no proxy of the environment; return it.
 
-        Raises ValueError for anything but an IPv6 address.
+        Raises ValueError for anything but an IPv6 address of one's own.
         """
-        try:
-            address = IPv6Address(ip)
-        except AddressValueError as error:
-            raise ValueError(f"{ip!r} is no IPv6 address") from error
+        adapter = leased_adapter(ip)
         session.trust_env = False
-        return _mounted(session, leased_adapter(str(address)))
+        return _mounted(session, adapter)
 
     @staticmethod
     def force_ipv4(session: requests.Session) -> requests.Session:
@@ -266,7 +262,9 @@ class _Front(BaseAdapter):
 
 
 def _mounted(session: requests.Session, adapter: BoundAdapter) -> requests.Session:
-    for prefix in ("http://", "https://"):
+    # One that is mounted for some URLs only would be asked before these two.
+    special = [prefix for prefix in session.adapters if prefix.lower().startswith(("http://", "https://"))]
+    for prefix in {"http://", "https://", *special}:
         session.mount(prefix, adapter)
     return session
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from ipv6console.client.errors import EngineRefused, EngineUnreachable
+from ipv6console.client.errors import EngineRefused, EngineUnreachable, unreachable
 from ipv6console.client.place import Place
 from ipv6console.client.token import authorization
 from ipv6console.wire.codec import WireError, decode
@@ -126,7 +126,7 @@ async def _connect(place: Place, path: str, open_timeout: float, token: str | No
     except InvalidStatus as error:
         raise EngineRefused(_declined(error.response.status_code, error.response.body)) from error
     except (OSError, InvalidHandshake) as error:
-        raise EngineUnreachable(str(place), str(error) or type(error).__name__) from error
+        raise unreachable(str(place), str(error) or type(error).__name__, error) from error
 
 
 def _quiet_logger() -> logging.Logger:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from ipv6console.client.errors import LeaseLost
-from ipv6console.client.hold import ENDINGS, Ending, Hold
+from ipv6console.client.hold import ENDINGS, Ending, Hold, closed
 from ipv6console.client.lessor import Lessor
 from ipv6console.client.origin import Origin
 from ipv6console.client.rotation import Rotation
@@ -62,8 +62,7 @@ class Tenancy(Generic[D]):
     def enter(self) -> Stay[D]:
         """Return the lease for one more request, after moving if it is time; `leave` must follow."""
         self.origin.require()
-        while self._forgotten:
-            self.leave(*self._forgotten.popleft())
+        self._leave_forgotten()
         while True:
             with self._counting:
                 stay = self._stay
@@ -135,8 +134,9 @@ class Tenancy(Generic[D]):
 
     def close(self) -> None:
         """Cut what is on its way and give everything back; an engine that does not take it lets it run out."""
+        self._closed = True
+        self._lessor.wait_no_more()
         with self._moving:
-            self._closed = True
             with self._counting:
                 stays = {*self._left, *({self._stay} if self._stay else ())}
                 self._stay = None
@@ -145,6 +145,14 @@ class Tenancy(Generic[D]):
             self._lessor.settle()
             for stay in vacant:
                 self._give_back(stay)
+
+    def _leave_forgotten(self) -> None:
+        while True:
+            try:
+                stay, ending = self._forgotten.popleft()
+            except IndexError:  # asking first would not do: another thread may be faster
+                return
+            self.leave(stay, ending)
 
     def _required(self) -> Stay[D]:
         stay = self._stay
@@ -155,9 +163,13 @@ class Tenancy(Generic[D]):
 
     def _take(self) -> Stay[D]:
         if self._closed:
-            raise LeaseLost(None, "the session is closed")
+            raise closed()
         hold = self._lessor.take()
-        stay = Stay(hold, self._open_door(hold))
+        try:
+            stay = Stay(hold, self._open_door(hold))
+        except BaseException:
+            self._lessor.end_quietly(hold, Ending())
+            raise
         self._stay = stay
         return stay
 
@@ -177,18 +189,20 @@ class Tenancy(Generic[D]):
 
     def _give_back(self, stay: Stay[D]) -> None:
         stay.hold.lose(_LEAVING)
-        stay.door.close()
-        self._lessor.end_quietly(stay.hold, stay.ending or Ending())
-        with self._counting:
-            self._left.discard(stay)
+        try:
+            stay.door.close()
+        finally:
+            self._lessor.end_quietly(stay.hold, stay.ending or Ending())
+            with self._counting:
+                self._left.discard(stay)
 
     def _end(self, stay: Stay[D], ending: Ending) -> Reply:
         """Give the lease back at once; it stays the session's, closed for traffic, when that fails."""
         with self._counting:
             stay.ended = True
         stay.hold.lose(_LEAVING)
-        stay.door.close()
         try:
+            stay.door.close()
             reply = self._lessor.end(stay.hold, ending)
         except BaseException:
             stay.ended = False

@@ -36,21 +36,11 @@ class _PoolTransport(httpx.BaseTransport):
             self._pool.close()
 
 
-class UnixTransport(_PoolTransport):
-    """Sends to the Unix socket at `path`."""
-
-    def __init__(self, path: str, limits: httpx.Limits = LIMITS) -> None:
-        import httpcore  # noqa: PLC0415 - importing the library must cost nothing but httpx, which also waits with this
-
-        from ipv6console.client.network import UnixBackend  # noqa: PLC0415 - needs httpcore
-
-        super().__init__(httpcore.ConnectionPool(uds=path, network_backend=UnixBackend(), **_bounds(limits)))
-
-
 class LeasedTransport(_PoolTransport):
     """Sends from `source` only, over IPv6 only; `guard` is called before every connect and write and may raise.
 
-    The other options mean what they mean in httpx.Client. Raises httpx's exceptions, and NoIPv6Address.
+    The other options mean what they mean in httpx.Client. Raises ValueError for a source that is no IPv6 address of
+    one's own; requests raise httpx's exceptions, and NoIPv6Address.
     """
 
     def __init__(
@@ -88,19 +78,6 @@ class _AsyncPoolTransport(httpx.AsyncBaseTransport):
         """Close every connection."""
         with _httpx_errors():
             await self._pool.aclose()
-
-
-class AsyncEngineTransport(_AsyncPoolTransport):
-    """Sends to the engine: at the Unix socket `path`, or where the request's URL says."""
-
-    def __init__(self, path: str | None, context: ssl.SSLContext) -> None:
-        import httpcore  # noqa: PLC0415 - importing the library must cost nothing but httpx, which also waits with this
-
-        from ipv6console.client.network import AsyncEngineBackend  # noqa: PLC0415 - needs httpcore
-
-        super().__init__(
-            httpcore.AsyncConnectionPool(uds=path, ssl_context=context, network_backend=AsyncEngineBackend())
-        )
 
 
 class AsyncLeasedTransport(_AsyncPoolTransport):

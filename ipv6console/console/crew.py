@@ -21,7 +21,7 @@ _LATER = (
     "ipv6console.console.departure",
     "ipv6console.console.palette",
     "ipv6console.client.engine",
-    "ipv6console.client.network",
+    "ipv6console.client.plain",
 )
 """What keys need, and what is needed to ask the engine for something; with every dialog and httpx, 0.2 s."""
 

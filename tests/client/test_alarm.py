@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ipv6console.client import IPv6Session, alarm
+from ipv6console.client import IPv6Session, alarm, renewer
 from ipv6console.client.alarm import Alarm
 from tests.client.conftest import FakeClock, StubEngine
 
@@ -80,3 +80,27 @@ def test_sessions_have_no_thread_of_their_own_before_half_of_their_time(engine: 
         names = [thread.name for thread in threading.enumerate()]
     assert "ipv6console-renewer" not in names
     assert names.count("ipv6console-alarm") >= 1
+
+
+def test_without_a_thread_it_says_so_and_tries_with_the_next(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    clocks, sleeper = Alarm(), Sleeper(clock)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _no_more_threads)
+        with pytest.raises(RuntimeError):
+            clocks.set(sleeper, clock.now)
+    clocks.set(sleeper, clock.now)
+    assert sleeper.begun.acquire(timeout=10)
+
+
+def test_a_lease_that_nobody_could_renew_is_given_back(engine: StubEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    clocks = Alarm()
+    monkeypatch.setattr(renewer, "ALARM", clocks)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _no_more_threads)
+        with pytest.raises(RuntimeError), IPv6Session(socket=engine.path):
+            pytest.fail("nobody could renew it")
+    assert (engine.pool.picked, engine.pool.leases) == (1, {})
+
+
+def _no_more_threads(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")

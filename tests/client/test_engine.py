@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ipv6console.client import AsyncIPv6Client, EngineRefused, EngineUnreachable, IPv6Client, Verdict
+from ipv6console.client import AsyncIPv6Client, EngineRefused, EngineUnreachable, IPv6Client, Verdict, plain
 from ipv6console.client import request as requests
 from ipv6console.client.request import EngineRequest
 from ipv6console.wire.event import EventFilter, EventLevel
@@ -312,3 +312,23 @@ def test_only_requests_that_make_the_engine_use_the_network_may_take_longer() ->
         "/doctor",
         "/import",
     }
+
+
+@pytest.mark.parametrize(
+    ("cause", "step"),
+    [
+        (PermissionError(13, "Permission denied"), "join the group"),
+        (TimeoutError("timed out"), "hangs or is overloaded"),
+        (ConnectionRefusedError(111, "Connection refused"), "start one"),
+    ],
+)
+def test_an_engine_that_is_not_reached_is_told_with_the_step_that_helps(
+    monkeypatch: pytest.MonkeyPatch, engine: StubEngine, cause: OSError, step: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise cause
+
+    monkeypatch.setattr(plain, "_reached", refuse)
+    with IPv6Client(socket=engine.path) as client, pytest.raises(EngineUnreachable, match=step) as caught:
+        client.stats()
+    assert caught.value.next in str(caught.value)

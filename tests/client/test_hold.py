@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import ssl
 from itertools import islice
+from math import inf, nan
 
 import pytest
 
 from ipv6console.client import EngineRefused, LeaseLost
-from ipv6console.client.hold import Ending, Hold, Terms, boottime, hold_from, split_options
+from ipv6console.client.hold import Ending, Hold, Terms, boottime, hold_from, in_line, split_options
 from ipv6console.client.tls import shared_context
 from ipv6console.wire.reply import PickReply
 from tests.client.conftest import FakeClock
@@ -29,10 +30,22 @@ def test_without_a_number_of_tries_a_session_never_gives_up() -> None:
     assert list(islice(_terms(retries=None).pauses(), 100)) == [5.0] * 100
 
 
-@pytest.mark.parametrize(("interval", "retries"), [(-1.0, 1), (1.0, -1)])
-def test_negative_waits_are_refused(interval: float, retries: int) -> None:
-    with pytest.raises(ValueError, match="cannot be negative"):
+@pytest.mark.parametrize(
+    ("interval", "retries", "named"),
+    [
+        (-1.0, 1, "adapt_retry_interval is -1.0"),
+        (nan, 1, "adapt_retry_interval is nan"),
+        (inf, None, "adapt_retry_interval is inf"),
+        (1.0, -1, "adapt_max_retries is -1"),
+    ],
+)
+def test_waits_that_are_none_are_refused_by_their_name(interval: float, retries: int | None, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
         _terms(interval, retries)
+
+
+def test_the_engine_is_asked_to_wait_no_longer_than_it_does() -> None:
+    assert [in_line(pause) for pause in (None, 0.0, 5.0, 600.0)] == [None, 0.0, 5.0, 300.0]
 
 
 def test_the_ttl_counts_from_when_the_lease_was_asked_for(clock: FakeClock) -> None:

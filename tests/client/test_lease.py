@@ -103,3 +103,10 @@ async def test_an_async_lease_is_given_back_when_its_task_is_cancelled(engine: S
                 scope.cancel()
                 await anyio.sleep_forever()
         assert engine.pool.leases == {}
+
+
+@pytest.mark.parametrize("wait", [-1.0, float("nan"), float("inf")])
+def test_a_wait_that_is_no_time_is_refused(engine: StubEngine, wait: float) -> None:
+    with IPv6Client(socket=engine.path) as client, pytest.raises(ValueError, match="wait is"), client.lease(wait=wait):
+        pytest.fail("there is no such wait")
+    assert engine.asks == []

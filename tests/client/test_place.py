@@ -81,7 +81,20 @@ def test_two_engines_at_once_are_refused() -> None:
         find_place(URL, "/s")
 
 
-@pytest.mark.parametrize("url", ["localhost:16000", "ftp://host", "http://", "/run/engine.sock"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:16000",
+        "ftp://host",
+        "http://",
+        "/run/engine.sock",
+        "http://host:99999",
+        "http://host:port",
+        "http://[::1:16000",
+        "http://:16000",
+        "http://host/?a=b",
+    ],
+)
 def test_what_is_no_url_is_refused_with_an_example(url: str) -> None:
     with pytest.raises(ValueError, match=r"no engine URL; it looks like http://127\.0\.0\.1:16000"):
         find_place(url)
@@ -97,3 +110,9 @@ def test_what_is_no_url_is_refused_with_an_example(url: str) -> None:
 )
 def test_a_stream_has_the_websocket_url_of_the_place(base: Place, stream: str) -> None:
     assert base.stream_url("/stream") == stream
+
+
+def test_a_url_in_capitals_is_as_secure_as_another() -> None:
+    assert find_place("HTTPS://host").secure
+    assert not find_place("HTTP://host").secure
+    assert not find_place(socket="/https:").secure

@@ -8,15 +8,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import anyio
 import pytest
 
-from ipv6console.client import AsyncIPv6Session, EngineUnreachable, IPv6Session, LeaseLost
+from ipv6console.client import AsyncIPv6Session, EngineUnreachable, IPv6Client, IPv6Session, LeaseLost
 from ipv6console.client.arenewer import AsyncRenewer
-from ipv6console.client.hold import Hold
+from ipv6console.client.hold import Hold, Terms
+from ipv6console.client.lessor import Lessor
 from ipv6console.client.renewer import Renewer
+from ipv6console.wire.reply import LeaseReply
 from tests.client.conftest import ADDRS, FakeClock, StubEngine
 
 pytestmark = pytest.mark.privileged
@@ -166,6 +170,20 @@ def test_a_session_left_open_at_the_interpreters_exit_gives_its_lease_back(engin
     assert engine.pool.leases == {}
 
 
+def test_it_does_so_also_when_others_have_something_to_do_at_the_exit(engine: StubEngine) -> None:
+    """Whoever has made a finalizer first has made all of them run later than what was left to atexit since."""
+    done = _run(
+        "import sys, tempfile; folder = tempfile.TemporaryDirectory()\n"
+        "from ipv6console.client import IPv6Session\n"
+        "with IPv6Session(socket=sys.argv[1]): pass\n"
+        "s = IPv6Session(socket=sys.argv[1]); s.__enter__(); folder.cleanup()",
+        engine,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {ask.connection for ask in engine.asks} == {1}
+    assert engine.pool.leases == {}
+
+
 def test_a_forked_child_does_not_give_its_parents_lease_back(engine: StubEngine) -> None:
     done = _run(
         "import os, sys, warnings; warnings.simplefilter('ignore', DeprecationWarning)\n"
@@ -271,3 +289,34 @@ async def test_an_async_engine_that_is_down_is_a_loss_only_when_the_ttl_is_over(
             hold.require()
     else:
         hold.require()
+
+
+class _Overtaking:
+    """An engine whose first answer to a renewal arrives after its second, if that is asked for meanwhile."""
+
+    def __init__(self) -> None:
+        self.granted: list[float] = []
+        self.second = threading.Event()
+
+    def renew(self, _: str, ttl: float) -> LeaseReply:
+        self.granted.append(ttl)
+        if len(self.granted) == 1:
+            self.second.wait(0.2)
+        else:
+            self.second.set()
+        return LeaseReply(success=True, addr=FIRST, dbname="a", ttl=ttl, expires_at=0.0)
+
+
+def test_of_two_renewals_at_once_the_one_that_the_engine_did_last_counts(clock: FakeClock) -> None:
+    engine, hold = _Overtaking(), _hold(clock)
+    terms = Terms(dbname="a", ttl=3_600.0, holder=None, interval=0.0, retries=0)
+    lessor = Lessor(cast("IPv6Client", engine), terms, clock, lambda _: None)
+    with ThreadPoolExecutor(2) as threads:
+        by_itself = threads.submit(lessor.renew, hold)
+        while not engine.granted:
+            threading.Event().wait(0.001)
+        by_hand = threads.submit(lessor.renew, hold, 10.0)
+        by_itself.result(30)
+        by_hand.result(30)
+    assert engine.granted == [3_600.0, 10.0]
+    assert hold.ends_at == clock.now + 10.0

@@ -211,10 +211,17 @@ def test_a_plain_session_is_bound_by_the_adapter_and_nothing_else_is(site: Site)
     assert urllib3_connection.allowed_gai_family is family
 
 
-@pytest.mark.parametrize("ip", ["192.0.2.1", "shop.example", "", "2001:db8::/64"])
+@pytest.mark.parametrize("ip", ["192.0.2.1", "shop.example", "", "2001:db8::/64", "::", "::ffff:192.0.2.1"])
 def test_what_is_no_ipv6_address_is_refused(ip: str) -> None:
-    with requests.Session() as session, pytest.raises(ValueError, match="no IPv6 address"):
+    with requests.Session() as session, pytest.raises(ValueError, match="to send from"):
         IPv6SessionAdapter.adapt(session, ip)
+
+
+def test_an_adapter_that_was_there_for_some_urls_is_no_way_past_the_address(site: Site) -> None:
+    with requests.Session() as session:
+        session.mount(f"{site.url}/ip", requests.adapters.HTTPAdapter(max_retries=3))
+        IPv6SessionAdapter.adapt(session, FIRST)
+        assert session.get(f"{site.url}/ip").text == FIRST
 
 
 def test_a_bound_plain_session_takes_no_proxy_and_no_ipv4(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,15 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import anyio
+import anyio.abc
 import httpx
 import pytest
 
 from ipv6console.client import AsyncLeasedTransport, LeasedTransport, LeaseLost, NoIPv6Address
+from ipv6console.client.network import AsyncLeasedStream
 from tests.client.conftest import ADDRS, SITE, Site
 
 pytestmark = pytest.mark.privileged
@@ -243,3 +246,27 @@ def test_a_transport_costs_next_to_nothing_once_the_tls_context_is_there(network
 
     LeasedTransport(SOURCE, http2=True)
     assert min(seconds(lambda: LeasedTransport(SOURCE, http2=True)) for _ in range(20)) < 0.002
+
+
+@pytest.mark.parametrize(
+    "source", ["", "::", "0::0", "::ffff:192.0.2.1", "192.0.2.1", "localhost", "ff02::1", "2001:db8::/64"]
+)
+@pytest.mark.parametrize("kind", [LeasedTransport, AsyncLeasedTransport])
+def test_a_source_that_would_let_the_kernel_choose_one_is_refused(kind: Callable[[str], object], source: str) -> None:
+    with pytest.raises(ValueError, match="to send from"):
+        kind(source)
+
+
+@pytest.mark.anyio
+async def test_a_guard_that_shuts_while_much_is_written_at_once_stops_the_rest() -> None:
+    gate, sent = _Gate(), []
+
+    class Ours:
+        async def send(self, data: bytes) -> None:
+            sent.append(len(data))
+            gate.shut = len(sent) == 2
+
+    stream = AsyncLeasedStream(cast("anyio.abc.ByteStream", Ours()), gate)
+    with pytest.raises(LeaseLost):
+        await stream.write(bytes(10_000_000), 10.0)
+    assert sum(sent) < 1_000_000
