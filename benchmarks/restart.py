@@ -1,9 +1,10 @@
 """How long a restarted engine needs to its first pick, with a million addresses and eight mirrors in its store.
 
-    python benchmarks/restart.py [--addresses 1000000] [--mirrors 8] [--touched 1000]
+    python benchmarks/restart.py [--addresses 1000000] [--mirrors 8] [--touched 1000] [--unpacked]
 
 The store and the engine are the real ones; host, NDP and echo URLs are played. Each mirror holds TOUCHED leases and as many
-bad addresses. A fresh process opens the store, starts the engine and picks; what it needs to import its modules does not
+bad addresses; all addresses are packed, as an engine leaves them a few minutes after it added them, or with --unpacked
+none. A fresh process opens the store, starts the engine and picks; what it needs to import its modules does not
 count. The best of several runs is told.
 """
 
@@ -36,7 +37,7 @@ AT_ONCE = 50_000
 RUNS = 3
 
 
-async def prepare(path: Path, addresses: int, mirrors: int, touched: int) -> None:
+async def prepare(path: Path, addresses: int, mirrors: int, touched: int, *, packed: bool) -> None:
     """Write what an engine would have committed."""
     random, now = Random(7), HandClock().now()
     network, length = parse_prefix(PREFIX)
@@ -56,6 +57,8 @@ async def prepare(path: Path, addresses: int, mirrors: int, touched: int) -> Non
     store = await SqliteStore.open(path)
     for start in range(0, len(changes), AT_ONCE):
         await store.commit(changes[start : start + AT_ONCE])
+    while packed and await store.pack_addresses():
+        pass
     await store.close()
 
 
@@ -104,6 +107,7 @@ def main() -> None:
     parser.add_argument("--addresses", type=int, default=1_000_000)
     parser.add_argument("--mirrors", type=int, default=8)
     parser.add_argument("--touched", type=int, default=1_000)
+    parser.add_argument("--unpacked", action="store_true", help="as just after all of them were added")
     parser.add_argument("--restart", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.restart:
@@ -111,7 +115,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "engine.db"
-        asyncio.run(prepare(path, given.addresses, given.mirrors, given.touched))
+        asyncio.run(prepare(path, given.addresses, given.mirrors, given.touched, packed=not given.unpacked))
         command = [sys.executable, __file__, "--restart", str(path)]
         runs = []
         for _ in range(RUNS):

@@ -17,7 +17,7 @@ import uvloop
 
 from ipv6console.api.server import require_token, run
 from ipv6console.config import PoolSettings, Settings
-from ipv6console.engine.clock import BootClock, keep_era, read_era
+from ipv6console.engine.clock import BootClock
 from ipv6console.engine.engine import Engine
 from ipv6console.linux.doctor import HostDoctor
 from ipv6console.linux.netlink import Netlink
@@ -30,7 +30,6 @@ from ipv6console.store.database import SqliteStore
 
 DETACH = b"detach"
 DATABASE = "engine.db"
-CLOCK = "engine.clock"
 FILES = 65_536
 log = logging.getLogger("ipv6console")
 
@@ -72,7 +71,7 @@ async def _compose(settings: Settings, folder: Path, stack: AsyncExitStack) -> E
     store = await SqliteStore.open(folder / DATABASE)
     stack.push_async_callback(store.close)
     clock = BootClock()
-    await _carry_over(store, clock, folder / CLOCK, settings.pool)
+    await _carry_over(store, clock, settings.pool)
     netlink = Netlink()
     stack.push_async_callback(netlink.close)
     watch = KernelWatch(settings.network, netlink)
@@ -103,14 +102,10 @@ def _take_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, min(most, FILES)), most))
 
 
-async def _carry_over(store: SqliteStore, clock: BootClock, path: Path, pool: PoolSettings) -> None:
+async def _carry_over(store: SqliteStore, clock: BootClock, pool: PoolSettings) -> None:
     """Let what the engine before left running keep its length, though the wall clock was set meanwhile."""
-    era, earlier = clock.era(), read_era(path)
-    jump = era.since(earlier) if earlier is not None else None
-    if jump != 0.0:
-        longest = max(pool.lease_ttl, pool.tokenless_ttl, pool.bad_cooldown_max)
-        await store.move_deadlines(jump or 0.0, clock.now(), longest)
-        keep_era(path, era)
+    longest = max(pool.lease_ttl, pool.tokenless_ttl, pool.bad_cooldown_max)
+    jump = await store.carry_over(clock.era(), clock.now(), longest)
     if jump:
         log.warning(
             "the wall clock was set by %+.1f s since the last start; leases and cool-downs keep their length", jump

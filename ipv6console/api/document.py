@@ -9,10 +9,12 @@ from starlette.responses import Response
 
 from ipv6console.wire.codec import encode
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 
 def render(document: Any) -> bytes:
     """Return `document` (a wire document) as compact UTF-8 JSON; every path that answers a caller goes through here."""
-    return json.dumps(encode(document), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(encode(document)).encode()
 
 
 class Document(Response):

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-
-log = logging.getLogger(__name__)
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TIME_NAMESPACE = Path("/proc/self/ns/time")
@@ -60,25 +56,3 @@ class Era:
         jump = self.offset - earlier.offset
         # The two clocks are never read at quite the same time.
         return jump if abs(jump) >= _LEAST else 0.0
-
-
-def read_era(path: Path) -> Era | None:
-    """Return the era that `keep_era` wrote, None when there is none that can be read."""
-    try:
-        told = json.loads(path.read_text())
-        return Era(str(told["boot"]), float(told["offset"]))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        log.warning("%s cannot be read, so leases of an engine before run by the wall clock: %s", path, error)
-        return None
-
-
-def keep_era(path: Path, era: Era) -> None:
-    """Write the era for the next engine."""
-    unfinished = path.with_name(f"{path.name}.new")
-    try:
-        unfinished.write_text(json.dumps(asdict(era)))
-        unfinished.replace(path)
-    except OSError as error:
-        log.warning("%s cannot be written, so the next engine's leases run by the wall clock: %s", path, error)

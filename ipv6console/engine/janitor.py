@@ -18,6 +18,7 @@ _DAY = 86_400.0
 _FORGET_EVERY = 3_600.0
 _INDEX_EVERY = 5.0
 _INDEX_AT_ONCE = 5_000
+_PACK_EVERY = 60.0
 
 
 class Janitor:
@@ -28,6 +29,7 @@ class Janitor:
         self._checker = checker
         self._forget_at = 0.0
         self._index_at = 0.0
+        self._pack_at = 0.0
         self._rechecks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -132,6 +134,9 @@ class Janitor:
             if grown or due:
                 days, rows = core.settings.pool.history_days, core.settings.pool.history_rows
                 await core.store.forget_history(now - days * _DAY, rows)
+            if now >= self._pack_at:
+                packed = await core.store.pack_addresses()
+                self._pack_at = now + (_INDEX_EVERY if packed else _PACK_EVERY)
             if due:
                 self._forget_at = now + _FORGET_EVERY
                 await core.store.forget_events(now - core.settings.engine.event_days * _DAY)

@@ -16,9 +16,9 @@ from ipv6console.engine.unheard import Unheard, lives
 from ipv6console.engine.waiting import WaitingRoom
 from ipv6console.pool.address import format_address
 from ipv6console.pool.change import Change, UsageRecorded
-from ipv6console.pool.lease import Lease, locate_token
+from ipv6console.pool.lease import Lease, NotLeased, locate_token
 from ipv6console.pool.mirror import Mirror, Status
-from ipv6console.pool.pool import NotLeased, Pool
+from ipv6console.pool.pool import Pool
 from ipv6console.pool.prefix import Standing
 from ipv6console.wire.lease import LeasePage, LeaseRow
 from ipv6console.wire.reply import LeaseReply, PickedLease, PickReply, PicksReply, Reply, ResetReply

@@ -86,6 +86,13 @@ class Store(Protocol):
         """
         ...
 
+    async def pack_addresses(self) -> int:
+        """Keep addresses in a form that a start reads faster, some of them if many are not; return how much was done.
+
+        To be called now and then; what is not done yet is read too, but more slowly.
+        """
+        ...
+
     async def forget_history(self, before: float, keep: int) -> int:
         """Delete leases that ended before `before` (unix seconds), and the oldest of more than `keep`; return how many."""
         ...

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import sys
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import starmap
 from operator import eq
+from struct import Struct
 from typing import overload
 
 from ipv6console.pool.change import AddressAdded
 
 _LOW = (1 << 64) - 1
+_HEAD = Struct("<II")
+_NET = Struct("<QI")
+_MOST_PACKED = 1 << 16
+
+Net = tuple[int, int]
+"""The upper half of addresses, and the id of the prefix they are of."""
 
 
 class AddressColumns(Sequence[AddressAdded]):
-    """A sequence of AddressAdded that holds no objects: ids, prefix ids, both halves of the addresses, times."""
+    """A sequence of AddressAdded that holds no objects: ids, lower halves, times, and places in the list of `nets`."""
 
-    __slots__ = ("highs", "ids", "lows", "prefix_ids", "times")
+    __slots__ = ("_places", "ids", "lows", "nets", "owners", "times")
 
     def __init__(self) -> None:
         self.ids = array("I")
-        self.prefix_ids = array("I")
-        self.highs = array("Q")
+        self.owners = array("I")
         self.lows = array("Q")
         self.times = array("d")
+        self.nets: list[Net] = []
+        self._places: dict[Net, int] = {}
 
     @classmethod
     def of(cls, rows: Sequence[AddressAdded]) -> AddressColumns:
@@ -40,14 +49,60 @@ class AddressColumns(Sequence[AddressAdded]):
         self, ids: Iterable[int], prefix_ids: Iterable[int], packed: Iterable[bytes], times: Iterable[float]
     ) -> None:
         """Add rows, given in columns; addresses are `packed` in 16 bytes, as on the wire."""
-        self.ids.extend(array("I", ids))
-        self.prefix_ids.extend(array("I", prefix_ids))
-        self.times.extend(array("d", times))
         halves = array("Q", b"".join(packed))
         if sys.byteorder == "little":
             halves.byteswap()
-        self.highs.extend(halves[0::2])
+        nets = list(zip(halves[0::2], prefix_ids, strict=True))
+        places = {net: self._place(net) for net in dict.fromkeys(nets)}
+        self.ids.extend(array("I", ids))
+        self.owners.extend(array("I", map(places.__getitem__, nets)))
         self.lows.extend(halves[1::2])
+        self.times.extend(array("d", times))
+
+    def pack(self) -> bytes:
+        """Return the rows, 65,536 at most, in one piece for `unpack`, about 22 bytes each."""
+        if len(self) > _MOST_PACKED:
+            raise ValueError(f"{len(self)} rows are more than one piece holds")
+        columns = (self.ids, array("H", self.owners), self.lows, self.times)
+        return b"".join(
+            (
+                _HEAD.pack(len(self), len(self.nets)),
+                *(_NET.pack(*net) for net in self.nets),
+                *(_little(column) for column in columns),
+            )
+        )
+
+    def unpack(self, piece: bytes) -> None:
+        """Add the rows of what `pack` returned; raises ValueError for anything else."""
+        data = memoryview(piece)
+        if len(data) < _HEAD.size:
+            raise ValueError("that is no piece of packed addresses")
+        count, nets = _HEAD.unpack_from(data)
+        place = _HEAD.size + nets * _NET.size
+        if len(data) != place + count * 22:
+            raise ValueError(f"{count} addresses in {nets} networks do not take {len(data)} bytes")
+        places = [self._place(net) for net in _NET.iter_unpack(data[_HEAD.size : place])]
+        ids, owners, lows, times = array("I"), array("H"), array("Q"), array("d")
+        for column in (ids, owners, lows, times):
+            end = place + count * column.itemsize
+            column.frombytes(data[place:end])
+            if sys.byteorder == "big":
+                column.byteswap()
+            place = end
+        if owners and max(owners) >= len(places):
+            raise ValueError("an address is in a network that is not listed")
+        self.ids.extend(ids)
+        # Most pieces are of one network.
+        self.owners.extend(array("I", places * count if len(places) == 1 else map(places.__getitem__, owners)))
+        self.lows.extend(lows)
+        self.times.extend(times)
+
+    def counts(self) -> Counter[int]:
+        """Return how many addresses each prefix id has."""
+        found: Counter[int] = Counter()
+        for place, count in Counter(self.owners).items():
+            found[self.nets[place][1]] += count
+        return found
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -61,8 +116,8 @@ class AddressColumns(Sequence[AddressAdded]):
         """Return one row, or several."""
         if isinstance(place, slice):
             return [self[number] for number in range(*place.indices(len(self)))]
-        address = self.highs[place] << 64 | self.lows[place]
-        return AddressAdded(self.ids[place], self.prefix_ids[place], address, self.times[place])
+        high, prefix_id = self.nets[self.owners[place]]
+        return AddressAdded(self.ids[place], prefix_id, high << 64 | self.lows[place], self.times[place])
 
     def __eq__(self, other: object) -> bool:
         """Return whether the other sequence has the same rows."""
@@ -75,3 +130,17 @@ class AddressColumns(Sequence[AddressAdded]):
     def __repr__(self) -> str:
         """Return the rows as people read them."""
         return f"AddressColumns({list(self)!r})"
+
+    def _place(self, net: Net) -> int:
+        place = self._places.get(net)
+        if place is None:
+            place = self._places[net] = len(self.nets)
+            self.nets.append(net)
+        return place
+
+
+def _little(column: array[int] | array[float]) -> bytes:
+    if sys.byteorder == "big":
+        column = column[:]
+        column.byteswap()
+    return column.tobytes()

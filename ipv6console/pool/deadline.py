@@ -5,9 +5,12 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from math import ceil
 
+_ROW_BITS = 32
+_ROW = (1 << _ROW_BITS) - 1
+
 
 class Deadlines:
-    """Keys with a time (seconds) at which they are due; a key has one deadline at a time."""
+    """Rows of mirrors (by id) with a time (seconds) at which they are due; each has one deadline at a time."""
 
     __slots__ = ("_buckets", "_order")
 
@@ -15,26 +18,25 @@ class Deadlines:
         self._buckets: dict[int, set[int]] = {}
         self._order: list[int] = []
 
-    def add(self, key: int, at: float) -> None:
-        """Make `key` due at `at`, or within a second after it."""
+    def add(self, mirror: int, row: int, at: float) -> None:
+        """Make a row due at `at`, or within a second after it."""
         number = ceil(at)
         bucket = self._buckets.get(number)
         if bucket is None:
-            self._buckets[number] = {key}
+            self._buckets[number] = {mirror << _ROW_BITS | row}
             heappush(self._order, number)
         else:
-            bucket.add(key)
+            bucket.add(mirror << _ROW_BITS | row)
 
-    def discard(self, key: int, at: float) -> None:
+    def discard(self, mirror: int, row: int, at: float) -> None:
         """Forget the deadline `add` was given."""
-        number = ceil(at)
-        bucket = self._buckets.get(number)
+        bucket = self._buckets.get(ceil(at))
         if bucket is not None:
-            bucket.discard(key)
+            bucket.discard(mirror << _ROW_BITS | row)
 
-    def due(self, now: float) -> list[int]:
-        """Remove and return every key whose time has come, earliest bucket first."""
+    def due(self, now: float) -> list[tuple[int, int]]:
+        """Remove and return every (mirror, row) whose time has come, earliest bucket first."""
         keys: list[int] = []
         while self._order and self._order[0] <= now:
             keys.extend(sorted(self._buckets.pop(heappop(self._order))))
-        return keys
+        return [(key >> _ROW_BITS, key & _ROW) for key in keys]

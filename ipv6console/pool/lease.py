@@ -9,6 +9,10 @@ from hmac import compare_digest
 from ipv6console.pool.change import LeaseEnded
 
 
+class NotLeased(ValueError):
+    """A report, renewal or release without a live lease it is entitled to; nothing has changed."""
+
+
 @dataclass(slots=True)
 class Lease:
     """One live lease; times are unix seconds.

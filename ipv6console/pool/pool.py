@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from ipv6console.pool.change import (
@@ -22,18 +21,13 @@ from ipv6console.pool.columns import AddressColumns
 from ipv6console.pool.custom import Custom
 from ipv6console.pool.deadline import Deadlines
 from ipv6console.pool.exclusion import Exclusions
-from ipv6console.pool.lease import Lease, compose_token, history, locate_token
+from ipv6console.pool.lease import Lease, NotLeased, compose_token, history, locate_token
 from ipv6console.pool.limits import Limits, TooManyMirrors, check_name
 from ipv6console.pool.mirror import Mirror, Status
 from ipv6console.pool.outcome import Expiry, Withdrawal
-from ipv6console.pool.prefix import Prefix, Standing
+from ipv6console.pool.prefix import Prefix, Standing, covers
+from ipv6console.pool.prefixes import Prefixes
 from ipv6console.pool.table import AddressTable
-
-_ROW_BITS = 32
-
-
-class NotLeased(ValueError):
-    """A report, renewal or release without a live lease it is entitled to; nothing has changed."""
 
 
 class Pool:
@@ -43,12 +37,12 @@ class Pool:
         self.limits = limits
         self.exclusions = exclusions if exclusions is not None else Exclusions()
         self.table = AddressTable()
-        self.prefixes: dict[int, Prefix] = {}
+        self.prefixes = Prefixes()
         self.mirrors: dict[str, Mirror] = {}
         self.generation = 0
         self.departures = 0
         self._secret = secret
-        self._active: dict[int, int] = {}
+        self._active = self.prefixes.active
         self._by_id: dict[int, Mirror] = {}
         self._deadlines = Deadlines()
 
@@ -56,24 +50,16 @@ class Pool:
 
     def find_prefix(self, network: int, length: int) -> Prefix | None:
         """Return the prefix, whatever its standing, None when it was never seen."""
-        return next((p for p in self.prefixes.values() if (p.network, p.length) == (network, length)), None)
+        return self.prefixes.find(network, length)
 
     @property
     def severed(self) -> str | None:
         """Why nothing is handed out though there are active prefixes, None when something is or there are none."""
-        active = [prefix for prefix in self.prefixes.values() if prefix.standing is Standing.ACTIVE]
-        return None if any(prefix.serves for prefix in active) else next((p.severed for p in active), None)
+        return self.prefixes.severed
 
     def admit(self, network: int, length: int, *, interface: str, source: str, now: float) -> tuple[Prefix, Change]:
         """Hand out from a prefix, new or seen before; its addresses are idle again. Raises ValueError when revoked."""
-        prefix = self.find_prefix(network, length)
-        if prefix is None:
-            number = max(self.prefixes, default=0) + 1
-            prefix = Prefix(number, network, length, interface, source, Standing.ACTIVE, now, now)
-            self.prefixes[prefix.id] = prefix
-        elif prefix.standing is Standing.REVOKED:
-            raise ValueError(f"{prefix} is revoked")
-        prefix.interface, prefix.source = interface, source
+        prefix = self.prefixes.take(network, length, interface=interface, source=source, now=now)
         change = self._stand(prefix, Standing.ACTIVE, now)
         if prefix.serves:
             self._open(prefix)
@@ -85,16 +71,16 @@ class Pool:
         if prefix.serves and prefix.id not in self._active:
             self._open(prefix)
         elif not prefix.serves:
-            self._active.pop(prefix.id, None)
+            self.prefixes.close(prefix)
 
     def drain(self, prefix: Prefix, now: float) -> Change:
         """Stop handing out from a prefix; its leases live on until they end."""
-        self._active.pop(prefix.id, None)
+        self.prefixes.close(prefix)
         return self._stand(prefix, Standing.DRAINING, now)
 
     def retire(self, prefix: Prefix, now: float, standing: Standing = Standing.GONE) -> Withdrawal:
         """Take every address of the prefix out of the pool; leases on them are lost."""
-        self._active.pop(prefix.id, None)
+        self.prefixes.close(prefix)
         prefix.severed = None
         rows = list(self.table.rows_of(prefix.id)) if prefix.live else []
         ended = self._drop(rows)
@@ -112,8 +98,7 @@ class Pool:
         if address in self.exclusions or self.table.find(address) is not None:
             return None
         row = self.table.append(address, prefix.id, now)
-        prefix.live += 1
-        self._active[prefix.id] += 1
+        self.prefixes.count(prefix.id, 1)
         self.generation += 1
         return AddressAdded(row, prefix.id, address, now)
 
@@ -139,13 +124,12 @@ class Pool:
             row = self.table.find(network)
             rows = [] if row is None else [row]
         else:
-            shift = 128 - length
-            rows = [row for row in self.table.rows() if self.table.address(row) >> shift == network >> shift]
+            rows = [row for row in self.table.rows() if covers(network, length, self.table.address(row))]
         gone = self.remove(rows, now, verdict="revoked", reason=reason)
         changes.extend(gone.changes)
         for prefix in self.prefixes.values():
-            if prefix.length >= length and (prefix.network ^ network) >> (128 - length) == 0:
-                self._active.pop(prefix.id, None)
+            if prefix.length >= length and covers(network, length, prefix.network):
+                self.prefixes.close(prefix)
                 changes.append(self._stand(prefix, Standing.REVOKED, now))
         return Withdrawal(gone.removed, gone.ended, tuple(changes))
 
@@ -216,7 +200,7 @@ class Pool:
         mirror.hold(lease)
         mirror.picks += 1
         mirror.last_pick_at = now
-        self._schedule(mirror, row, until)
+        self._deadlines.add(mirror.id, row, until)
         return lease, mirror.usage(row, now)
 
     def find_lease(self, token: str, now: float) -> Lease:
@@ -250,7 +234,7 @@ class Pool:
         longest = mirror.custom.longest(self.limits, owned=lease.owned)
         self._unschedule(mirror, lease.row)
         lease.until = now + (longest if ttl is None else min(ttl, longest))
-        self._schedule(mirror, lease.row, lease.until)
+        self._deadlines.add(mirror.id, lease.row, lease.until)
         return mirror.usage(lease.row, now)
 
     def end(
@@ -261,7 +245,7 @@ class Pool:
         A bad verdict that names a `target` is one for that host alone, and counted for it alone.
         """
         mirror, row = self.mirrors[lease.mirror], lease.row
-        self._deadlines.discard(mirror.id << _ROW_BITS | row, lease.until)
+        self._deadlines.discard(mirror.id, row, lease.until)
         mirror.reports += 1
         mirror.tally.see(row, now)
         bad, limits = verdict is Status.BAD, self.limits
@@ -305,8 +289,8 @@ class Pool:
         ended: list[Lease] = []
         cooled: list[tuple[str, int]] = []
         changes: list[Change] = []
-        for key in self._deadlines.due(now):
-            mirror, row = self._by_id[key >> _ROW_BITS], key & ((1 << _ROW_BITS) - 1)
+        for mirror_id, row in self._deadlines.due(now):
+            mirror = self._by_id[mirror_id]
             status = mirror.status(row)
             if status is Status.BAD:
                 cooled.append((mirror.name, row))
@@ -320,7 +304,7 @@ class Pool:
                 if not lease.owned:
                     until = now + self.limits.tokenless_ttl
                     mirror.rest(row, until)
-                    self._schedule(mirror, row, until)
+                    self._deadlines.add(mirror.id, row, until)
                     changes.append(mirror.usage(row, now))
                     continue
             self._free(mirror, row)
@@ -337,7 +321,7 @@ class Pool:
         self._unschedule(mirror, row)
         mirror.acquit(row, now)
         if row in mirror.bad:
-            self._schedule(mirror, row, mirror.bad[row])
+            self._deadlines.add(mirror.id, row, mirror.bad[row])
         return mirror.usage(row, now)
 
     def postpone(self, mirror: Mirror, row: int, now: float) -> None:
@@ -345,23 +329,15 @@ class Pool:
         if row in mirror.bad:
             self._unschedule(mirror, row)
             mirror.postpone(row, now, now + mirror.custom.cooldown(self.limits))
-            self._schedule(mirror, row, mirror.bad[row])
+            self._deadlines.add(mirror.id, row, mirror.bad[row])
 
     def restore(self, snapshot: Snapshot) -> None:
         """Fill an empty pool from what was committed."""
-        for record in snapshot.prefixes:
-            prefix = Prefix(*record[:5], Standing(record.state), record.first_seen, record.changed_at, record.held)
-            self.prefixes[prefix.id] = prefix
-            if prefix.standing is Standing.ACTIVE:
-                self._active[prefix.id] = 0
+        addresses = AddressColumns.of(snapshot.addresses)
+        self.prefixes.restore(snapshot.prefixes, addresses.counts())
+        self.table.extend(addresses)
         for revocation in snapshot.revocations:
             self.exclusions.add(revocation.network, revocation.length)
-        addresses = AddressColumns.of(snapshot.addresses)
-        self.table.extend(addresses)
-        for prefix_id, count in Counter(addresses.prefix_ids).items():
-            self.prefixes[prefix_id].live += count
-            if prefix_id in self._active:
-                self._active[prefix_id] += count
         usages: dict[int, list[UsageRecorded]] = {}
         for usage in snapshot.usages:
             usages.setdefault(usage.mirror_id, []).append(usage)
@@ -372,7 +348,7 @@ class Pool:
             self.mirrors[mirror.name] = self._by_id[mirror.id] = mirror
             mirror.restore(usages.get(mirror.id, ()))
             for row in mirror.touched():
-                self._schedule(mirror, row, mirror.until(row))
+                self._deadlines.add(mirror.id, row, mirror.until(row))
 
     def _open(self, prefix: Prefix) -> None:
         self._active[prefix.id] = prefix.live
@@ -380,11 +356,8 @@ class Pool:
             mirror.unpark(prefix.id)
 
     def _stand(self, prefix: Prefix, standing: Standing, now: float) -> PrefixRecorded:
-        if prefix.standing is not standing:
-            prefix.standing = standing
-            prefix.changed_at = now
         self.generation += 1
-        return prefix.record()
+        return self.prefixes.stand(prefix, standing, now)
 
     def _drop(self, rows: Sequence[int]) -> list[Lease]:
         ended: list[Lease] = []
@@ -397,10 +370,7 @@ class Pool:
                     ended.append(lease)
         for row in rows:
             self.table.kill(row)
-            prefix = self.prefixes[self.table.prefix_id(row)]
-            prefix.live -= 1
-            if prefix.id in self._active:
-                self._active[prefix.id] -= 1
+            self.prefixes.count(self.table.prefix_id(row), -1)
         if rows:
             self.generation += 1
             self.departures += 1
@@ -415,15 +385,12 @@ class Pool:
         strikes = mirror.strikes[row] = mirror.strikes.get(row, 0) + 1
         until = now + mirror.custom.cooldown(self.limits, strikes)
         mirror.spoil(row, until)
-        self._schedule(mirror, row, until)
+        self._deadlines.add(mirror.id, row, until)
 
     def _free(self, mirror: Mirror, row: int) -> None:
         mirror.free(row)
         if row in mirror.bad:
-            self._schedule(mirror, row, mirror.bad[row])
-
-    def _schedule(self, mirror: Mirror, row: int, until: float) -> None:
-        self._deadlines.add(mirror.id << _ROW_BITS | row, until)
+            self._deadlines.add(mirror.id, row, mirror.bad[row])
 
     def _unschedule(self, mirror: Mirror, row: int) -> None:
-        self._deadlines.discard(mirror.id << _ROW_BITS | row, mirror.until(row))
+        self._deadlines.discard(mirror.id, row, mirror.until(row))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
+from sqlite3 import Connection as Driver
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table
@@ -26,6 +27,7 @@ from ipv6console.pool.change import (
     TokenRevoked,
     UsageRecorded,
 )
+from ipv6console.store.rows import driver_of
 from ipv6console.store.schema import address, history, kept_event, mirror, prefix, revocation, token, usage
 from ipv6console.wire.event import Event
 
@@ -38,15 +40,16 @@ def write_changes(connection: Connection, changes: Iterable[Change]) -> None:
     others: list[Change] = []
     for change in changes:
         (ended if type(change) is LeaseEnded else others).append(change)
+    driver = driver_of(connection)
     for kind, run in groupby(others, type):
-        _write(connection, kind, list(run))
+        _write(driver, kind, list(run))
     if ended:
-        _write(connection, LeaseEnded, ended)
+        _write(driver, LeaseEnded, ended)
 
 
 def write_events(connection: Connection, events: Sequence[Event]) -> None:
     """Write `events` into the open transaction; one that is kept already stays as it is, so a retry is harmless."""
-    connection.exec_driver_sql(
+    driver_of(connection).executemany(
         _KEEP,
         [
             (
@@ -65,15 +68,15 @@ def write_events(connection: Connection, events: Sequence[Event]) -> None:
     )
 
 
-def _write(connection: Connection, kind: type, rows: list[Any]) -> None:
+def _write(driver: Driver, kind: type, rows: list[Any]) -> None:
     plan = _PLANS[kind]
     if plan.row is not None:
         rows = [plan.row(change) for change in rows]
     for statement in plan.statements:
         if plan.parameters:
-            connection.exec_driver_sql(statement, rows)
+            driver.executemany(statement, rows)
         else:
-            connection.exec_driver_sql(statement)
+            driver.execute(statement)
 
 
 class _Plan(NamedTuple):

@@ -11,9 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from ipv6console.engine.clock import Era
 from ipv6console.engine.protocol import Durability, StoreError
 from ipv6console.pool.change import Change, LeaseEnded, Snapshot
-from ipv6console.store.deadline import move_deadlines
+from ipv6console.store.block import pack, unpacked
+from ipv6console.store.deadline import carry_over
 from ipv6console.store.events import read_events
 from ipv6console.store.file import DatabaseFile, OpenedFile, open_file
 from ipv6console.store.history import FIRST, NEWEST, Pair, Place, read_piece, read_targets
@@ -28,6 +30,7 @@ from ipv6console.store.lookup import (
     read_rows,
     read_span,
 )
+from ipv6console.store.snapshot import read_usages
 from ipv6console.store.writer import Writer
 from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter
 from ipv6console.wire.state import StoreState
@@ -42,6 +45,7 @@ _FORGET_HISTORY = (
     " AND id < (SELECT max(id) FROM history)"
 )
 _BLOCKS_AT_ONCE = 64
+_PACKED_AT_ONCE = 32
 _ROWS_AT_ONCE = 4_000
 
 
@@ -75,13 +79,17 @@ class SqliteStore:
         fresh, self._fresh = self._fresh, None
         return fresh if fresh is not None else await self._writer.load()
 
-    async def move_deadlines(self, seconds: float, now: float, longest: float) -> None:
-        """Move the times of leases, rests and cool-downs by `seconds`, to `longest` seconds from `now` at most.
+    async def carry_over(self, era: Era, now: float, longest: float) -> float | None:
+        """Let what runs keep its length though the wall clock was set, in seconds returned; None when that is not known.
 
-        For the time before the first `load`; raises StoreError.
+        What runs ends within `longest` seconds from `now`, or as its mirror allows. For the time before the first `load`;
+        raises StoreError.
         """
-        self._fresh = None
-        await self._writer.perform(partial(move_deadlines, self._file, seconds, now, longest))
+        moved = await self._writer.perform(partial(carry_over, self._file, era, now, longest))
+        if moved != 0.0 and self._fresh is not None:
+            usages = await self._writer.perform(lambda: read_usages(self._file.connection))
+            self._fresh = self._fresh._replace(usages=usages)
+        return moved
 
     async def commit(self, changes: Sequence[Change], durability: Durability = Durability.PROCESS) -> None:
         """Return once `changes` are committed, in order, all or none; raises StoreError.
@@ -162,6 +170,14 @@ class SqliteStore:
             count += 1
         return count
 
+    async def pack_addresses(self) -> int:
+        """Pack addresses for a faster start, some if many are not packed; return how many blocks were; raises StoreError."""
+        blocks = await self._writer.perform(lambda: unpacked(self._file.connection, _PACKED_AT_ONCE))
+        for block in blocks:
+            # One by one, for commits to get in between.
+            await self._writer.perform(partial(_pack, self._file, block))
+        return len(blocks)
+
     async def forget_history(self, before: float, keep: int) -> int:
         """Delete leases that ended before `before` (unix seconds), return how many; raises StoreError.
 
@@ -240,6 +256,11 @@ class SqliteStore:
 
 def _pieces(whole: range, size: int) -> list[range]:
     return [whole[start : start + size] for start in range(0, len(whole), size)]
+
+
+def _pack(file: DatabaseFile, block: int) -> None:
+    with file.transaction(Durability.PROCESS) as connection:
+        pack(connection, block)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,33 +4,47 @@ from __future__ import annotations
 
 import json
 
+from sqlalchemy import Connection
+
+from ipv6console.engine.clock import Era
 from ipv6console.engine.protocol import Durability
 from ipv6console.store.file import DatabaseFile
 
-_MOVE = "UPDATE usage SET since = since + ?, until = until + ?"
+_SHIFT = "UPDATE usage SET since = since + ?, until = until + ?"
 _LONGEST = "SELECT max(max(coalesce(lease_ttl, 0), coalesce(bad_cooldown, 0))) FROM mirror"
 _BOUND = "UPDATE usage SET until = ? WHERE until > ?"
 _BANS = "SELECT mirror_id, address_id, bans FROM usage WHERE bans IS NOT NULL"
 _BAN = "UPDATE usage SET bans = ? WHERE mirror_id = ? AND address_id = ?"
 
 
-def move_deadlines(file: DatabaseFile, seconds: float, now: float, longest: float) -> None:
-    """Move the times of leases, rests and cool-downs by `seconds`; then none ends later than `longest` seconds from `now`.
+def carry_over(file: DatabaseFile, era: Era, now: float, longest: float) -> float | None:
+    """Move the times of leases, rests and cool-downs to the clock of `era`; return by how many seconds they were moved.
 
-    A mirror whose own settings allow more is let have it.
+    None when nothing is known of the clock they were written by. None of them ends later than `longest` seconds from `now`
+    then, unless its mirror's own settings allow more. In one transaction with the note by which clock they are now: times
+    that were moved and not noted would be moved once more.
     """
+    told = file.connection.exec_driver_sql("SELECT boot, began FROM era").first()
+    jump = None if told is None else era.since(Era(*told))
+    if jump == 0.0:
+        return jump
     with file.transaction(Durability.POWER) as connection:
-        own = connection.exec_driver_sql(_LONGEST).scalar()
-        latest = now + max(longest, own or 0.0)
-        if seconds:
-            connection.exec_driver_sql(_MOVE, (seconds, seconds))
-        connection.exec_driver_sql(_BOUND, (latest, latest))
-        moved = [
-            (_moved(bans, seconds, latest), mirror, address)
-            for mirror, address, bans in connection.exec_driver_sql(_BANS)
-        ]
-        if moved:
-            connection.exec_driver_sql(_BAN, moved)
+        _move(connection, jump or 0.0, now, longest)
+        connection.exec_driver_sql("INSERT OR REPLACE INTO era VALUES (1, ?, ?)", (era.boot, era.offset))
+    return jump
+
+
+def _move(connection: Connection, seconds: float, now: float, longest: float) -> None:
+    own = connection.exec_driver_sql(_LONGEST).scalar()
+    latest = now + max(longest, own or 0.0)
+    if seconds:
+        connection.exec_driver_sql(_SHIFT, (seconds, seconds))
+    connection.exec_driver_sql(_BOUND, (latest, latest))
+    moved = [
+        (_moved(bans, seconds, latest), mirror, address) for mirror, address, bans in connection.exec_driver_sql(_BANS)
+    ]
+    if moved:
+        connection.exec_driver_sql(_BAN, moved)
 
 
 def _moved(bans: str, seconds: float, latest: float) -> str:

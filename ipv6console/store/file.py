@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from ipv6console.engine.protocol import Durability, StoreError
 from ipv6console.pool.change import Snapshot
 from ipv6console.store.fault import Cause, DamagedError, Fault, diagnose
 from ipv6console.store.revision import bring_up_to_date
+from ipv6console.store.rows import driver_of
 from ipv6console.store.snapshot import read_snapshot
 from ipv6console.wire.status import Finding, Level
 
@@ -38,15 +40,16 @@ class DatabaseFile:
     def transaction(self, durability: Durability) -> Iterator[Connection]:
         """Begin, and commit with `durability` at the end of the block; any exception rolls everything back."""
         connection = self.connection
+        driver = driver_of(connection)
         if durability is not self._durability:
-            connection.exec_driver_sql(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
+            driver.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
             self._durability = durability
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        driver.execute("BEGIN IMMEDIATE")
         try:
             if durability is Durability.POWER:
-                self._mark(connection)
+                self._mark(driver)
             yield connection
-            connection.exec_driver_sql("COMMIT")
+            driver.execute("COMMIT")
         except BaseException:
             self._roll_back()
             raise
@@ -96,17 +99,17 @@ class DatabaseFile:
         """Close; SQLite copies the write-ahead log into the file and removes it."""
         self.connection.close()
 
-    def _mark(self, connection: Connection) -> None:
+    def _mark(self, driver: sqlite3.Connection) -> None:
         # Rows that are already there as they are to be written make no transaction at all, so nothing would be synced,
         # not even those very rows when a commit without sync had put them there. A number in the header always differs.
         self._marks = (self._marks + 1) & 0x7FFFFFFF
-        connection.exec_driver_sql(f"PRAGMA user_version = {self._marks}")
+        driver.execute(f"PRAGMA user_version = {self._marks}")
 
     def _roll_back(self) -> None:
-        driver = self.connection.connection.dbapi_connection
+        driver = driver_of(self.connection)
         # SQLite rolls some failures back by itself, and a ROLLBACK without a transaction is an error of its own.
-        if driver is not None and driver.in_transaction:
-            self.connection.exec_driver_sql("ROLLBACK")
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
 
     def _drop_cached_pages(self) -> None:
         # Never while connected: closing any descriptor of the file drops the locks SQLite has on it (fcntl(2)).

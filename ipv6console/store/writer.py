@@ -31,7 +31,7 @@ T = TypeVar("T")
 _UNSAVED_EVENTS = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Commit:
     changes: Sequence[Change]
     durability: Durability

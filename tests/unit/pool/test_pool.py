@@ -7,10 +7,10 @@ from itertools import count
 import pytest
 
 from ipv6console.pool.custom import Custom
-from ipv6console.pool.lease import Lease
+from ipv6console.pool.lease import Lease, NotLeased
 from ipv6console.pool.limits import InvalidName, Limits, TooManyMirrors
 from ipv6console.pool.mirror import Mirror, Status
-from ipv6console.pool.pool import NotLeased, Pool
+from ipv6console.pool.pool import Pool
 from ipv6console.pool.prefix import parse_prefix
 
 NOW = 1_000.0

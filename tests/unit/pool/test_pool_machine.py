@@ -29,11 +29,11 @@ from ipv6console.pool.change import (
     UsageRecorded,
 )
 from ipv6console.pool.draw import Draw
-from ipv6console.pool.lease import Lease
+from ipv6console.pool.lease import Lease, NotLeased
 from ipv6console.pool.limits import Limits
 from ipv6console.pool.mirror import Mirror, Status
 from ipv6console.pool.outcome import Withdrawal
-from ipv6console.pool.pool import NotLeased, Pool
+from ipv6console.pool.pool import Pool
 from ipv6console.pool.prefix import Standing, parse_prefix
 
 PREFIXES = tuple(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,8 +45,19 @@ def test_a_gap_in_the_numbering_is_dead_rows() -> None:
     assert (row, table.live, list(table.rows())) == (5, 1, [5])
 
 
-@given(st.lists(st.tuples(addresses, st.integers(1, 3)), unique_by=lambda row: row[0], max_size=60), st.integers(0, 70))
-def test_rows_taken_up_at_once_are_as_if_they_had_come_one_by_one(gaps: list[tuple[int, int]], indexed: int) -> None:
+@given(
+    st.lists(st.tuples(addresses, st.integers(1, 3)), unique_by=lambda row: row[0], max_size=60),
+    st.integers(0, 70),
+    st.sampled_from((0, 16)),
+)
+def test_rows_taken_up_at_once_are_as_if_they_had_come_one_by_one(
+    gaps: list[tuple[int, int]], indexed: int, run: int
+) -> None:
+    with patch("ipv6console.pool.table._RUN", run):
+        take_up(gaps, indexed)
+
+
+def take_up(gaps: list[tuple[int, int]], indexed: int) -> None:
     bulk, single, row = AddressTable(), AddressTable(), -1
     added: list[AddressAdded] = []
     for address, gap in gaps:

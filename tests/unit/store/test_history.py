@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from ipv6console.pool.change import (
 from ipv6console.store import database, lookup
 from ipv6console.store import history as pieces
 from ipv6console.store.database import SqliteStore
+from ipv6console.store.rows import driver_of
 from ipv6console.wire.target import TargetRow
 
 pytestmark = pytest.mark.anyio
@@ -153,12 +154,16 @@ async def test_reports_that_wait_together_need_one_statement_for_usage_and_one_f
     for number in range(100):
         reports.append(UsageRecorded(1, number, "idle", None, None, 2.0, None, owned=False, strikes=0, uses=1))
         reports.append(ended(number, 1.0, 2.0))
-    seen = await statements(store, store.commit(reports))
-    assert [sql.partition("(")[0].strip() for sql, _ in seen] == [
-        "BEGIN IMMEDIATE",
-        "INSERT INTO usage",
-        "INSERT INTO history",
-        "COMMIT",
+    seen: list[str] = []
+    driver = driver_of(store._file.connection)
+    driver.set_trace_callback(lambda sql: seen.append(sql.partition("(")[0].strip()))
+    await store.commit(reports)
+    driver.set_trace_callback(None)
+    assert [(sql, len(list(rows))) for sql, rows in groupby(seen)] == [
+        ("BEGIN IMMEDIATE", 1),
+        ("INSERT INTO usage", 100),
+        ("INSERT INTO history", 100),
+        ("COMMIT", 1),
     ]
 
 
