@@ -10,12 +10,13 @@ from typing import Any
 from ipv6console.config import Settings
 from ipv6console.engine.answering import Answering
 from ipv6console.engine.caller import Caller, Scope
-from ipv6console.engine.checker import Asks, Checker, Outcome, Verdict
+from ipv6console.engine.checker import Asks, Checker
 from ipv6console.engine.clock import BootClock, Clock
 from ipv6console.engine.core import Core
 from ipv6console.engine.document import Document
 from ipv6console.engine.echo import Echo
 from ipv6console.engine.errors import NotFound, Unavailable
+from ipv6console.engine.examination import Examination
 from ipv6console.engine.feed import Feed
 from ipv6console.engine.health import health_of
 from ipv6console.engine.janitor import Janitor
@@ -85,7 +86,6 @@ class Engine:
         self.settings = settings
         self._watch = watch
         self._reach = reach
-        self._doctor = doctor
         core = self._core = Core(settings, store, clock or BootClock())
         check = settings.check
         self._checker = Checker(echo or Echo(check.timeout), check.urls, core.clock, concurrency=check.concurrency)
@@ -96,6 +96,7 @@ class Engine:
         self._janitor = Janitor(core, self._checker)
         self._leasing = Leasing(core)
         self._operating = Operating(core)
+        self._examination = Examination(core, self._checker, self._answering, watch, doctor)
         self._prober = Prober(core, self._checker, self._keeper)
         self._records = Records(core)
         self._tokens = Tokens(core)
@@ -242,12 +243,7 @@ class Engine:
 
     async def check(self, addrs: Sequence[str]) -> dict[str, CheckReply]:
         """Prove addresses of the pool's prefixes now, side by side; keys are the texts given."""
-        wanted = {addr: self._core.address(addr) for addr in addrs}
-        verdicts = await asyncio.gather(*(self._prove(address) for address in wanted.values()))
-        return {
-            addr: CheckReply(success=True, addr=addr, usable=verdict.outcome is Outcome.USABLE, detail=verdict.text)
-            for addr, verdict in zip(wanted, verdicts, strict=True)
-        }
+        return await self._examination.check(addrs)
 
     async def spawn(self, count: int, caller: Caller) -> SpawnsReply:
         """Make `count` more verified addresses now."""
@@ -386,29 +382,11 @@ class Engine:
 
     async def examine(self, prefix: str | None) -> DoctorReport:
         """Walk the chain for one prefix of the kernel's, or for the best; raises NotFound."""
-        if prefix is None:
-            return await self._doctor.examine(None)
-        try:
-            view = await self._watch.view()
-        except OSError as error:
-            raise Unavailable(
-                f"the kernel cannot be asked for prefixes: {error}", next="ask again in a moment"
-            ) from error
-        for host in view.prefixes:
-            if format_prefix(host.network, host.length) == prefix:
-                return await self._doctor.examine(host)
-        raise NotFound(f"the kernel has no prefix {prefix}", next="leave the prefix out to examine the best one")
+        return await self._examination.examine(prefix)
 
     async def prove(self, source: int) -> tuple[bool, str]:
         """Return whether an echo URL sees `source`, and what was seen, for the doctor."""
-        verdict = await self._checker.check(source)
-        return verdict.outcome is Outcome.USABLE, verdict.text
-
-    async def _prove(self, address: int) -> Verdict:
-        if not any(address in prefix for prefix in self._core.pool.prefixes.values()):
-            return Verdict(Outcome.UNUSABLE, "it is in none of the pool's prefixes; GET /stats names the prefix")
-        async with self._answering.candidate(address):
-            return await self._checker.check(address)
+        return await self._examination.prove(source)
 
     async def _watched(self, task: Coroutine[Any, Any, None]) -> None:
         try:

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,9 +17,7 @@ from ipv6console.engine.report import ReportItem
 from ipv6console.store.database import SqliteStore
 from ipv6console.wire.address import AddressFilter
 from ipv6console.wire.mirror import MirrorSettings
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import World
+from tests.engine.conftest import HandDoctor, World
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +35,7 @@ async def restarted(world: World, settings: Settings, path: Path) -> AsyncIterat
         store=store,
         watch=world.watch,
         reach=world.reach,
-        doctor=world.engine._doctor,
+        doctor=HandDoctor(),
         clock=world.clock,
         echo=world.echo,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from string import ascii_letters, digits
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,9 +15,7 @@ from ipv6console.engine.protocol import StoreError
 from ipv6console.engine.report import ReportItem
 from ipv6console.store.database import SqliteStore
 from ipv6console.wire.status import Level
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import World
+from tests.engine.conftest import HandDoctor, World
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +68,7 @@ async def test_a_restarted_engine_knows_every_lease_verdict_and_revocation(fille
         store=store,
         watch=filled.watch,
         reach=filled.reach,
-        doctor=engine._doctor,
+        doctor=HandDoctor(),
         clock=filled.clock,
         echo=filled.echo,
     )
