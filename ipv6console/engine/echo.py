@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from ipv6console.engine.tls import Resumption
 from ipv6console.freebind import bound_socket
 from ipv6console.pool.address import InvalidAddress, format_address, parse_ipv6
 
@@ -39,7 +40,7 @@ class Echo:
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
-        self._tls: ssl.SSLContext | None = None
+        self._tls: Resumption | None = None
         self._targets: dict[str, _Target] = {}
         self._resolved: dict[str, tuple[float, str]] = {}
 
@@ -72,14 +73,27 @@ class Echo:
             sock.setblocking(False)
             await loop.sock_connect(sock, (peer, target.port, 0, 0))
             context = self._context() if target.tls else None
-            reader, writer = await asyncio.open_connection(
-                sock=sock, ssl=context, server_hostname=target.host if target.tls else None
-            )
             try:
-                writer.write(target.request)
-                return await _read(reader)
-            finally:
-                writer.transport.abort()
+                return await self._converse(sock, target, context)
+            except BaseException:
+                # Were it the resumed session that the server minds, every check would fail by it.
+                if context is not None:
+                    context.forget(target.host)
+                raise
+
+    @staticmethod
+    async def _converse(sock: socket.socket, target: _Target, context: Resumption | None) -> _Answer:
+        reader, writer = await asyncio.open_connection(
+            sock=sock, ssl=context, server_hostname=target.host if target.tls else None
+        )
+        try:
+            writer.write(target.request)
+            answer = await _read(reader)
+            if context is not None:
+                context.keep(target.host, writer.get_extra_info("ssl_object"))
+            return answer
+        finally:
+            writer.transport.abort()
 
     async def _resolve(self, host: str) -> str:
         kept = self._resolved.get(host)
@@ -91,9 +105,9 @@ class Echo:
         self._resolved[host] = (time.monotonic() + _RESOLVED_FOR, address)
         return address
 
-    def _context(self) -> ssl.SSLContext:
+    def _context(self) -> Resumption:
         if self._tls is None:
-            self._tls = ssl.create_default_context()
+            self._tls = Resumption()
         return self._tls
 
     def _target(self, url: str) -> _Target:
