@@ -32,6 +32,7 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.place import enter
 from benchmarks.row import Row, show
 from ipv6console.engine.checker import Checker, Outcome
 from ipv6console.engine.clock import BootClock
@@ -41,7 +42,6 @@ PREFIX, SITE = int(IPv6Address("2001:db8:5::")), "2001:db8:ffff::1"
 PLAIN, SECURE = 8_081, 8_443
 CONCURRENCY = 64
 PATIENCE = 30.0
-INSIDE = "IPV6CONSOLE_BENCHMARK_INSIDE"
 AIMS = {"plain": (150.0, 50.0), "TLS": (30.0, 20.0)}
 
 
@@ -139,9 +139,7 @@ def main() -> None:
     if given.serve:
         uvloop.run(serve(*given.serve))
         return
-    if INSIDE not in os.environ:
-        own = ("-n",) if os.geteuid() == 0 else ("-Urn",)
-        os.execvpe("unshare", ["unshare", *own, sys.executable, *sys.argv], {**os.environ, INSIDE: "1"})
+    enter()
     host = f"ip link set lo up; sysctl -qw net.ipv6.ip_nonlocal_bind=1; ip addr add {SITE}/128 dev lo nodad"
     host += "; ip -6 route add local 2001:db8:5::/56 dev lo"
     subprocess.run(["sh", "-ec", host], check=True)

@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import idle
+import place
 import row as row_of
 import table
 
@@ -168,7 +169,7 @@ def engine(folder: Path) -> Iterator[str]:
     if told := os.environ.get("IPV6CONSOLE_SOCKET"):
         yield told
         return
-    command = [*PROGRAM, "serve", "--config", str(idle.settings(folder, "routed", POOL))]
+    command = [*PROGRAM, "serve", "--config", str(place.settings(folder, "routed", POOL))]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
@@ -215,7 +216,7 @@ def start_rows(rounds: int, folder: Path) -> list[Row]:
     for number in range(rounds):
         own = folder / f"own-{number}"
         own.mkdir()
-        with console("--config", str(idle.settings(own, "routed", POOL))) as screen:
+        with console("--config", str(place.settings(own, "routed", POOL))) as screen:
             starting.append(screen.when("● live") * 1e3)
             stopped(screen)
     return [*rows, Row("live data, starting the engine", starting, "ms", 1_500, 2_500)]
@@ -301,9 +302,8 @@ def main() -> None:
     if unknown := set(given.rows) - set(ROWS):
         parser.error(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
     in_lab = "IPV6CONSOLE_SOCKET" in os.environ
-    if idle.INSIDE not in os.environ and not in_lab:
-        own = ("-n",) if os.geteuid() == 0 else ("-Urn",)
-        os.execvpe("unshare", ["unshare", *own, sys.executable, *sys.argv], {**os.environ, idle.INSIDE: "1"})
+    if not in_lab:
+        place.enter()
     good = True
     with tempfile.TemporaryDirectory() as name, world(in_lab):
         for row in given.rows or ROWS:
@@ -327,14 +327,12 @@ def world(in_lab: bool) -> Iterator[None]:
         yield
         return
     peer = idle.upstream()
-    with idle.Server(("::", idle.PORT), idle.Echo) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with place.site():
         try:
             yield
         finally:
             peer.kill()
             peer.wait()
-            server.shutdown()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import idle
+from benchmarks.place import FILL_WITHIN, enter, settings, site
 from benchmarks.row import Row, show
 
 CONNECTIONS = {"process": 16, "power": 64}
@@ -113,11 +113,11 @@ def listening(target: str, process: subprocess.Popen[bytes], log: Path) -> None:
 def engine(folder: Path, count: int, port: int, durability: str, *, hot: bool) -> Iterator[Server]:
     """Run the engine with a filled pool."""
     folder.mkdir()
-    config, log = idle.settings(folder, "routed", count), folder / "log"
+    config, log = settings(folder, "routed", count), folder / "log"
     extra = {"IPV6CONSOLE_ENGINE_HOT_PATH": str(hot).lower(), "IPV6CONSOLE_POOL_DURABILITY": durability}
     command = [sys.executable, "-m", "ipv6console", "serve", "--config", config, "--port", str(port)]
     with running(command, log, **extra) as process:
-        until = time.monotonic() + idle.FILL_WITHIN
+        until = time.monotonic() + FILL_WITHIN
         while (now := idle.state(folder)) is None or now["pool"]["idle"] < count:
             if process.poll() is not None or time.monotonic() > until:
                 sys.exit(f"the pool did not fill: {now and now['pool']}\n{log.read_text()}")
@@ -208,18 +208,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="how long each (3)")
     parser.add_argument("--pool", type=int, default=200, help="addresses in the pool (200)")
     given = parser.parse_args()
-    if idle.INSIDE not in os.environ:
-        own = ("-n",) if os.geteuid() == 0 else ("-Urn",)
-        os.execvpe("unshare", ["unshare", *own, sys.executable, *sys.argv], {**os.environ, idle.INSIDE: "1"})
+    enter()
     peer = idle.upstream()
-    with idle.Server(("::", idle.PORT), idle.Echo) as site, tempfile.TemporaryDirectory() as name:
-        threading.Thread(target=site.serve_forever, daemon=True).start()
+    with site(), tempfile.TemporaryDirectory() as name:
         try:
             good = measure(Path(name), given.pool, given.rounds, given.seconds)
         finally:
             peer.kill()
             peer.wait()
-            site.shutdown()
     sys.exit(0 if good else 1)
 
 

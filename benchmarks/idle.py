@@ -18,35 +18,17 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.place import FILL_WITHIN, SITE, enter, settings, site
+
 RUNS = ("routed=1000", "ndppd=1000", "responder=1000", "proxy=1000", "address=1000", "address=2000")
-SITE, PORT = "2001:db8:ffff::1", 8080
 SETTLE = 5.0
-FILL_WITHIN = 120.0
 MOST_CPU, MOST_RSS = 0.01, 120.0
-INSIDE = "IPV6CONSOLE_BENCHMARK_INSIDE"
 TICK = os.sysconf("SC_CLK_TCK")
-
-
-class Echo(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        body = str(self.client_address[0]).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-    request_queue_size = 1_024
 
 
 def shell(command: str) -> None:
@@ -72,22 +54,6 @@ def upstream() -> subprocess.Popen[bytes]:
         " ip -6 route add default via fe80::1 dev up0"
     )
     return peer
-
-
-def settings(folder: Path, strategy: str, count: int) -> Path:
-    network = {"ndp": strategy}
-    chosen: dict[str, dict[str, object]] = {
-        "engine": {"socket": str(folder / "engine.sock"), "state_dir": str(folder / "state")},
-        "pool": {"usable_num": count, "max_total": 2 * count},
-        "check": {"urls": [f"http://[{SITE}]:{PORT}/ip"], "pace": 2 * count},
-        "network": {**network, **({"prefixes": ["2001:db8:5::/56"]} if strategy == "routed" else {})},
-    }
-    lines = []
-    for section, values in chosen.items():
-        lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
-    path = folder / "config.toml"
-    path.write_text("\n".join(lines) + "\n")
-    return path
 
 
 def state(folder: Path) -> dict[str, dict[str, int]] | None:
@@ -179,12 +145,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each is watched (20)")
     parser.add_argument("--threads", action="store_true", help="show each thread's share too")
     given = parser.parse_args()
-    if INSIDE not in os.environ:
-        own = ("-n",) if os.geteuid() == 0 else ("-Urn",)
-        os.execvpe("unshare", ["unshare", *own, sys.executable, *sys.argv], {**os.environ, INSIDE: "1"})
+    enter()
     peer = upstream()
-    with Server(("::", PORT), Echo) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with site():
         try:
             print(f"target: < {MOST_CPU:.0%} of a core, < {MOST_RSS:.0f} MB; over {given.seconds:.0f} s")
             runs = [run.partition("=") for run in given.runs]
@@ -192,7 +155,6 @@ def main() -> None:
         finally:
             peer.kill()
             peer.wait()
-            server.shutdown()
     sys.exit(0 if all(good) else 1)
 
 

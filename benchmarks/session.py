@@ -10,67 +10,29 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import platform
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.place import FILL_WITHIN, SITE, enter, settings, site
 from benchmarks.row import Row, show
 from ipv6console.client import AsyncIPv6Session, EngineUnreachable, IPv6Client, IPv6Session
 from ipv6console.client.requests import IPv6Session as RequestsSession
 
-PREFIX, SITE, PORT = "2001:db8:5::/56", "2001:db8:ffff::1", 8080
 MOST = 2.0
-FILL_WITHIN = 120.0
-INSIDE = "IPV6CONSOLE_BENCHMARK_INSIDE"
 
 Times = tuple[float, float]
 """Seconds until a session had its address, and until it had given it back."""
-
-
-class Echo(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        body = str(self.client_address[0]).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-    request_queue_size = 1_024
-
-
-def settings(folder: Path, count: int) -> Path:
-    chosen: dict[str, dict[str, object]] = {
-        "engine": {"socket": str(folder / "engine.sock"), "state_dir": str(folder / "state")},
-        "pool": {"usable_num": count, "max_total": 2 * count},
-        "check": {"urls": [f"http://[{SITE}]:{PORT}/ip"], "pace": 2 * count},
-        "network": {"prefixes": [PREFIX], "ndp": "routed"},
-    }
-    lines = []
-    for section, values in chosen.items():
-        lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
-    path = folder / "config.toml"
-    path.write_text("\n".join(lines) + "\n")
-    return path
 
 
 def fill(engine: subprocess.Popen[bytes], path: Path, count: int) -> None:
@@ -142,15 +104,19 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=100)
     parser.add_argument("--pool", type=int, default=200, help="addresses in the pool (200)")
     given = parser.parse_args()
-    if INSIDE not in os.environ:
-        own = ("-n",) if os.geteuid() == 0 else ("-Urn",)
-        os.execvpe("unshare", ["unshare", *own, sys.executable, *sys.argv], {**os.environ, INSIDE: "1"})
+    enter()
     subprocess.run(["sh", "-ec", f"ip link set lo up; ip addr add {SITE}/128 dev lo nodad"], check=True)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores")
-    with Server(("::", PORT), Echo) as server, tempfile.TemporaryDirectory() as name:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with site(), tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        command = [sys.executable, "-m", "ipv6console", "serve", "--config", str(settings(folder, given.pool))]
+        command = [
+            sys.executable,
+            "-m",
+            "ipv6console",
+            "serve",
+            "--config",
+            str(settings(folder, "routed", given.pool)),
+        ]
         with (folder / "log").open("wb") as log:
             engine = subprocess.Popen(command, stdout=log, stderr=log)
         try:
@@ -159,7 +125,6 @@ def main() -> None:
         finally:
             engine.send_signal(signal.SIGTERM)
             engine.wait()
-            server.shutdown()
     sys.exit(0 if good else 1)
 
 

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
-from tests.faults.host import REFUSED, SERVED, Host, Scrapers
+from tests.faults.host import LEASES, REFUSED, SERVED, Host, loaded
 
-LEASES = 10
 BLOCK = bytes(4_096)
 
 
@@ -57,21 +56,15 @@ def suffer(host: Host, fault: Fault, seed: str, *, killed: bool) -> None:
 
     Raises AssertionError with the seed.
     """
-    host.start()
-    host.wait_until_well()
-    scrapers = Scrapers(host, seed, processes=1)
-    scrapers.go()
-    scrapers.wait_until_told(SERVED, LEASES)
-    with fault.strikes(host):
-        scrapers.wait_until_told(REFUSED)
+    with loaded(host, seed) as scrapers:
+        with fault.strikes(host):
+            scrapers.wait_until_told(REFUSED)
+            if killed:
+                host.kill()
         if killed:
-            host.kill()
-    if killed:
-        scrapers.wait_until_parked()
-        host.start()
-        host.wait_until_well()
-        scrapers.go()
-    scrapers.wait_until_told(SERVED, LEASES)
-    assert fault.said in host.log()
-    wrong = scrapers.judge(host)
-    assert not wrong, f"seed {seed}\n" + "\n".join(wrong[:20])
+            scrapers.wait_until_parked()
+            host.start()
+            host.wait_until_well()
+            scrapers.go()
+        scrapers.wait_until_told(SERVED, LEASES)
+        assert fault.said in host.log()

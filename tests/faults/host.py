@@ -17,7 +17,7 @@ from ipv6console.wire.lease import LeaseRow
 from ipv6console.wire.status import Level
 from tests.conftest import poll
 from tests.faults.ledger import Books, Ledgers, audit
-from tests.faults.place import PORT, PREFIX, SITE
+from tests.faults.place import PORT, PREFIX, SITE, write_config
 
 REPOSITORY = Path(__file__).parents[2]
 TIED = ("setpriv", "--pdeathsig", "KILL")
@@ -216,10 +216,7 @@ class Host:
             "check": {"urls": [f"http://[{SITE}]:{PORT}/ip"], "pace": 10_000},
             "network": {"ndp": "routed", **({} if self._uplink else {"prefixes": [PREFIX]})},
         }
-        lines = []
-        for section, values in sections.items():
-            lines += [f"[{section}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
-        self._config.write_text("\n".join(lines) + "\n")
+        write_config(self._config, sections)
 
 
 class Scrapers:
@@ -267,6 +264,27 @@ class Scrapers:
             assert process.stdout is not None
             assert process.stdout.readline() == "parked\n", "a scraper broke"
         self.ledgers.read()
+
+
+LEASES = 10
+"""Of so many that were served, a load is taken to be under way, or again."""
+
+
+@contextmanager
+def loaded(host: Host, seed: str) -> Iterator[Scrapers]:
+    """Have a host's engine well and under load; in the end it has to serve again, and nobody to have lost a thing.
+
+    Raises AssertionError with the seed.
+    """
+    host.start()
+    host.wait_until_well()
+    scrapers = Scrapers(host, seed, processes=1)
+    scrapers.go()
+    scrapers.wait_until_told(SERVED, LEASES)
+    yield scrapers
+    scrapers.wait_until_told(SERVED, LEASES)
+    wrong = scrapers.judge(host)
+    assert not wrong, f"seed {seed}\n" + "\n".join(wrong[:20])
 
 
 def _leases(client: IPv6Client) -> Iterator[LeaseRow]:

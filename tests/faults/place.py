@@ -5,13 +5,24 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 SITE, PORT = "2001:db8:ffff::1", 8080
 PREFIX = "2001:db8:5::/56"
+
+
+def write_config(path: Path, sections: Mapping[str, Mapping[str, object]]) -> None:
+    """Write an engine's settings as TOML."""
+    lines = []
+    for section, values in sections.items():
+        lines += [f"[{section}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
+    path.write_text("\n".join(lines) + "\n")
 
 
 class Echo(BaseHTTPRequestHandler):
