@@ -36,7 +36,8 @@ KNOWN = "0.54."
 """The releases of uvicorn this was written for."""
 
 _NEEDED = (
-    "on_headers_complete", "on_body", "on_message_complete", "on_response_complete", "_unset_keepalive_if_required",
+    "on_headers_complete", "on_body", "on_message_complete", "on_response_complete", "_start_asgi_task",
+    "_unset_keepalive_if_required", "timeout_keep_alive_handler",
 )  # fmt: skip
 _LONGEST_BODY = 64 << 10
 _MOST_ADMITTED = 16
@@ -85,6 +86,45 @@ class HotHttp(Http):
         self._query = b""
         self._body = b""
         self._admitted: dict[tuple[tuple[bytes, bytes], ...], Caller] = {}
+        self._rests_since: float | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for no further request."""
+        super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+
+    def on_response_complete(self) -> None:
+        """Go on with a request that was sent ahead, or rest, with one timer for all rests: to make one costs a tenth of a pick."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._rests_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._rest(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that has rested for long enough."""
+        self.timeout_keep_alive_task = None
+        if self._rests_since is None:
+            # A request is under way; the timer is set anew when it is answered.
+            return
+        left = self._rests_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0.0:
+            self._rest(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _rest(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._rests_since = None
 
     def on_headers_complete(self) -> None:
         """Take the request when it is one of ours, else hand it on."""

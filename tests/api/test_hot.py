@@ -7,10 +7,11 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import anyio.to_thread
 import pytest
@@ -347,3 +348,72 @@ async def test_what_was_picked_for_a_caller_who_had_hung_up_is_given_back(
         with anyio.fail_after(10):
             while service.engine.leases("task1", None, 1).total:  # noqa: ASYNC110 - nobody is told of it
                 await asyncio.sleep(0.001)
+
+
+async def test_a_connection_that_rests_is_closed(tmp_path: Path) -> None:
+    async with serving(settings_in(tmp_path), tmp_path, replace(LIMITS, keep_alive=1)) as service:
+        said = await anyio.to_thread.run_sync(told, service, b"GET /pick HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert said.startswith(b"HTTP/1.1 200 ")
+    assert service.engine.traffic.hot == 1
+
+
+class Hand:
+    """A loop whose time a test moves, and a transport that can only be closed."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.timers: list[tuple[float, Callable[[], None]]] = []
+        self.closed = False
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, seconds: float, act: Callable[[], None]) -> object:
+        self.timers.append((self.now + seconds, act))
+        return act
+
+    def pass_until(self, moment: float) -> None:
+        while self.timers and self.timers[0][0] <= moment:
+            self.now, act = self.timers.pop(0)
+            act()
+        self.now = moment
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def resume_reading(self) -> None:
+        pass
+
+
+def test_a_connection_has_one_timer_for_all_its_rests_and_is_closed_when_one_was_long_enough() -> None:
+    hand, connection = Hand(), object.__new__(HotHttp)
+    parts = {
+        "loop": hand,
+        "transport": hand,
+        "flow": hand,
+        "pipeline": (),
+        "server_state": SimpleNamespace(total_requests=0),
+        "timeout_keep_alive": 75,
+        "timeout_keep_alive_task": None,
+        "_rests_since": None,
+    }
+    for name, part in parts.items():
+        setattr(connection, name, part)
+    for moment in (0.0, 40.0, 70.0):
+        hand.pass_until(moment)
+        connection._unset_keepalive_if_required()
+        connection.on_response_complete()
+        assert len(hand.timers) == 1
+    # One request begins while it rests, and takes until long after the timer.
+    hand.pass_until(140.0)
+    connection._unset_keepalive_if_required()
+    hand.pass_until(300.0)
+    assert (hand.timers, hand.closed) == ([], False)
+    connection.on_response_complete()
+    hand.pass_until(374.9)
+    assert not hand.closed
+    hand.pass_until(375.0)
+    assert (hand.timers, hand.closed) == ([], True)
