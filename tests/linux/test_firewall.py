@@ -206,7 +206,7 @@ def test_prefixes_inside_others_are_one_and_foreign_addresses_do_not_matter() ->
 async def test_the_table_is_put_where_no_protocol_has_a_name(host: Host, tmp_path: Path) -> None:
     bare = tmp_path / "nft"
     names = "[ ! -e /etc/protocols ] || mount --bind /dev/null /etc/protocols"
-    bare.write_text(f"#!/bin/sh\nexec unshare -m sh -ec '{names}; exec nft \"$@\"' nft \"$@\"\n")
+    bare.write_text(f'#!/bin/sh\nexec unshare -m sh -ec \'{names}; exec nft "$@"\' nft "$@"\n')
     bare.chmod(0o755)
     assert await Firewall(str(bare)).put(WANTED)
     assert not await Firewall().put(WANTED)
