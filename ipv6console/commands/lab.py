@@ -141,7 +141,7 @@ def run(plan: LabPlan, words: tuple[str, ...]) -> int:
 
 @lab.command(name="exec", context_settings=_PASS_ON, epilog="Example: ipv6console lab exec --node isp -- ip -6 neigh")
 @lab_option
-@click.option("--node", default="egress", show_default=True, help="Where: isp, egress or site.")
+@click.option("--node", default="egress", show_default=True, help="Where: isp, egress, site, lan, switch or neighbour.")
 @click.argument("words", metavar="-- CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(directory: Path | None, node: str, words: tuple[str, ...]) -> int:
     """Run CMD on a host of a running lab, and exit with its code."""

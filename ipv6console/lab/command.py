@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from ipv6console.lab.world import World
 
 _SOCKET_PATH_LIMIT = 107
+_TAKEN_DOWN_WITHIN = 20.0
+_LOOK_EVERY = 0.05
 
 
 def console(plan: LabPlan) -> int:
@@ -71,29 +76,54 @@ def execute(command: Sequence[str], *, lab: Path | None = None, node: str = "egr
 
 def inhabit(plan: LabPlan, part: Callable[[World], int]) -> int:
     """Build a lab in a sandbox, let `part` use it, take it down; return the code of `part`."""
-    directory = _make_directory(plan.name)
+    directory = directory_of(str(os.getpid()) if plan.name is None else parse_name(plan.name))
+    if len(str(directory / SOCKET)) > _SOCKET_PATH_LIMIT:
+        raise LabError(f"{directory} is too long a path for a socket", "Set TMPDIR to a shorter one.")
 
     def body() -> int:
         from ipv6console.lab.world import live  # noqa: PLC0415 - netlink is loaded inside the sandbox only
 
         return live(plan, directory, part)
 
-    return run_sandboxed(body, directory)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
+        _claim(claim, directory)
+        _make(directory)
+        return run_sandboxed(body, directory, until_removed=claim.fileno())
 
 
-def _make_directory(name: str | None) -> Path:
-    directory = directory_of(str(os.getpid()) if name is None else parse_name(name))
-    if len(str(directory / SOCKET)) > _SOCKET_PATH_LIMIT:
-        raise LabError(f"{directory} is too long a path for a socket", "Set TMPDIR to a shorter one.")
+def _claim(claim: socket.socket, directory: Path) -> None:
+    """Make `directory` this lab's, from before it is there until it is removed; the kernel lets go of what ends.
+
+    The claim is a name in the abstract namespace, which leaves no file (unix(7)).
+    """
+    deadline = time.monotonic() + _TAKEN_DOWN_WITHIN
+    while True:
+        try:
+            claim.bind(f"\0{directory}")
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            _refuse_if_it_runs(directory)
+        else:
+            return
+        if time.monotonic() > deadline:
+            raise LabError(f"the lab at {directory} is neither up nor gone", "Give this one another --name.")
+        time.sleep(_LOOK_EVERY)
+
+
+def _make(directory: Path) -> None:
     try:
         directory.mkdir(mode=0o700)
     except FileExistsError:
-        if _answers(directory):
-            fix = f"Give this one another --name, or use that one: export IPV6CONSOLE_LAB={directory}"
-            raise LabError(f"a lab runs at {directory} already", fix) from None
+        _refuse_if_it_runs(directory)
         shutil.rmtree(directory)
         directory.mkdir(mode=0o700)
-    return directory
+
+
+def _refuse_if_it_runs(directory: Path) -> None:
+    if _answers(directory):
+        fix = f"Give this one another --name, or use that one: export IPV6CONSOLE_LAB={directory}"
+        raise LabError(f"a lab runs at {directory} already", fix)
 
 
 def _answers(directory: Path) -> bool:

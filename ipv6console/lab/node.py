@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pyroute2 import IPRoute, netns
 from pyroute2.netlink.exceptions import NetlinkError
 
+from ipv6console.lab.error import LabError
 from ipv6console.lab.sandbox import NETNS
 from ipv6console.lab.syscall import CLONE_NEWNET, setns
 
@@ -26,7 +27,7 @@ _ABSENT = (errno.ESRCH, errno.ENOENT, errno.EADDRNOTAVAIL)
 
 
 class Node:
-    """A network namespace named `name`, made by this call. Every method may raise NetlinkError or OSError."""
+    """A network namespace named `name`, made by this call. Every method may raise NetlinkError, OSError or LabError."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -170,7 +171,21 @@ class Node:
         )
 
     def _index(self, interface: str) -> int:
-        return int(self._kernel.link_lookup(ifname=interface)[0])
+        found = self._kernel.link_lookup(ifname=interface)
+        if not found:
+            raise LabError(f"{self.name} has no interface {interface} any more", "Lay it again, or start another lab.")
+        return int(found[0])
+
+
+@contextmanager
+def kernel_refusals() -> Iterator[None]:
+    """Turn what the kernel refuses into LabErrors: people do things to a lab that its plan knows nothing of."""
+    try:
+        yield
+    except (NetlinkError, OSError) as error:
+        reason = os.strerror(error.code) if isinstance(error, NetlinkError) else str(error)
+        fix = "Set right what was changed by hand, or start another lab."
+        raise LabError(f"the lab's kernel refuses that: {reason}", fix) from error
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -47,16 +48,17 @@ or run the lab as root; in a container, start that with --privileged
 (or --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined)."""
 
 
-def run_sandboxed(body: Callable[[], int], directory: Path) -> int:
+def run_sandboxed(body: Callable[[], int], directory: Path, *, until_removed: int) -> int:
     """Run `body` as process 1 of its own user (unless root), mount, network and process namespaces; return its code.
 
     `directory` exists already, is seen from outside too, and is removed at the end. SIGINT, SIGTERM and SIGHUP are
-    passed on to `body`. When this process is killed the kernel kills everything inside, and `directory` goes as well.
+    passed on to `body`. When this process is killed the kernel kills everything inside, and `directory` goes as well;
+    the descriptor `until_removed` stays open somewhere until it has.
     Raises LabError when the kernel does not allow it. This process is left in the new namespaces.
     """
     if threading.active_count() > 1:
         raise RuntimeError("namespaces can only be made before the first thread")
-    with _removed_afterwards(directory):
+    with _removed_afterwards(directory, until_removed):
         _make_namespaces()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -146,13 +148,13 @@ def _on_terminal() -> bool:
 
 
 @contextmanager
-def _removed_afterwards(directory: Path) -> Iterator[None]:
+def _removed_afterwards(directory: Path, held: int) -> Iterator[None]:
     """Have a process of its own remove `directory` once this one, and what it forked, are gone; wait for it at exit."""
     reader, writer = os.pipe()
     keeper = os.fork()
     if keeper == 0:
         os.close(writer)
-        os._exit(_remove_at_end_of(reader, directory))
+        os._exit(_remove_at_end_of(reader, directory, held))
     os.close(reader)
     try:
         yield
@@ -161,15 +163,16 @@ def _removed_afterwards(directory: Path) -> Iterator[None]:
         os.waitpid(keeper, 0)
 
 
-def _remove_at_end_of(reader: int, directory: Path) -> int:
+def _remove_at_end_of(reader: int, directory: Path, held: int) -> int:
     os.setsid()
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
     silence = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(silence, descriptor)
-    os.closerange(3, reader)
-    os.closerange(reader + 1, os.sysconf("SC_OPEN_MAX"))
+    kept = sorted({2, reader, held, os.sysconf("SC_OPEN_MAX")})
+    for before, after in pairwise(kept):
+        os.closerange(before + 1, after)
     os.read(reader, 1)
     # Processes that the kernel is just killing may still add files.
     deadline = time.monotonic() + _REMOVAL_PATIENCE

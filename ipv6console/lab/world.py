@@ -19,7 +19,7 @@ from ipv6console.lab.engine import SOCKET as ENGINE_SOCKET
 from ipv6console.lab.engine import URL, EngineNotReady, require_ready, write_config
 from ipv6console.lab.error import LabError
 from ipv6console.lab.fault import cause_fault
-from ipv6console.lab.node import Node
+from ipv6console.lab.node import Node, kernel_refusals
 from ipv6console.lab.plan import LabPlan
 from ipv6console.lab.sandbox import FAILED
 from ipv6console.lab.supervisor import Stdio, Supervisor
@@ -74,8 +74,16 @@ class World:
         }
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
-        """Call `action` once, `seconds` from now."""
-        self.supervisor.later(seconds, action)
+        """Call `action` once, `seconds` from now; what the kernel refuses then is noted, and the lab goes on."""
+
+        def act() -> None:
+            try:
+                with kernel_refusals():
+                    action()
+            except LabError as error:
+                self.note(f"not done: {error.message}")
+
+        self.supervisor.later(seconds, act)
 
     def note(self, text: str) -> None:
         """Write `text` into the lab's log."""
@@ -115,7 +123,7 @@ class World:
             except EngineNotReady as reason:
                 if give_up and time.monotonic() > deadline:
                     raise LabError(f"the engine is not ready: {reason}", self._engine_log()) from reason
-                self.later(_PROBE_EVERY, probe)
+                self.supervisor.later(_PROBE_EVERY, probe)
             else:
                 self.ready = True
                 action()
@@ -183,8 +191,8 @@ class World:
         self.note(f"{name} has ended with code {code}")
 
     def _renew(self) -> None:
-        self.topology.renew()
         self.later(_RENEW_EVERY, self._renew)
+        self.topology.renew()
 
     def _engine_log(self) -> str:
         path = self.directory / "engine.log"
@@ -210,7 +218,8 @@ class World:
         options = request.get("options", {})
         if not isinstance(options, dict):
             raise LabError("the options of a fault are an object", 'Send them as {"grace": 0}.')
-        return {"done": cause_fault(self, str(request.get("name")), options)}
+        with kernel_refusals():
+            return {"done": cause_fault(self, str(request.get("name")), options)}
 
     def _answer_start(self, caller: Caller, request: Mapping[str, Any]) -> Mapping[str, Any]:
         command, environment = request.get("command"), request.get("environment")
@@ -272,7 +281,7 @@ def run_command(world: World, command: Sequence[str]) -> int:
             world.supervisor.finish(128 + number)
         elif number != signal.SIGINT:
             world.supervisor.signal(pid, signal.SIGTERM)
-            world.later(_STOP_PATIENCE, lambda: world.supervisor.finish(128 + number))
+            world.supervisor.later(_STOP_PATIENCE, lambda: world.supervisor.finish(128 + number))
 
     world.start_engine()
     world.when_ready(start)
@@ -285,7 +294,7 @@ def show_console(world: World) -> int:
     def take(number: int) -> None:
         if number != signal.SIGINT:
             world.supervisor.signal(console, signal.SIGTERM)
-            world.later(_STOP_PATIENCE, lambda: world.supervisor.finish(128 + number))
+            world.supervisor.later(_STOP_PATIENCE, lambda: world.supervisor.finish(128 + number))
 
     # Told a URL the console would attach to it; with the socket alone it starts the engine that is to listen there.
     environment = {name: value for name, value in world.environment.items() if name != "IPV6CONSOLE_URL"}

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ipv6console.lab.error import LabError
+from tests.conftest import poll
 from tests.integration.conftest import Lab, StartLab, elapsed_until
 
 pytestmark = pytest.mark.privileged
@@ -299,6 +303,40 @@ def test_nothing_is_left_after_sigkill(start_lab: StartLab) -> None:
     lab.start("sh", "-c", "trap '' TERM HUP; (setsid sleep 1000 &) ; sleep 1000")
     lab.kill()
     elapsed_until(lambda: not _left_behind(lab), 5, f"everything is gone: {_left_behind(lab)}")
+
+
+def test_what_was_done_to_a_lab_by_hand_is_answered_and_does_not_end_it(start_lab: StartLab) -> None:
+    lab = start_lab(bare=True)
+    lab.handle.fault("renumber", grace=1)
+    lab.output("ip", "link", "del", "up0")
+    with pytest.raises(LabError, match="egress has no interface up0 any more"):
+        lab.handle.fault("renumber", grace=0)
+    elapsed_until(lambda: "not done: " in (lab.directory / "lab.log").read_text(), 5, "the end of the grace is noted")
+    assert lab.terminate() == (0, "")
+
+
+def _keeper(lab: Lab) -> int:
+    """Return the process that removes the lab's folder: of those the lab has forked the one outside of it."""
+    forked = Path(f"/proc/{lab.process.pid}/task/{lab.process.pid}/children").read_text().split()
+    outside = Path("/proc/self/ns/net").readlink()
+    (keeper,) = [int(pid) for pid in forked if Path(f"/proc/{pid}/ns/net").readlink() == outside]
+    return keeper
+
+
+def test_what_removes_a_killed_lab_does_not_remove_the_next_of_that_name(start_lab: StartLab) -> None:
+    lab = start_lab(bare=True)
+    keeper, folder = _keeper(lab), lab.directory.stat().st_ino
+    os.kill(keeper, signal.SIGSTOP)
+    lab.kill()
+    with ThreadPoolExecutor(1) as pool:
+        name = lab.directory.name.split("-", 3)[3]
+        starting = pool.submit(start_lab, bare=True, name=name)
+        # It must not take the folder over as long as somebody is about to remove it.
+        assert not poll(lambda: lab.directory.stat().st_ino != folder, 2.0)
+        os.kill(keeper, signal.SIGCONT)
+        again = starting.result()
+        # Here, because a lab ends with the thread that started it.
+        assert again.output("curl", "-sS", "http://[2001:db8:ffff::80]/ip").strip() == "2001:db8:0:1::2"
 
 
 def test_two_labs_stand_side_by_side(start_lab: StartLab, lab: Lab) -> None:
