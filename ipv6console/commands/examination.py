@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ipv6console import paths
 from ipv6console.commands.failure import ExitCode, Failure
+from ipv6console.commands.spelling import canonical
 from ipv6console.engine.checker import Checker, Outcome
 from ipv6console.engine.clock import BootClock
 from ipv6console.engine.echo import Echo
@@ -40,13 +41,14 @@ async def examine(settings: Settings, prefix: str | None) -> DoctorReport:
 
 
 async def _find(settings: Settings, netlink: Netlink, prefix: str) -> HostPrefix:
+    wanted = canonical(prefix)
     view = await KernelWatch(settings.network, netlink).view()
     names = {format_prefix(host.network, host.length): host for host in view.prefixes}
-    if prefix not in names:
+    if wanted not in names:
         have = f"it has {', '.join(names)}" if names else "it has none"
         raise Failure(
-            f"this host has no usable prefix {prefix}",
+            f"this host has no usable prefix {wanted}",
             next=f"{have}; leave --prefix out for the best",
             code=ExitCode.NO,
         )
-    return names[prefix]
+    return names[wanted]

@@ -7,6 +7,7 @@ import click
 from ipv6console.commands.connection import Engine, engine_options
 from ipv6console.commands.failure import ExitCode
 from ipv6console.commands.sheet import level_mark, print_json
+from ipv6console.commands.spelling import canonical
 from ipv6console.wire.codec import encode
 from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.state import NdpRow
@@ -20,6 +21,7 @@ def ndp(engine: Engine, prefix: str | None) -> int:
 
     Exit code 1 when something is not well, or there is nothing to show.
     """
+    prefix = None if prefix is None else canonical(prefix)
     with engine.client() as client:
         rows = [row for row in client.state().ndp if prefix in (None, row.prefix)]
         configs = [client.ndp_config(row.prefix) for row in rows]

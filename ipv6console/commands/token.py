@@ -37,7 +37,7 @@ def create(engine: Engine, name: str, scope: str, output: str | None) -> None:
         with engine.client() as client:
             created = client.create_token(name, scope)
         if file is not None:
-            os.write(file, f"{created.token}\n".encode())
+            _write(file, created.token, name, output)
     except BaseException:
         if output is not None:
             Path(output).unlink()
@@ -85,6 +85,18 @@ def revoke(engine: Engine, name: str) -> None:
         print_json(row)
     else:
         click.echo(f"token {row.name} ({row.scope}) is revoked")
+
+
+def _write(file: int, secret: str, name: str, output: str | None) -> None:
+    try:
+        os.write(file, f"{secret}\n".encode())
+        os.fsync(file)
+    except OSError as error:
+        raise Failure(
+            f"token {name} is made, but {output} cannot be written: {error.strerror}",
+            next=f"end it with `ipv6console token revoke {name}`, and make another where there is room",
+            code=ExitCode.NO,
+        ) from error
 
 
 def _new_file(path: Path) -> int:

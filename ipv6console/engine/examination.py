@@ -10,6 +10,7 @@ from ipv6console.engine.checker import Checker, Outcome, Verdict
 from ipv6console.engine.core import Core
 from ipv6console.engine.errors import NotFound, Unavailable
 from ipv6console.engine.protocol import Doctor, PrefixWatch
+from ipv6console.engine.records import parsed_prefix
 from ipv6console.pool.prefix import format_prefix
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.reply import CheckReply
@@ -38,6 +39,7 @@ class Examination:
         """Walk the chain for one prefix of the kernel's, or for the best; raises NotFound and Unavailable."""
         if prefix is None:
             return await self._doctor.examine(None)
+        wanted = parsed_prefix(prefix)
         try:
             view = await self._watch.view()
         except OSError as error:
@@ -45,9 +47,11 @@ class Examination:
                 f"the kernel cannot be asked for prefixes: {error}", next="ask again in a moment"
             ) from error
         for host in view.prefixes:
-            if format_prefix(host.network, host.length) == prefix:
+            if (host.network, host.length) == wanted:
                 return await self._doctor.examine(host)
-        raise NotFound(f"the kernel has no prefix {prefix}", next="leave the prefix out to examine the best one")
+        raise NotFound(
+            f"the kernel has no prefix {format_prefix(*wanted)}", next="leave the prefix out to examine the best one"
+        )
 
     async def prove(self, source: int) -> tuple[bool, str]:
         """Return whether an echo URL sees `source`, and what was seen, for the doctor."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import AsyncIterator, Callable
@@ -409,3 +410,29 @@ async def test_nothing_is_imported_from_files_of_which_one_is_cut_short(
     assert f"{cut}:1:" in said.err
     assert "nothing was imported" in said.err
     assert OLD not in (await command("addresses")).out
+
+
+async def test_a_prefix_may_be_spelled_in_any_way(command: Callable[..., Any]) -> None:
+    shouted = PREFIX.upper().replace("::", ":0:0:0::")
+    said = await command("doctor", "--prefix", shouted)
+    assert (said.code, said.out.splitlines()[0]) == (ExitCode.DONE, f"{PREFIX} on eth0: routed")
+    said = await command("ndp", shouted)
+    assert f"{PREFIX} is not announced" in said.err
+    said = await command("ndp", "2001:db8::1/64")
+    assert (said.code, "host bits" in said.err, "next: " in said.err) == (ExitCode.USAGE, True, True)
+
+
+async def test_a_token_that_cannot_be_written_down_is_said_to_be_made(
+    command: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ipv6console.commands.token.os.fsync", full)
+        said = await command("token", "create", "crawler", "--scope", "read", "-o", str(tmp_path / "token"))
+
+    assert said.code == ExitCode.NO
+    assert "token crawler is made, but" in said.err
+    assert "ipv6console token revoke crawler" in said.err
+    assert not (tmp_path / "token").exists()
