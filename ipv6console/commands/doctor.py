@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 
 import click
 
@@ -48,7 +49,9 @@ def _report(engine: Engine, prefix: str | None) -> DoctorReport:
     try:
         return asyncio.run(examine(settings(), prefix))
     except OSError as error:
-        raise Failure(str(error), next="repeat it as root: sudo ipv6console doctor", code=ExitCode.NO) from error
+        refused = error.errno in (errno.EPERM, errno.EACCES)
+        step = "repeat it as root: sudo ipv6console doctor" if refused else "mend that and repeat it"
+        raise Failure(str(error), next=step, code=ExitCode.NO) from error
 
 
 def _show(report: DoctorReport) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -81,12 +82,11 @@ def _changes(config: str | None, state_dir: str | None, act: Callable[[HostPlan]
 
     try:
         return asyncio.run(work())
-    except PermissionError as error:
-        raise Failure(str(error), next="run it as root: sudo ipv6console net ...", code=ExitCode.NO) from error
     except OSError as error:
-        raise Failure(
-            str(error), next="mend that and repeat; `ipv6console net teardown` undoes what was made", code=ExitCode.NO
-        ) from error
+        refused = error.errno in (errno.EPERM, errno.EACCES)
+        step = "run it as root: sudo ipv6console net ..."
+        mend = "mend that and repeat; `ipv6console net teardown` undoes what was made"
+        raise Failure(str(error), next=step if refused else mend, code=ExitCode.NO) from error
 
 
 def _done(changes: Changes, *, as_json: bool, nothing: str) -> int:

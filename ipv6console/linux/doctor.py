@@ -23,6 +23,7 @@ from ipv6console.linux.prefixes import CABLE, Selection, prefix_text, select, un
 from ipv6console.linux.reach import HostReach
 from ipv6console.linux.routes import bystanders, exception_command, route_command, state
 from ipv6console.linux.sysctl import NONLOCAL_BIND
+from ipv6console.linux.trouble import HostError
 from ipv6console.pool.address import format_address
 from ipv6console.wire.doctor import DoctorReport, DoctorStep
 from ipv6console.wire.state import NdpRow
@@ -113,7 +114,7 @@ class HostDoctor:
         if found is not None and self._reach is None:
             source = examination.answered_already(found, dump, proxies)
         if found is not None and source is None:
-            source = unused(found, dump)
+            source = unused(found, dump) or examination.answered_already(found, dump, proxies) or found.address
         evidence = await self._evidence(found, dump)
         return _Scene(dump, selection, found, proxies, named, source or 0, evidence)
 
@@ -151,9 +152,9 @@ class HostDoctor:
         prefix, name = scene.prefix, scene.interface or ""
         link = scene.dump.link(name)
         held = tuple(_address_words(row) for row in scene.dump.addresses if link and row.index == link.index)
-        disabled = sysctl.of_interface("conf", name, "disable_ipv6")
         if prefix is None:
-            if sysctl.read(disabled) == "1":
+            disabled = sysctl.of_interface("conf", name, "disable_ipv6")
+            if _reads(disabled) == "1":
                 text = f"IPv6 is switched off on {name}"
                 return DoctorStep(
                     name="prefix", level=Level.FAIL, text=text, evidence=held, fix=sysctl.command(disabled, "0")
@@ -278,10 +279,9 @@ class HostDoctor:
         good, seen = await self._echo(scene.source)
         if good:
             return DoctorStep(name="echo", level=Level.OK, text=f"{source} was seen outside", evidence=(seen,))
-        prefix = _given(scene.prefix)
         guess = (
             "everything here is right, so look upstream: does the provider filter neighbours or addresses on this port?"
-            if prefix.on_link
+            if placed(_given(scene.prefix), scene.evidence).on_link
             else "everything here is right, so look upstream: does the router send the whole prefix to this host?"
         )
         return _failed("echo", f"{source} gets no answer; {guess}", [seen])
@@ -310,6 +310,14 @@ def _plain_bind(source: str) -> str | None:
         except OSError as error:
             return error.strerror or str(error)
     return None
+
+
+def _reads(key: str) -> str | None:
+    """Return the value of a setting, None when there is none: its interface may have gone since the tables were read."""
+    try:
+        return sysctl.read(key)
+    except HostError:
+        return None
 
 
 def _way_out(scene: _Scene) -> str | None:

@@ -23,6 +23,7 @@ from typing import Any
 
 from ipv6console.linux import capability
 from ipv6console.linux.generation import generation
+from ipv6console.linux.trouble import HostError
 from ipv6console.pool.address import format_address, parse_address
 from ipv6console.wire.status import Finding, Level
 
@@ -57,7 +58,7 @@ class Table:
     guard: Guard = Guard()
 
 
-class FirewallError(OSError):
+class FirewallError(HostError):
     """nftables does not do what is asked: `text` says why, `fix` is the command that helps, if one does."""
 
     def __init__(self, text: str, fix: str | None) -> None:
@@ -174,8 +175,13 @@ class Firewall:
                 f"{self._program} is not installed, so services of this host answer new connections on all pool addresses",
                 INSTALL,
             )
-        # Nothing goes through its input: on uvloop a write to a child that has ended already raises.
-        child = await asyncio.create_subprocess_exec(self._program, *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
+        try:
+            # Nothing goes through its input: on uvloop a write to a child that has ended already raises.
+            child = await asyncio.create_subprocess_exec(
+                self._program, *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+            )
+        except OSError as error:
+            raise _explained(f"starting {self._program}", error.strerror or str(error)) from error
         out, said = await child.communicate()
         return child.returncode or 0, out.decode(), said.decode(errors="replace")
 
@@ -246,9 +252,12 @@ def _table(items: Iterable[dict[str, Any]]) -> Table:
     sets = {item["set"]["name"]: item["set"].get("elem", []) for item in items if "set" in item}
     hooked = [c for c in chains if (c["name"], c.get("hook"), c.get("policy")) == ("inbound", "input", "accept")]
     spared = [element for element in sets.get("spared", []) if isinstance(element, str)]
+    marked = any(rule.get("comment") == MARK for rule in rules)
+    # Somebody may have flushed the rules, and the mark with them; nobody else has these two sets and nothing more.
+    emptied = not rules and set(sets) == {"spared", "prefixes"}
     return Table(
         present=True,
-        ours=any(rule.get("comment") == MARK for rule in rules),
+        ours=marked or emptied,
         whole=len(rules) == _RULES and len(hooked) == 1 and set(sets) == {"spared", "prefixes"},
         guard=Guard(
             prefixes=frozenset(_network(element) for element in sets.get("prefixes", [])),

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from ipv6console.linux.dump import POOLED_METRIC, PROTOCOL, Dump, Neighbour, Notice, NoticeKind, Route
 from ipv6console.linux.message import AF_INET6, NTF_PROXY
 from ipv6console.linux.tables import Tables
+from ipv6console.linux.trouble import HostError
 from ipv6console.pool.address import format_address, parse_address
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ _NEXT_STEPS = {
     errno.EINVAL: "the kernel does not accept it as it stands; is IPv6 disabled (sysctl net.ipv6.conf.all.disable_ipv6)?",
     errno.EAFNOSUPPORT: "this kernel runs without IPv6; enable it and start again",
     errno.ENOBUFS: "the kernel ran out of buffer space; try again",
+    errno.ETIMEDOUT: "is this host overloaded? Try again",
 }
 
 
@@ -221,6 +223,8 @@ class Netlink:
         future = asyncio.run_coroutine_threadsafe(work, self._started())
         try:
             return await asyncio.wrap_future(future)
+        except TimeoutError as error:
+            raise _explained(what, errno.ETIMEDOUT, "the kernel did not answer in time") from error
         except OSError as error:
             raise _explained(what, error.errno, error.strerror) from error
         except Exception as error:
@@ -299,11 +303,11 @@ def _open() -> Any:
     return import_module("pyroute2").AsyncIPRoute()
 
 
-def _explained(what: str, code: int | None, said: str | None) -> OSError:
+def _explained(what: str, code: int | None, said: str | None) -> HostError:
     number = code or errno.EIO
     step = _NEXT_STEPS.get(number)
     sentence = f"{what} failed: {said or os.strerror(number)}"
-    return OSError(number, f"{sentence}; {step}" if step else sentence)
+    return HostError(number, f"{sentence}; {step}" if step else sentence)
 
 
 async def _unless_absent(work: Coroutine[Any, Any, Any]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shlex
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from ipv6console.engine.protocol import HostPrefix
 from ipv6console.linux import process, sysctl
 from ipv6console.linux.dump import POOLED_METRIC, PROTOCOL, TABLE_LOCAL, Dump
 from ipv6console.linux.firewall import REMOVAL, TABLE, Firewall, FirewallError, Guard, command, guard
+from ipv6console.linux.ground import loopback
 from ipv6console.linux.ndp.answering import owner
 from ipv6console.linux.ndp.asking import ask
 from ipv6console.linux.ndp.block import difference, has_block, without_block
+from ipv6console.linux.ndp.config import config_path, told_to_read
 from ipv6console.linux.ndp.proxying import proxy_needs
 from ipv6console.linux.ndp.service import ServiceFile, answering, rules_of
 from ipv6console.linux.ndp.strategy import (
@@ -41,7 +43,9 @@ from ipv6console.linux.routes import (
     route_command,
     state,
 )
-from ipv6console.linux.sysctl import NONLOCAL_BIND, NonlocalBind, Sysctls
+from ipv6console.linux.sysctl import NONLOCAL_BIND, Sysctls
+from ipv6console.linux.trouble import HostError
+from ipv6console.linux.wholefile import FRESH
 from ipv6console.pool.address import format_address
 
 _PATIENCE = 2.0
@@ -78,7 +82,6 @@ class HostPlan:
         self._netlink = netlink
         self._routes = LocalRoutes(netlink)
         self._record = RecordFile(state_dir)
-        self._bind = NonlocalBind(self._record)
         self._sysctls = Sysctls(self._record)
         self._firewall = Firewall()
 
@@ -98,8 +101,7 @@ class HostPlan:
         prefixes = [item.prefix for item in served]
         missing = [c for c in await self._changes(dump, served) if not c.in_place and not c.engine]
         if self._settings.nonlocal_bind:
-            self._bind.enable()
-        loopback = next(link.index for link in dump.links if link.loopback)
+            self._sysctls.change(NONLOCAL_BIND, "1")
         if self._settings.firewall and prefixes:
             try:
                 await self._firewall.put(_guard(prefixes, dump))
@@ -109,33 +111,32 @@ class HostPlan:
         for prefix in prefixes:
             self._record.remember_prefix(prefix_text(prefix.network, prefix.length))
             await self._routes.spare(prefix, dump)
-            await self._routes.put(prefix.network, prefix.length, loopback)
+            await self._routes.put(prefix.network, prefix.length, loopback(dump).index)
         return tuple(replace(change, in_place=True) for change in missing)
 
     async def teardown(self) -> tuple[PrivilegedChange, ...]:
         """Undo everything that is marked as ours, also what a crashed engine left; returns what was undone.
 
         Ours are routes and proxy entries with our protocol number, addresses with our metric, the sysctls on record,
-        and an ndppd or responder that runs for this state directory.
+        and an ndppd or responder that runs for this state directory. Raises HostError after trying all.
         """
-        undone = [*self._end_daemons(), *await self._remove_block()]
-        dump = await self._netlink.dump()
-        names = {link.index: link.name for link in dump.links}
-        undone += await self._remove_entries(dump, names)
-        for route in ours(await self._routes.dump()):
-            if await self._routes.delete(route):
-                text = prefix_text(route.network, route.length)
-                command = removal_command(route, names.get(route.index or 0, "lo"))
-                undone.append(PrivilegedChange(what=f"removed the route of {text}", command=command, in_place=False))
-        for prefix in self._record.read().prefixes:
-            self._record.forget_prefix(prefix)
-        with suppress(FirewallError):  # without privilege or nft there is no table of ours
-            if await self._firewall.remove():
-                what = f"removed the nftables table `{TABLE}`"
-                undone.append(PrivilegedChange(what=what, command=REMOVAL, in_place=False))
-        for key, before in self._sysctls.restore():
-            what = f"set {key} back to {before}"
-            undone.append(PrivilegedChange(what=what, command=sysctl.command(key, before), in_place=False))
+        undone: list[PrivilegedChange] = []
+        failures: dict[str, OSError] = {}
+        for step in (
+            self._end_daemons,
+            self._remove_block,
+            self._remove_entries,
+            self._remove_routes,
+            self._remove_table,
+            self._restore_settings,
+        ):
+            try:
+                undone += await step()
+            except OSError as error:
+                failures.setdefault(str(error), error)
+        if failures:
+            rest = f"; the rest is undone ({len(undone)} changes)" if undone else ""
+            raise HostError(next(iter(failures.values())).errno or errno.EIO, "; ".join(failures) + rest)
         return tuple(undone)
 
     async def _served(self, dump: Dump) -> list[_Served]:
@@ -157,7 +158,7 @@ class HostPlan:
                 PrivilegedChange(
                     what="every program may bind addresses of the pool",
                     command=sysctl.command(NONLOCAL_BIND, "1"),
-                    in_place=self._bind.on(),
+                    in_place=sysctl.read(NONLOCAL_BIND) == "1",
                 )
             )
         if self._settings.firewall and served:
@@ -197,9 +198,9 @@ class HostPlan:
                 file.tidy()
                 return []
         except ValueError as error:
-            raise OSError(f"{file.path}: {error}") from error
-        await file.put(without_block(before), ())
-        what = f"took our block out of {file.path}, and restarted ndppd:\n"
+            raise HostError(errno.EINVAL, f"{file.path}: {error}") from error
+        trouble = await file.put(without_block(before), ())
+        what = f"took our block out of {file.path}, and {'restarted ndppd' if trouble is None else trouble}:\n"
         what += difference(file.path, before, without_block(before))
         return [PrivilegedChange(what=what, command=self._settings.ndppd_restart, in_place=False)]
 
@@ -213,22 +214,63 @@ class HostPlan:
         there = table.ours and table.whole and table.guard == wanted
         return PrivilegedChange(what=what, command=command(wanted), in_place=there)
 
-    def _end_daemons(self) -> list[PrivilegedChange]:
+    async def _end_daemons(self) -> list[PrivilegedChange]:
         undone = []
         files = sorted(self._state_dir.glob("ndppd-*.conf"))
         running = [
-            (pid, f"ndppd {pid}, which ran {file}") for file in files for pid in process.with_argument(str(file))
+            (pid, f"ndppd {pid}, which ran {file}")
+            for file in files
+            for pid in process.with_argument(*told_to_read(file))
         ]
         running += [(pid, f"responder {pid}") for pid in process.with_argument_below(owner(self._state_dir))]
         for pid, who in running:
             if process.kill(pid, _PATIENCE):
                 undone.append(PrivilegedChange(what=f"ended {who}", command=f"kill -KILL {pid}", in_place=False))
-        for file in files:
+        # Beside what an engine wrote, the process number of an ndppd the doctor had started, and what was never finished.
+        numbers = [file.with_suffix(".pid") for file in files]
+        for file in (
+            *files,
+            *numbers,
+            *self._state_dir.glob(f"*.conf{FRESH}"),
+            *self._state_dir.glob(f"*.json{FRESH}"),
+        ):
             file.unlink(missing_ok=True)
         return undone
 
-    async def _remove_entries(self, dump: Dump, names: dict[int, str]) -> list[PrivilegedChange]:
+    async def _remove_routes(self) -> list[PrivilegedChange]:
+        names = {link.index: link.name for link in (await self._netlink.dump()).links}
         undone = []
+        for route in ours(await self._routes.dump()):
+            if await self._routes.delete(route):
+                text = prefix_text(route.network, route.length)
+                command = removal_command(route, names.get(route.index or 0, "lo"))
+                undone.append(PrivilegedChange(what=f"removed the route of {text}", command=command, in_place=False))
+        for prefix in self._record.read().prefixes:
+            self._record.forget_prefix(prefix)
+        return undone
+
+    async def _remove_table(self) -> list[PrivilegedChange]:
+        try:
+            removed = await self._firewall.remove()
+        except FirewallError as error:
+            if error.fix is None:
+                raise
+            return []  # without nft or privilege there is no table of ours to be seen
+        if not removed:
+            return []
+        what = f"removed the nftables table `{TABLE}`"
+        return [PrivilegedChange(what=what, command=REMOVAL, in_place=False)]
+
+    async def _restore_settings(self) -> list[PrivilegedChange]:
+        return [
+            PrivilegedChange(what=f"set {key} back to {before}", command=sysctl.command(key, before), in_place=False)
+            for key, before in self._sysctls.restore()
+        ]
+
+    async def _remove_entries(self) -> list[PrivilegedChange]:
+        undone = []
+        dump = await self._netlink.dump()
+        names = {link.index: link.name for link in dump.links}
         proxies = [row for row in await self._netlink.proxies() if row.protocol == PROTOCOL]
         for row in proxies:
             await self._netlink.drop_proxies([row.address], row.index)
@@ -269,10 +311,10 @@ class HostPlan:
         prefix, strategy, why = item.prefix, item.strategy, item.why
         text, interface = prefix_text(prefix.network, prefix.length), prefix.interface
         if strategy == NDPPD:
-            file = self._state_dir / f"ndppd-{interface}.conf"
+            file = told_to_read(config_path(self._state_dir, interface))
             what = f"ndppd answers for {text} on {interface} ({why})"
-            command = shlex.join([self._settings.ndppd, "-c", str(file)])
-            return [_kept(what, command, in_place=bool(process.with_argument(str(file))))]
+            command = shlex.join([self._settings.ndppd, *file])
+            return [_kept(what, command, in_place=bool(process.with_argument(*file)))]
         if strategy == RESPONDER:
             argument = f"{owner(self._state_dir)}/{interface}"
             what = f"a responder answers for live addresses of {text} on {interface} ({why})"

@@ -70,13 +70,21 @@ def prefix_text(network: int, length: int) -> str:
     return f"{format_address(network)}/{length}"
 
 
-def unused(prefix: HostPrefix, dump: Dump) -> int:
-    """Return an address of `prefix`, drawn at random, that neither this host nor a known neighbour has."""
-    taken = {row.address for row in (*dump.addresses, *dump.pooled)} | {row.address for row in dump.neighbours}
-    while True:
-        address = prefix.network | (1 + secrets.randbelow((1 << (128 - prefix.length)) - 1))
-        if address not in taken:
-            return address
+def unused(prefix: HostPrefix, dump: Dump) -> int | None:
+    """Return an address of `prefix`, drawn at random, that neither this host nor a neighbour has; None when all are taken."""
+    held = {row.address for row in (*dump.addresses, *dump.pooled)} | {row.address for row in dump.neighbours}
+    taken = sorted(
+        a - prefix.network for a in held if a != prefix.network and contains(prefix.network, prefix.length, a)
+    )
+    free = (1 << (128 - prefix.length)) - 1 - len(taken)
+    if free <= 0:
+        return None
+    place = 1 + secrets.randbelow(free)
+    for one in taken:
+        if one > place:
+            break
+        place += 1
+    return prefix.network | place
 
 
 def severed(prefix: HostPrefix, dump: Dump, ways: frozenset[str]) -> tuple[str, str | None] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -9,6 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from ipv6console.linux.trouble import HostError
 
 _ETH_P_IPV6 = 0x86DD
 _MEANINGFUL = 0.05
@@ -66,30 +69,21 @@ def stopped(pid: int) -> bool:
 
 def packet_sockets(pid: int) -> tuple[PacketSocket, ...]:
     """Return the IPv6 packet sockets `pid` holds, looked up in its own network namespace; empty when it has ended."""
-    try:
-        rows = Path(f"/proc/{pid}/net/packet").read_text().splitlines()[1:]
-        held = {_target(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()}
-    except OSError:
-        return ()
-    found = []
-    for row in rows:
-        _, _, _, protocol, index, _, _, _, inode = row.split()
-        if int(protocol, 16) == _ETH_P_IPV6 and f"socket:[{inode}]" in held:
-            found.append(PacketSocket(int(index), int(inode)))
-    return tuple(found)
+    held = _held(str(pid))
+    return tuple(sock for sock in _listed(str(pid)) if sock.inode in held)
 
 
 def holders(index: int) -> dict[int, str]:
     """Return the processes of this network namespace with an IPv6 packet socket on interface `index`: pid and name."""
+    # One list of sockets for all, so that a host with many processes and no such socket costs one file.
+    there = {sock.inode for sock in _listed("thread-self") if sock.index == index}
+    if not there:
+        return {}
     here = _namespace("thread-self")
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or _namespace(entry.name) != here:
-            continue
-        pid = int(entry.name)
-        if any(sock.index == index for sock in packet_sockets(pid)):
-            found[pid] = name(pid)
-    return found
+    numbers = [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return {
+        int(number): name(int(number)) for number in numbers if _namespace(number) == here and there & _held(number)
+    }
 
 
 def name(pid: int) -> str:
@@ -105,10 +99,11 @@ def arguments(pid: int) -> list[str]:
     return [argument.decode(errors="replace") for argument in _arguments(Path(f"/proc/{pid}"))]
 
 
-def with_argument(argument: str) -> tuple[int, ...]:
-    """Return the processes that have `argument` on their command line."""
-    wanted = argument.encode()
-    return _with(lambda given: wanted in given)
+def with_argument(*words: str) -> tuple[int, ...]:
+    """Return the processes that have `words` on their command line, each right after the one before."""
+    wanted = [word.encode() for word in words]
+    size = len(wanted)
+    return _with(lambda given: any(given[place : place + size] == wanted for place in range(len(given) - size + 1)))
 
 
 def with_argument_below(folder: str) -> tuple[int, ...]:
@@ -126,7 +121,7 @@ def _with(fits: Callable[[list[bytes]], bool]) -> tuple[int, ...]:
 
 
 def kill(pid: int, patience: float) -> bool:
-    """Kill `pid` and wait up to `patience` seconds; returns whether it has ended. Raises PermissionError."""
+    """Kill `pid` and wait up to `patience` seconds; returns whether it has ended. Raises HostError."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -136,6 +131,10 @@ def kill(pid: int, patience: float) -> bool:
         return bool(select.select([handle], [], [], patience)[0])
     except ProcessLookupError:
         return True
+    except PermissionError as error:
+        raise HostError(
+            errno.EPERM, f"ending {name(pid)} {pid} failed: it is another user's; repeat it as root"
+        ) from error
     finally:
         os.close(handle)
 
@@ -161,6 +160,25 @@ def _namespace(entry: str) -> str | None:
         return Path(f"/proc/{entry}/ns/net").readlink().name
     except OSError:
         return None
+
+
+def _listed(entry: str) -> list[PacketSocket]:
+    """Return all IPv6 packet sockets of the network namespace of /proc/`entry`, whoever holds them."""
+    try:
+        rows = Path(f"/proc/{entry}/net/packet").read_text().splitlines()[1:]
+    except OSError:
+        return []
+    fields = [row.split() for row in rows]
+    return [PacketSocket(int(row[4]), int(row[8])) for row in fields if int(row[3], 16) == _ETH_P_IPV6]
+
+
+def _held(entry: str) -> set[int]:
+    """Return the inodes of the sockets of process `entry`."""
+    try:
+        targets = [_target(fd) for fd in Path(f"/proc/{entry}/fd").iterdir()]
+    except OSError:
+        return set()
+    return {int(target[8:-1]) for target in targets if target.startswith("socket:[")}
 
 
 def _target(fd: Path) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ipv6console.config import NetworkSettings
@@ -44,6 +45,8 @@ from ipv6console.linux.sysctl import Sysctls
 from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.status import Finding, Level, Stamp
 
+_AGAIN = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class _Announced:
@@ -64,8 +67,8 @@ class HostReach:
         self._settings = settings
         self._netlink = netlink
         record = RecordFile(state_dir)
-        self._ground = Ground(settings, record, netlink)
         self._sysctls = Sysctls(record)
+        self._ground = Ground(settings, record, netlink, self._sysctls)
         self._strategies: dict[str, Strategy] = {
             ROUTED: RoutedStrategy(),
             NDPPD: (
@@ -103,7 +106,8 @@ class HostReach:
             try:
                 await self._ground.put(item.prefix, dump)
             finally:
-                await self._serve(item)
+                with suppress(OSError):  # the row says what is wrong, and `mend` tries again
+                    await self._serve(item)
                 self._inquire(item, dump)
 
     async def withdraw(self, network: int, length: int) -> None:
@@ -116,21 +120,19 @@ class HostReach:
         """Remove everything that was set up, last to first, and set the sysctl back; raises OSError after trying all."""
         async with self._turn:
             failures: list[OSError] = []
-            for key in reversed(list(self._announced)):
+            steps: list[Callable[[], Awaitable[object]]] = [
+                *(partial(self._withdraw, key) for key in reversed(list(self._announced))),
+                self._firewall.end,
+                *(strategy.stop for strategy in self._strategies.values()),
+                partial(self._ground.sweep, ()),
+                self._restore,
+            ]
+            for step in steps:
                 try:
-                    await self._withdraw(key)
+                    await step()
                 except OSError as error:
                     failures.append(error)
-            await self._firewall.end()
             self._ways = frozenset()
-            try:
-                for strategy in self._strategies.values():
-                    await strategy.stop()
-                await self._ground.sweep(self._announced)
-                self._ground.restore_bind()
-                self._sysctls.restore()
-            except OSError as error:
-                failures.append(error)
             if failures:
                 raise failures[0]
 
@@ -211,10 +213,13 @@ class HostReach:
         return capability.may_change_routes()
 
     async def _listen(self, bell: asyncio.Event) -> None:
-        async with self._netlink.notices() as notices:
-            while True:
-                if any(self._concerns(notice) for notice in await notices.next()):
-                    bell.set()
+        while True:
+            with suppress(OSError):  # without a subscription for now `inspect` is called as often as anybody wants
+                async with self._netlink.notices() as notices:
+                    while True:
+                        if any(self._concerns(notice) for notice in await notices.next()):
+                            bell.set()
+            await asyncio.sleep(_AGAIN)
 
     def _concerns(self, notice: Notice) -> bool:
         row = notice.row
@@ -282,17 +287,25 @@ class HostReach:
             await self._strategies[before.strategy].drop(before.prefix)
 
     async def _serve(self, item: _Announced) -> None:
-        await self._strategies[item.strategy].serve(item.prefix)
-        if item.strategy in BY_ADDRESS:
-            await self._strategies[item.strategy].answer(item.prefix, _inside(item.prefix, self._live), ())
+        strategy = self._strategies[item.strategy]
+        try:
+            await strategy.serve(item.prefix)
+        finally:
+            if item.strategy in BY_ADDRESS:
+                await strategy.answer(item.prefix, _inside(item.prefix, self._live), ())
 
     async def _withdraw(self, key: Key) -> None:
         item = self._announced.pop(key, None)
         if item is None:
             return
         await self._inquiries.forget(item.host)
-        await self._strategies[item.strategy].drop(item.prefix)
-        await self._ground.remove(key)
+        try:
+            await self._strategies[item.strategy].drop(item.prefix)
+        finally:
+            await self._ground.remove(key, self._announced)
+
+    async def _restore(self) -> None:
+        self._sysctls.restore()
 
     async def _reachability(self, item: _Announced, dump: Dump, general: tuple[Finding, ...]) -> Reachability:
         prefix = item.prefix

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from ipv6console.linux.wholefile import replace_file
 
 NAME = "host.json"
 _NAMESPACE = Path("/proc/thread-self/ns/net")
@@ -52,12 +53,7 @@ class RecordFile:
             self.path.unlink(missing_ok=True)
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_suffix(".new")
-        with fresh.open("w") as file:
-            json.dump({"where": _where(), **asdict(record)}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)
+        replace_file(self.path, json.dumps({"where": _where(), **asdict(record)}, indent=1))
 
     def _data(self) -> dict[str, Any]:
         """Return what the file holds; it is looked at every second, so it is parsed only when it is another one."""

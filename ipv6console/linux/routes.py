@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from ipv6console.engine.protocol import HostPrefix
@@ -18,6 +18,9 @@ from ipv6console.linux.dump import (
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.prefixes import contains, prefix_text
 from ipv6console.pool.address import format_address
+
+Prefix = tuple[int, int]
+"""Network and length."""
 
 METRIC = 1024
 """What the kernel gives an IPv6 route added without a metric; said explicitly so that deleting finds the same route."""
@@ -58,27 +61,40 @@ class LocalRoutes:
             return False
         return await self._netlink.add(local_route(network, length, loopback))
 
-    async def remove(self, network: int, length: int) -> bool:
-        """Remove our local route and our exceptions inside the prefix; those of others stay. Raises OSError."""
+    async def remove(self, network: int, length: int, others: Collection[Prefix] = ()) -> bool:
+        """Remove our local route of the prefix, and our exceptions inside it but outside of `others`; raises OSError.
+
+        Returns whether there was anything of it; what is not ours stays.
+        """
         removed = False
         for route in ours(await self.dump()):
-            if route.length >= length and contains(network, length, route.network):
+            if route.kind == ROUTE_LOCAL:
+                concerned = (route.network, route.length) == (network, length)
+            else:
+                concerned = contains(network, length, route.network)
+                concerned &= not any(contains(*other, route.network) for other in others)
+            if concerned:
                 removed |= await self._netlink.delete(route)
         return removed
 
     async def spare(self, prefix: HostPrefix, dump: Dump) -> int:
-        """Add the exceptions `prefix` needs and does not have; returns how many were added. Raises OSError."""
+        """Add the exceptions `prefix` needs and does not have; returns how many were added. Raises OSError.
+
+        Those of neighbours that are known no more stay, so that this host can call them first, until others need the room.
+        """
         present = [route for route in dump.routes if route.table == TABLE_LOCAL and route.length == 128]
         held = {route.network for route in present}
-        count = sum(
-            route.protocol == PROTOCOL for route in present if contains(prefix.network, prefix.length, route.network)
-        )
-        added = 0
-        for address, index in sorted(bystanders(prefix, dump).items()):
-            if address in held or count + added >= MOST_EXCEPTIONS:
-                continue
-            added += await self._netlink.add(exception_route(address, index))
-        return added
+        near = bystanders(prefix, dump)
+        gateways = {route.gateway for route in dump.routes}
+        order = sorted(near, key=lambda address: (address not in gateways, address not in held, address))
+        wanted = order[:MOST_EXCEPTIONS]
+        missing = [address for address in wanted if address not in held]
+        mine = [route for route in ours(present) if contains(prefix.network, prefix.length, route.network)]
+        surplus = [route for route in mine if route.network not in wanted]
+        too_many = len(mine) + len(missing) - MOST_EXCEPTIONS
+        for route in surplus[: max(too_many, 0)] if missing else ():
+            await self._netlink.delete(route)
+        return sum([await self._netlink.add(exception_route(address, near[address])) for address in missing])
 
     async def delete(self, route: Route) -> bool:
         """Delete exactly `route`; returns False when it is not there."""

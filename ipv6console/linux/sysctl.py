@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
 from ipv6console.linux.record import RecordFile
+from ipv6console.linux.trouble import HostError
 
 NONLOCAL_BIND = "net.ipv6.ip_nonlocal_bind"
 """Lets every program bind addresses of the pool; our own sockets set IPV6_FREEBIND and do not need it."""
 
 
 def read(key: str) -> str:
-    """Return the value of `key`; raises OSError when the kernel has no such setting."""
-    return _file(key).read_text().strip()
+    """Return the value of `key`; raises HostError when the kernel has no such setting."""
+    try:
+        return _file(key).read_text().strip()
+    except OSError as error:
+        absent = "; is IPv6 switched off, or the interface gone?" if error.errno == errno.ENOENT else ""
+        raise HostError(error.errno or errno.EIO, f"reading {key} failed: {error.strerror}{absent}") from error
 
 
 def write(key: str, value: str) -> None:
-    """Set `key`; raises OSError with the command that would do it."""
+    """Set `key`; raises HostError with the command that would do it."""
     try:
         _file(key).write_text(value)
     except OSError as error:
-        raise OSError(
-            error.errno,
-            f"setting {key} failed: {error.strerror}; as root: `{command(key, value)}`",
-        ) from error
+        sentence = f"setting {key} failed: {error.strerror}; as root: `{command(key, value)}`"
+        raise HostError(error.errno or errno.EIO, sentence) from error
 
 
 def command(key: str, value: str) -> str:
@@ -52,8 +56,14 @@ class Sysctls:
         before = read(key)
         if before == value:
             return False
+        noted = key in self.changed()
         self._record.remember_sysctl(key, before)
-        write(key, value)
+        try:
+            write(key, value)
+        except OSError:
+            if not noted:
+                self._record.forget_sysctl(key)
+            raise
         return True
 
     def changed(self) -> dict[str, str]:
@@ -63,52 +73,23 @@ class Sysctls:
     def restore(self, keys: Iterable[str] | None = None) -> tuple[tuple[str, str], ...]:
         """Set those of `keys` that we changed back, all when None, the last changed first; returns key and value of each.
 
-        A setting whose interface has gone needs no way back.
+        A setting whose interface has gone needs no way back. Raises OSError after trying all; what failed stays on record.
         """
         changed = self.changed()
-        wanted = None if keys is None else frozenset(keys)
-        done = []
-        for key in reversed(list(changed)):
-            if wanted is not None and key not in wanted:
-                continue
+        wanted = changed.keys() if keys is None else changed.keys() & frozenset(keys)
+        done, failures = [], []
+        for key in [key for key in reversed(changed) if key in wanted]:
             if _file(key).exists():
-                write(key, changed[key])
+                try:
+                    write(key, changed[key])
+                except OSError as error:
+                    failures.append(error)
+                    continue
                 done.append((key, changed[key]))
             self._record.forget_sysctl(key)
+        if failures:
+            raise failures[0]
         return tuple(done)
-
-
-class NonlocalBind:
-    """net.ipv6.ip_nonlocal_bind, switched on by us and back to what it was."""
-
-    def __init__(self, record: RecordFile) -> None:
-        self._record = record
-
-    def on(self) -> bool:
-        """Return whether it is on now."""
-        return read(NONLOCAL_BIND) == "1"
-
-    def enable(self) -> bool:
-        """Switch it on; returns whether that changed anything. The earlier value is on disk before it is changed."""
-        before = read(NONLOCAL_BIND)
-        if before == "1":
-            return False
-        self._record.remember_sysctl(NONLOCAL_BIND, before)
-        try:
-            write(NONLOCAL_BIND, "1")
-        except OSError:
-            self._record.forget_sysctl(NONLOCAL_BIND)
-            raise
-        return True
-
-    def restore(self) -> bool:
-        """Set it back to what it was before `enable`, if that changed it; returns whether there was anything to undo."""
-        before = self._record.read().sysctls.get(NONLOCAL_BIND)
-        if before is None:
-            return False
-        write(NONLOCAL_BIND, before)
-        self._record.forget_sysctl(NONLOCAL_BIND)
-        return True
 
 
 @lru_cache(maxsize=256)

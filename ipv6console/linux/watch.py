@@ -11,10 +11,13 @@ from ipv6console.engine.protocol import HostPrefix, HostView
 from ipv6console.linux.dump import Dump, NoticeKind
 from ipv6console.linux.netlink import Netlink, Notices
 from ipv6console.linux.prefixes import select
-from ipv6console.wire.status import Stamp
+from ipv6console.wire.status import Finding, Level, Stamp
 
 BURST = 0.05
 """Seconds for which events are joined: an address that comes up brings routes and link events with it."""
+
+AGAIN = 1.0
+"""Seconds until the kernel is asked again when it could not be asked."""
 
 _SAME_MOMENT = 2.5
 """The kernel counts lifetimes in whole seconds; ends closer than this are the same end."""
@@ -33,21 +36,25 @@ class KernelWatch:
         return self._view(await self._netlink.dump())
 
     async def views(self) -> AsyncIterator[HostView]:
-        """Yield the present view, one after every change, and one every `settings.poll` seconds without any."""
+        """Yield the present view, one after every change, and one every `settings.poll` seconds without any.
+
+        When the kernel cannot be asked after the first, the view is the one before with a finding that says so, and it is
+        asked again soon. Raises OSError when there is no first.
+        """
         async with self._netlink.notices() as notices:
-            last = await self.view()
+            seen = last = await self.view()
             yield last
+            blind = False
             while True:
+                told = await _heard(notices, AGAIN if blind else self._settings.poll)
+                due = not told and not blind
                 try:
-                    await asyncio.wait_for(_news(notices), self._settings.poll)
-                    heard = True
-                except TimeoutError:
-                    heard = False
-                if heard:
-                    await asyncio.sleep(BURST)
-                    notices.drain()
-                view = await self.view()
-                if not heard or replace(view, stamp=last.stamp) != last:
+                    view = seen = await self.view()
+                    blind = False
+                except OSError as error:
+                    view = replace(seen, findings=(*seen.findings, Finding("kernel", Level.FAIL, str(error))))
+                    blind, due = True, False
+                if due or replace(view, stamp=last.stamp) != last:
                     last = view
                     yield view
 
@@ -71,6 +78,17 @@ class KernelWatch:
             preferred_until=_steady(preferred, prefix.preferred_until),
             valid_until=_steady(valid, prefix.valid_until),
         )
+
+
+async def _heard(notices: Notices, pause: float) -> bool:
+    """Return whether there was news within `pause` seconds, once what belongs to it has come too."""
+    try:
+        await asyncio.wait_for(_news(notices), pause)
+    except TimeoutError:
+        return False
+    await asyncio.sleep(BURST)
+    notices.drain()
+    return True
 
 
 async def _news(notices: Notices) -> None:

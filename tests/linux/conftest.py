@@ -27,6 +27,7 @@ import pytest
 from ipv6console.config import NetworkSettings
 from ipv6console.freebind import bound_socket
 from ipv6console.linux.netlink import Netlink
+from tests.conftest import poll
 
 PREFIX = "2001:db8:4f8:10::/64"
 ADDRESS = "2001:db8:4f8:10::2"
@@ -188,6 +189,8 @@ def upstream(host: Host) -> Peer:
     peer.shell(f"ip addr add {SITE}/128 dev lo")
     peer.serve()
     host.shell(f"ip addr add {ADDRESS}/64 dev up0 nodad && ip -6 route add default via fe80::1 dev up0")
+    # The kernel adds the route to the address itself from a work queue.
+    assert poll(lambda: f"local {ADDRESS} " in host.shell("ip -6 route show table local"), 10)
     return peer
 
 

@@ -237,3 +237,14 @@ async def test_a_router_that_does_not_send_the_prefix_fails_at_the_echo(
 
     assert "does the router send the whole prefix" in failed.text
     await reach.withdraw_all()
+
+
+async def test_a_prefix_without_a_free_address_is_examined_all_the_same(host: Host, alone: HostDoctor) -> None:
+    peer = host.peer()
+    peer.shell("ip addr add fe80::1/64 dev dn0 nodad")
+    host.shell("for n in 1 2 3; do ip addr add 2001:db8:7::$n/126 dev up0 nodad; done")
+    host.shell("ip -6 route add default via fe80::1 dev up0")
+
+    report = await alone.examine(None)
+
+    assert (report.prefix, report.verdict) == ("2001:db8:7::/126", "not usable: route")

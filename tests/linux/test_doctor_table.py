@@ -76,6 +76,15 @@ ROWS = {
         Level.FAIL,
         "nobody answers neighbours on up0",
     ),
+    "ndppd has the rule for another interface": Row(
+        "ndppd",
+        "kill -KILL {pid}; ip link add other0 type veth peer name other1 && ip link set other0 up;"
+        " printf 'proxy up0 {{\\n}}\\nproxy other0 {{\\n rule 2001:db8:4f8:10::/64 {{\\n static\\n }}\\n}}\\n' > {conf};"
+        " ndppd -d -c {conf} -p {conf}.pid",
+        "ndp",
+        Level.FAIL,
+        f"has no rule for {PREFIX} on up0",
+    ),
     "address taken": Row("address", "ip addr del {entry}/128 dev up0", "ndp", Level.FAIL, "nobody answers"),
     "address tentative": Row(
         "address",
@@ -133,6 +142,13 @@ ROWS = {
     "block for another prefix": Row(
         "service",
         "sed -i s/2001:db8:4f8:10::/2001:db8:77::/ {folder}/ndppd.conf && {folder}/restart",
+        "ndp",
+        Level.FAIL,
+        f"has no rule for {PREFIX}",
+    ),
+    "block edited into nonsense": Row(
+        "service",
+        "sed -i 's/rule 2001:db8:4f8.*/rule 10.0.0.0\\/8 {{/' {folder}/ndppd.conf",
         "ndp",
         Level.FAIL,
         f"has no rule for {PREFIX}",

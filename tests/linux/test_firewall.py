@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import asyncio
+import errno
+import os
 import shlex
 import socket
 import sys
@@ -211,3 +214,23 @@ async def test_the_table_is_put_where_no_protocol_has_a_name(host: Host, tmp_pat
     assert await Firewall(str(bare)).put(WANTED)
     assert not await Firewall().put(WANTED)
     assert not await Firewall(str(bare)).put(WANTED)
+
+
+async def test_a_chain_that_somebody_flushed_is_still_ours_and_filled_again(host: Host) -> None:
+    await Firewall().put(WANTED)
+    host.shell(f"nft flush chain {TABLE} inbound")
+
+    assert await Firewall().put(WANTED)
+
+    table = await Firewall().look()
+    assert (table.ours, table.whole, table.guard) == (True, True, WANTED)
+
+
+async def test_an_nft_that_cannot_be_started_is_a_finding(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object, **__: object) -> asyncio.subprocess.Process:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+    (found,) = await FirewallKeeper(wanted=True).keep(WANTED)
+
+    assert found.text.startswith("starting nft failed: Too many open files; services of this host answer")

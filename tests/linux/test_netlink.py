@@ -8,6 +8,7 @@ import uvloop
 from ipv6console.linux.dump import PROTOCOL, ROUTE_LOCAL, TABLE_LOCAL, Address, Notice, NoticeKind, Route
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.routes import METRIC, LocalRoutes, exception_route, local_route, ours, state
+from ipv6console.linux.rtnetlink import Questions
 from ipv6console.pool.address import parse_address
 from tests.linux.conftest import GATEWAY, PREFIX, Host, Peer
 
@@ -116,3 +117,14 @@ async def test_a_closed_adapter_leaves_no_thread_and_may_be_used_again(host: Hos
 
     assert (await netlink.dump()).link("lo") is not None
     await netlink.close()
+
+
+async def test_a_kernel_that_does_not_answer_is_told_as_that(
+    host: Host, netlink: Netlink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: object) -> list[bytes]:
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(Questions, "table", silent)
+    with pytest.raises(OSError, match="tables failed: the kernel did not answer in time; is this host overloaded"):
+        await netlink.dump()

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,9 +12,13 @@ import pytest
 
 from ipv6console.config import NetworkSettings
 from ipv6console.linux import process, sysctl
-from ipv6console.linux.dump import PROTOCOL
+from ipv6console.linux.dump import PROTOCOL, Dump
+from ipv6console.linux.ndp.block import BEGIN
+from ipv6console.linux.ndp.remedy import of_daemon
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.plan import HostPlan
+from ipv6console.linux.trouble import HostError
+from ipv6console.linux.watch import KernelWatch
 from tests.linux.conftest import GATEWAY, NOBODY, PREFIX, Host, Peer, network_state, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.privileged]
@@ -219,10 +224,56 @@ async def test_teardown_ends_an_ndppd_that_outlived_its_engine(
         f"mkdir {state_dir} && printf 'proxy up0 {{\\n}}\\n' > {config} && ndppd -d -c {config} -p {state_dir}/pid"
     )
     (pid,) = process.with_argument(str(config))
+    onlooker = await asyncio.create_subprocess_exec("tail", "-f", str(config), stdout=asyncio.subprocess.DEVNULL)
 
     await plan.teardown()
 
     await until(lambda: process.cpu_use(pid) is None)
+    assert not process.stopped(onlooker.pid)
+    assert onlooker.returncode is None
+    onlooker.terminate()
+    assert await onlooker.wait() == -signal.SIGTERM
+
+
+async def test_what_the_doctor_had_started_leaves_nothing_behind(
+    host: Host, upstream: Peer, netlink: Netlink, plan: HostPlan, state_dir: Path
+) -> None:
+    (prefix,) = (await KernelWatch(NetworkSettings(), netlink).view()).prefixes
+    host.shell(of_daemon(prefix, "ndppd", NetworkSettings(), state_dir).fix or "false")
+    (state_dir / "ndppd-up0.conf.new").touch()
+
+    await plan.teardown()
+
+    assert host.shell(f"ls {state_dir}") == ""
+
+
+async def test_teardown_undoes_the_rest_when_the_block_in_the_systems_file_cannot_be_told(
+    host: Host, upstream: Peer, netlink: Netlink, tmp_path: Path
+) -> None:
+    before, conf = network_state(host), tmp_path / "ndppd.conf"
+    conf.write_text(f"{BEGIN}\n")
+    plan = HostPlan(NetworkSettings(ndppd_conf=str(conf)), tmp_path / "state", netlink)
+    await plan.apply()
+    assert network_state(host) != before
+
+    with pytest.raises(HostError, match=r"do not pair up .*; the rest is undone \(\d changes\)$"):
+        await plan.teardown()
+
+    assert network_state(host) == before
+    assert conf.read_text() == f"{BEGIN}\n"
+
+
+async def test_without_a_loopback_interface_to_route_to_nothing_is_applied_and_why_is_said(
+    upstream: Peer, netlink: Netlink, plan: HostPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dump = await netlink.dump()
+
+    async def without() -> Dump:
+        return replace(dump, links=tuple(link for link in dump.links if not link.loopback))
+
+    monkeypatch.setattr(netlink, "dump", without)
+    with pytest.raises(OSError, match="there is no loopback interface"):
+        await plan.apply()
 
 
 async def test_a_setting_that_was_on_before_stays_on(host: Host, upstream: Peer, plan: HostPlan) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ipv6console.config import NetworkSettings
@@ -15,7 +17,7 @@ from ipv6console.linux.dump import (
     Neighbour,
     Route,
 )
-from ipv6console.linux.prefixes import prefix_text, select
+from ipv6console.linux.prefixes import prefix_text, select, unused
 from ipv6console.linux.routes import bystanders
 from ipv6console.pool.address import parse_address
 from ipv6console.wire.status import Level
@@ -228,3 +230,23 @@ def test_gateways_and_known_neighbours_inside_an_on_link_prefix_are_bystanders()
     (prefix,) = select(table, NetworkSettings()).prefixes
 
     assert bystanders(prefix, table) == {inside: 2, gateway: 2}
+
+
+def test_an_address_nobody_has_is_found_however_few_are_left() -> None:
+    found = HostPrefix(
+        network=parse_address("2001:db8::4"), length=126, interface="eth0", source="static", on_link=True
+    )
+    mine = dump(address("2001:db8::5/126"), address("fe80::7/64"))
+    one = Neighbour(2, parse_address("2001:db8::7"), 0x02)
+
+    assert {unused(found, mine) for _ in range(64)} == {found.network | 2, found.network | 3}
+    assert unused(found, replace(mine, neighbours=(one,))) == found.network | 2
+
+
+def test_of_a_prefix_that_is_all_taken_there_is_no_unused_address() -> None:
+    found = HostPrefix(
+        network=parse_address("2001:db8::4"), length=126, interface="eth0", source="static", on_link=True
+    )
+    held = tuple(address(f"2001:db8::{number}/128") for number in (4, 5, 6, 7))
+
+    assert unused(found, replace(dump(), pooled=held)) is None

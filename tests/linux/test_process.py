@@ -59,3 +59,8 @@ def test_a_stopped_process_is_told_apart(child: subprocess.Popen[bytes]) -> None
     os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
 
     assert (before, process.stopped(child.pid)) == (False, True)
+
+
+def test_words_count_only_right_after_each_other(child: subprocess.Popen[bytes]) -> None:
+    assert process.with_argument("-c", "print(flush=True); input()") == (child.pid,)
+    assert process.with_argument("-S", "a mark (1) of ours") == ()

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix, Reachability
 from ipv6console.linux import sysctl
 from ipv6console.linux.dump import PROTOCOL
-from ipv6console.linux.netlink import Netlink
+from ipv6console.linux.ndp.ndppd import NdppdStrategy
+from ipv6console.linux.netlink import Netlink, Notices
 from ipv6console.linux.reach import HostReach
 from ipv6console.linux.watch import KernelWatch
 from ipv6console.pool.address import parse_address
@@ -43,6 +46,11 @@ async def on_link(upstream: Peer, netlink: Netlink) -> HostPrefix:
 async def only(reach: HostReach) -> Reachability:
     (row,) = await reach.inspect()
     return row
+
+
+async def refuse(*_: object) -> None:
+    """Stand in for a step that fails."""
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def local_routes(host: Host) -> list[str]:
@@ -304,3 +312,87 @@ async def test_a_renumbered_prefix_left_by_a_crash_loses_its_route(
 async def test_the_rule_of_the_strategy_is_said_and_unknown_ones_are_refused(netlink: Netlink, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"network\.ndp: 'magic'"):
         HostReach(NetworkSettings(ndp="magic"), tmp_path, netlink)
+
+
+async def test_a_withdrawal_takes_the_route_away_even_if_ndp_cannot_be_ended(
+    host: Host, on_link: HostPrefix, reach: HostReach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await reach.announce(on_link)
+    with monkeypatch.context() as patch:
+        patch.setattr(NdppdStrategy, "drop", refuse)
+        with pytest.raises(OSError, match="No space left"):
+            await reach.withdraw(on_link.network, on_link.length)
+
+    assert not any(PREFIX in line for line in local_routes(host))
+
+
+async def test_the_end_undoes_all_that_can_be_undone(
+    host: Host, on_link: HostPrefix, reach: HostReach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = local_routes(host)
+    await reach.announce(on_link)
+    with monkeypatch.context() as patch:
+        patch.setattr(NdppdStrategy, "stop", refuse)
+        patch.setattr(NdppdStrategy, "drop", refuse)
+        with pytest.raises(OSError, match="No space left"):
+            await reach.withdraw_all()
+
+    assert local_routes(host) == before
+    assert sysctl.read(sysctl.NONLOCAL_BIND) == "0"
+
+
+async def test_a_route_that_could_not_be_removed_is_removed_at_the_next_look(
+    host: Host, on_link: HostPrefix, reach: HostReach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await reach.announce(on_link)
+    with monkeypatch.context() as patch:
+        patch.setattr(Netlink, "delete", refuse)
+        with pytest.raises(OSError, match="No space left"):
+            await reach.withdraw(on_link.network, on_link.length)
+    assert any(PREFIX in line for line in local_routes(host))
+
+    await reach.inspect()
+
+    assert not any(PREFIX in line for line in local_routes(host))
+
+
+async def test_a_configuration_that_cannot_be_written_is_said_and_tried_again(
+    on_link: HostPrefix, reach: HostReach, tmp_path: Path
+) -> None:
+    in_the_way = [tmp_path / "state" / name for name in ("ndppd-up0.new", "ndppd-up0.conf.new")]
+    for folder in in_the_way:
+        folder.mkdir(parents=True)
+
+    await reach.announce(on_link)
+
+    row = await only(reach)
+    assert (row.route, row.ndp.level) == (Level.OK, Level.FAIL)
+    assert "ndppd cannot be configured" in row.ndp.text
+    for folder in in_the_way:
+        folder.rmdir()
+    await reach.inspect()
+    assert (await only(reach)).ndp.level is Level.OK
+    assert await seen_from(FRESH[0]) == FRESH[0]
+
+
+async def test_changes_are_told_again_after_a_subscription_that_failed(
+    host: Host, on_link: HostPrefix, netlink: Netlink, reach: HostReach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ipv6console.linux.reach._AGAIN", 0.01)
+    await reach.announce(on_link)
+    subscribe, tried = netlink.notices, []
+
+    def fails_once() -> AbstractAsyncContextManager[Notices]:
+        tried.append(True)
+        if len(tried) == 1:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return subscribe()
+
+    monkeypatch.setattr(netlink, "notices", fails_once)
+    heard = asyncio.ensure_future(anext(reach.changes()))
+
+    async def told() -> bool:
+        host.shell(f"ip -6 route replace local {PREFIX} dev lo && ip -6 route del local {PREFIX} dev lo")
+        return heard.done()
+
+    await until(told)

@@ -10,12 +10,14 @@ import pytest
 from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix
 from ipv6console.linux import process
+from ipv6console.linux.ndp import service
 from ipv6console.linux.ndp.block import BEGIN, END
 from ipv6console.linux.ndp.service import BACKUP, ServiceFile, answering
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.plan import HostPlan
 from ipv6console.linux.reach import HostReach
 from ipv6console.linux.watch import KernelWatch
+from ipv6console.pool.address import parse_address
 from ipv6console.wire.status import Level
 from tests.linux.conftest import PREFIX, THEIRS, Host, Peer, seen_from, service_settings, until
 
@@ -195,3 +197,78 @@ async def test_a_block_written_by_an_engine_killed_before_the_restart_takes_effe
 
     assert await seen_from(POOLED) == POOLED
     await reach.withdraw_all()
+
+
+async def test_an_interface_somebody_else_serves_is_looked_at_again_without_a_restart(
+    prefix: HostPrefix, reach: HostReach, conf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_FIRST_PAUSE", 0.0)
+    write(conf, THEIRS.replace("lan0", "up0"))
+    await reach.announce(prefix)
+
+    for _ in range(3):
+        (row,) = await reach.inspect()
+
+    assert row.ndp.restarts == 0
+    write(conf, THEIRS)
+    await reach.inspect()
+    (row,) = await reach.inspect()
+    assert (row.ndp.level, row.ndp.restarts) == (Level.OK, 1)
+    await reach.withdraw_all()
+
+
+async def test_a_service_that_does_not_come_up_is_disturbed_less_and_less_often(
+    prefix: HostPrefix, reach: HostReach, conf: Path, settings: NetworkSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(service, "_LAST_PAUSE", 0.8)
+    calls = conf.with_name("calls")
+    write(Path(settings.ndppd_restart), f"#!/bin/sh\ngrep -q ipv6console {conf} && date +%s.%N >>{calls}\nexit 1\n")
+    await reach.announce(prefix)
+
+    async def tried() -> bool:
+        await reach.inspect()
+        return len(read(calls).split()) >= 6
+
+    await until(tried, within=30)
+    moments = [float(word) for word in read(calls).split()]
+    # Once by announcing, once as soon as it is looked at, then after 0.1, 0.2, 0.4 and 0.8 s.
+    assert moments[5] - moments[1] >= 1.5
+    await reach.withdraw_all()
+
+
+def test_of_a_link_what_it_leads_to_is_changed(settings: NetworkSettings, conf: Path) -> None:
+    real = conf.with_name("real.conf")
+    conf.rename(real)
+    conf.symlink_to(real)
+    file = ServiceFile(settings)
+
+    file.write(file.planned({"up0": ((parse_address("2001:db8::"), 64),)}))
+
+    assert conf.is_symlink()
+    assert read(real).startswith(THEIRS + BEGIN)
+
+
+async def test_a_block_that_cannot_be_taken_out_at_the_end_is_told(
+    prefix: HostPrefix, reach: HostReach, conf: Path
+) -> None:
+    await reach.announce(prefix)
+    damaged = read(conf).replace(END, "")
+    write(conf, damaged)
+
+    with pytest.raises(OSError, match="do not pair up"):
+        await reach.withdraw_all()
+
+    assert read(conf) == damaged
+
+
+async def test_teardown_says_what_a_restart_said_that_failed(
+    prefix: HostPrefix, reach: HostReach, conf: Path, plan: HostPlan, settings: NetworkSettings
+) -> None:
+    await reach.announce(prefix)
+    write(Path(settings.ndppd_restart), "#!/bin/sh\necho no such unit >&2\nexit 5\n")
+
+    undone = await plan.teardown()
+
+    assert any("took our block out" in one.what and "ended with status 5: no such unit" in one.what for one in undone)
+    assert read(conf) == THEIRS

@@ -344,3 +344,19 @@ async def test_the_responder_says_why_it_cannot_start(host: Host) -> None:
     out = host.shell(f"{sys.executable} -I -S {responder.__file__} nope0 </dev/null 2>&1 || true")
 
     assert "(error) nope0" in out
+
+
+def test_more_groups_are_joined_than_one_socket_holds(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many that are is for the kernel to say, and older ones say 365."""
+    monkeypatch.setattr(responder, "_GROUPS_OF_A_SOCKET", 1_000_000)
+    groups = responder.Groups(1)
+    addresses = [(0x20010DB8 << 96 | number).to_bytes(16, "big") for number in range(3_000)]
+    for address in addresses:
+        groups.add(address)
+    joined = host.shell("ip -6 maddr show dev lo")
+    assert len([line for line in joined.splitlines() if "ff02::1:ff" in line]) == 3_000
+
+    for address in addresses:
+        groups.remove(address)
+
+    assert "ff02::1:ff" not in host.shell("ip -6 maddr show dev lo")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections.abc import AsyncIterator
 
@@ -8,11 +9,13 @@ import pytest
 
 from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostView
-from ipv6console.linux.dump import NoticeKind
+from ipv6console.linux.dump import Dump, NoticeKind
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.prefixes import prefix_text
+from ipv6console.linux.trouble import HostError
 from ipv6console.linux.watch import KernelWatch
 from ipv6console.pool.address import parse_address
+from ipv6console.wire.status import Level
 from tests.linux.conftest import ADDRESS, PREFIX, Host, Peer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.privileged]
@@ -105,3 +108,24 @@ async def test_errors_of_the_kernel_are_sentences_with_the_next_step(host: Host,
         await netlink.resolve(parse_address("2001:db8::1"))
 
     assert "ip -6 route" in str(caught.value)
+
+
+async def test_a_kernel_that_cannot_be_asked_for_a_moment_is_said_and_asked_again(
+    host: Host, upstream: Peer, netlink: Netlink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = KernelWatch(NetworkSettings(), netlink).views()
+    await later(views, [(PREFIX, False)])
+
+    async def refuse() -> Dump:
+        raise HostError(errno.EAGAIN, "the kernel's tables change faster than they can be read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(netlink, "dump", refuse)
+        host.shell("ip addr add 2001:db8:f00d::2/64 dev up0 nodad")
+        async with asyncio.timeout(5):
+            blind = await anext(views)
+        assert shown(blind) == [(PREFIX, False)]
+        assert [(one.subject, one.level) for one in blind.findings] == [("kernel", Level.FAIL)]
+
+    view = await later(views, [(PREFIX, False), ("2001:db8:f00d::/64", False)])
+    assert view.findings == ()

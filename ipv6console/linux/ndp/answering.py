@@ -49,7 +49,7 @@ class ResponderChild(Child):
     async def serve(self, prefix: HostPrefix) -> None:
         """Answer for live addresses of `prefix`; returns once the process listens or is known not to."""
         self.live.setdefault((prefix.network, prefix.length), set())
-        await self.start(leftover=self._owner)
+        await self.start(self._owner)
         await self._send(self._prefixes())
 
     async def drop(self, prefix: HostPrefix) -> None:

@@ -49,12 +49,14 @@ Way = tuple[str, int, int]
 
 async def ask(prefix: HostPrefix, dump: Dump) -> Evidence:
     """Return what the network shows of `prefix` within PATIENCE; the running loop goes on meanwhile."""
-    ways = _ways(prefix, dump)
+    ways, source = _ways(prefix, dump), unused(prefix, dump)
     if not ways:
         return Evidence(None, None, "there is neither a gateway nor a neighbour to ask")
+    if source is None:
+        return Evidence(None, None, "every address of the prefix is in use, so none is left to ask with")
     stop = threading.Event()
     try:
-        return await asyncio.to_thread(_asked, unused(prefix, dump), ways, stop)
+        return await asyncio.to_thread(_asked, source, ways, stop)
     finally:
         stop.set()
 

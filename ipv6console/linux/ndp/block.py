@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from difflib import unified_diff
 from pathlib import Path
 
+from ipv6console.linux.ndp.config import has_proxy
+
 BEGIN = "# begin ipv6console: between these lines the engine writes, `ipv6console net teardown` removes them"
 END = "# end ipv6console"
-
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|#[^\n]*", re.DOTALL)
 
 
 class DamagedBlock(ValueError):
@@ -37,7 +36,7 @@ def has_block(text: str) -> bool:
 
 def claims(text: str, interface: str) -> bool:
     """Return whether `text`, outside our block, has a proxy block for `interface` already; raises DamagedBlock."""
-    return re.search(rf'\bproxy\s+"?{re.escape(interface)}"?\s*\{{', _COMMENT.sub("", without_block(text))) is not None
+    return has_proxy(without_block(text), interface)
 
 
 def difference(path: Path, before: str, after: str) -> str:

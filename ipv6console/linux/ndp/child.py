@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import time
 from abc import ABC, abstractmethod
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
@@ -14,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ipv6console.linux import process
+from ipv6console.linux.ndp.interface import index_of
 from ipv6console.wire.status import Level
 
 FIRST_BACKOFF = 0.2
@@ -85,13 +85,14 @@ class Child(ABC):
         self._settled.clear()
         self._poke.set()
 
-    async def start(self, leftover: str) -> None:
+    async def start(self, *leftover: str) -> None:
         """Start the process unless it is; returns once it answers or is known not to.
 
-        One with `leftover` among its arguments is of an engine that died, and is ended first.
+        One with the words `leftover` on its command line is of an engine that died, and is ended first; raises
+        HostError when it is another user's.
         """
         if self._task is None:
-            for pid in process.with_argument(leftover):
+            for pid in process.with_argument(*leftover):
                 await asyncio.to_thread(process.kill, pid, _STOP)
             self._settled.clear()
             self._task = asyncio.create_task(self._supervise(), name=f"{self.name} {self.interface}")
@@ -113,7 +114,7 @@ class Child(ABC):
 
     def _verdict(self) -> Condition:
         """Return how the child is as it was seen last."""
-        if _index(self.interface) is None:
+        if index_of(self.interface) is None:
             return Condition(
                 Level.FAIL, f"interface {self.interface} is gone; {self.name} starts again when it is back"
             )
@@ -145,7 +146,11 @@ class Child(ABC):
                 await self._poked(SAMPLE)
                 continue
             began = time.monotonic()
-            what = await self._life()
+            try:
+                what = await self._life()
+            except OSError as error:
+                # No file or no process left to be had, for a moment: to be supervised no longer would be for good.
+                what = f"{self.name} cannot be run: {error.strerror or error}"
             if what is None:
                 backoff = FIRST_BACKOFF
                 continue
@@ -208,7 +213,7 @@ class Child(ABC):
 
     def _hears(self, pid: int) -> bool:
         """Return whether `pid` has its packet socket bound to the interface: from then on solicitations wait in it."""
-        index = _index(self.interface)
+        index = index_of(self.interface)
         return any(sock.index == index for sock in process.packet_sockets(pid))
 
     async def _read(self, child: Process) -> None:
@@ -232,7 +237,7 @@ class Child(ABC):
         return self._poke.is_set()
 
     def _hindrance(self) -> Condition | None:
-        if _index(self.interface) is None:
+        if index_of(self.interface) is None:
             return Condition(Level.FAIL, f"interface {self.interface} is gone")
         return self.obstacle()
 
@@ -252,13 +257,6 @@ class Child(ABC):
         if shown != self._shown:
             self._shown = shown
             self._changed()
-
-
-def _index(interface: str) -> int | None:
-    try:
-        return socket.if_nametoindex(interface)
-    except OSError:
-        return None
 
 
 async def _end(child: Process, exited: asyncio.Task[int]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection
@@ -11,6 +10,7 @@ from ipv6console.engine.protocol import HostPrefix
 from ipv6console.linux import sysctl
 from ipv6console.linux.dump import Dump
 from ipv6console.linux.ndp.comparison import of_entries
+from ipv6console.linux.ndp.interface import index_of
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.prefixes import contains, prefix_text
 from ipv6console.wire.ndp import NdpConfig
@@ -93,6 +93,7 @@ class EntryStrategy(ABC):
         if self._served.pop(key, None) is None:
             return
         removed = self._wanted.pop(key)
+        self._unsure = True
         await _each(self.take, removed, index_of(prefix.interface))
         if all(other.interface != prefix.interface for other in self._served.values()):
             await self.unprepare(prefix.interface)
@@ -180,14 +181,6 @@ class EntryStrategy(ABC):
             cpu=None,
             config=None,
         )
-
-
-def index_of(interface: str) -> int | None:
-    """Return the number of `interface`, None when it is not there."""
-    try:
-        return socket.if_nametoindex(interface)
-    except OSError:
-        return None
 
 
 async def _each(act: Act, addresses: Collection[int], index: int | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 from itertools import pairwise
@@ -14,7 +13,8 @@ from ipv6console.linux import process, sysctl
 from ipv6console.linux.dump import Dump, Neighbour
 from ipv6console.linux.ndp import remedy
 from ipv6console.linux.ndp.assigning import assignment
-from ipv6console.linux.ndp.entries import index_of
+from ipv6console.linux.ndp.config import rules_in
+from ipv6console.linux.ndp.interface import index_of
 from ipv6console.linux.ndp.proxying import entry, proxy_needs
 from ipv6console.linux.ndp.remedy import Remedy
 from ipv6console.linux.ndp.strategy import ADDRESS, NDPPD, PROXY, ROUTED, Evidence, choose, find_means
@@ -26,8 +26,6 @@ from ipv6console.wire.status import Level
 NAME = "ndp"
 _SAME_MOMENT = 0.1
 """Seconds by which the start of a process may seem earlier than it was: it is told in hundredths since boot."""
-_RULE = re.compile(r"\brule\s+([0-9a-fA-F:.]+(?:/\d+)?)")
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|#[^\n]*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,11 +136,12 @@ def _proxied(around: Surroundings, evidence: list[str]) -> DoctorStep:
 def _daemon(pid: int, around: Surroundings, evidence: list[str], start: Remedy) -> DoctorStep:
     if process.stopped(pid):
         return _step(Level.FAIL, f"ndppd {pid} is stopped by a signal", evidence, f"kill -CONT {pid}")
-    file, rules = _rules(pid)
+    interface = around.prefix.interface
+    file, rules = _rules(pid, interface)
     evidence = [*evidence, f"{file}: {', '.join(str(rule) for rule in rules) or 'no rule'}"]
     if not any(IPv6Address(around.source) in rule for rule in rules):
         shown = prefix_text(around.prefix.network, around.prefix.length)
-        text = f"ndppd {pid} runs, but {file} has no rule for {shown}"
+        text = f"ndppd {pid} runs, but {file} has no rule for {shown} on {interface}"
         # What keeps the command from being given is worth saying; that a file lacks our block is said already.
         return _step(Level.FAIL, f"{text}: {start.text}" if start.text and not start.fix else text, evidence, start.fix)
     if _older(pid, Path(file)):
@@ -156,16 +155,15 @@ def _older(pid: int, file: Path) -> bool:
     return started is not None and file.exists() and file.stat().st_mtime > started + _SAME_MOMENT
 
 
-def _rules(pid: int) -> tuple[str, list[IPv6Network]]:
-    """Return the configuration file of ndppd `pid` and the prefixes of its rules; none when it cannot be read."""
+def _rules(pid: int, interface: str) -> tuple[str, list[IPv6Network]]:
+    """Return the configuration file of ndppd `pid` and its rules for `interface`; none when it cannot be read."""
     arguments = process.arguments(pid)
     named = (after for flag, after in pairwise(arguments) if flag == "-c")
     file = next(named, "/etc/ndppd.conf")
     try:
-        text = _COMMENT.sub("", Path(file).read_text(encoding="utf-8", errors="replace"))
+        return file, rules_in(Path(file).read_text(encoding="utf-8", errors="replace"), interface)
     except OSError:
         return file, []
-    return file, [IPv6Network(rule, strict=False) for rule in _RULE.findall(text)]
 
 
 def _settings(around: Surroundings) -> list[str]:

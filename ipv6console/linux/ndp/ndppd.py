@@ -17,7 +17,7 @@ from ipv6console.linux import capability
 from ipv6console.linux.dump import Dump
 from ipv6console.linux.ndp.child import Child, Condition
 from ipv6console.linux.ndp.comparison import of_file
-from ipv6console.linux.ndp.config import Rule, config_path, render, write
+from ipv6console.linux.ndp.config import Rule, config_path, render, told_to_read, write
 from ipv6console.linux.ndp.strategy import NDPPD
 from ipv6console.linux.prefixes import prefix_text
 from ipv6console.wire.ndp import NdpConfig
@@ -42,7 +42,7 @@ class NdppdChild(Child):
             write(self.config, self.interface, rules)
             self._rules = rules
             self.restart()
-        await self.start(leftover=str(self.config))
+        await self.start(*told_to_read(self.config))
 
     async def stop(self) -> None:
         """End the process and remove its configuration file."""
@@ -51,7 +51,7 @@ class NdppdChild(Child):
 
     def command(self) -> tuple[str, ...]:
         """Return the program and its arguments."""
-        return ("setpriv", "--pdeathsig", "KILL", "--", self._program, "-c", str(self.config))
+        return ("setpriv", "--pdeathsig", "KILL", "--", self._program, *told_to_read(self.config))
 
     def obstacle(self) -> Condition | None:
         """Return what keeps ndppd from being started."""
@@ -75,6 +75,7 @@ class NdppdStrategy:
         self._changed = changed
         self._children: dict[str, NdppdChild] = {}
         self._served: dict[tuple[int, int], str] = {}
+        self._trouble: dict[str, OSError] = {}
 
     async def serve(self, prefix: HostPrefix) -> None:
         """Answer for `prefix` on its interface; raises OSError when the configuration cannot be written."""
@@ -90,14 +91,16 @@ class NdppdStrategy:
     async def stop(self) -> None:
         """End every ndppd of ours."""
         self._served.clear()
-        for interface in list(self._children):
+        for interface in [*self._children, *self._trouble]:
             await self._apply(interface)
 
     async def answer(self, prefix: HostPrefix, added: Collection[int], removed: Collection[int]) -> None:
         """Need nothing: ndppd answers for the whole prefix."""
 
     async def mend(self, dump: Dump) -> None:
-        """Need nothing: the children are watched all the time."""
+        """Try again what could not be configured; the children are watched all the time. Raises OSError."""
+        for interface in list(self._trouble):
+            await self._apply(interface)
 
     async def config(self, prefix: HostPrefix, dump: Dump) -> NdpConfig:
         """Return the file of the interface's ndppd, which serves all its prefixes."""
@@ -109,6 +112,9 @@ class NdppdStrategy:
         """Return how ndppd stands for `prefix` now."""
         child = self._children.get(prefix.interface)
         condition = child.condition() if child else Condition(Level.OFF, "ndppd was not started")
+        trouble = self._trouble.get(prefix.interface)
+        if trouble is not None:
+            condition = Condition(Level.FAIL, f"ndppd cannot be configured: {trouble}")
         return NdpRow(
             stamp=Stamp(time.time(), "/proc"),
             prefix=prefix_text(prefix.network, prefix.length),
@@ -126,6 +132,14 @@ class NdppdStrategy:
         )
 
     async def _apply(self, interface: str) -> None:
+        try:
+            await self._serve_all(interface)
+        except OSError as error:
+            self._trouble[interface] = error
+            raise
+        self._trouble.pop(interface, None)
+
+    async def _serve_all(self, interface: str) -> None:
         rules = self._rules(interface)
         if not rules:
             child = self._children.pop(interface, None)

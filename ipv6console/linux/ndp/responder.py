@@ -123,22 +123,32 @@ class Groups:
 
     def __init__(self, index: int) -> None:
         self._index = index
+        self._room = _GROUPS_OF_A_SOCKET
         self._members: dict[bytes, int] = {}
-        self._homes: dict[bytes, socket.socket] = {}
         self._sockets: list[tuple[socket.socket, set[bytes]]] = []
 
     def add(self, address: bytes) -> None:
         """Join the group of `address`; raises OSError."""
         group = _SOLICITED_NODE + address[-3:]
+        if group not in self._members:
+            self._join(group)
         self._members[group] = self._members.get(group, 0) + 1
-        if self._members[group] > 1:
+
+    def _join(self, group: bytes) -> None:
+        sock, groups = next((pair for pair in self._sockets if len(pair[1]) < self._room), (None, set[bytes]()))
+        if sock is None:
+            sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+            self._sockets.append((sock, groups))
+        try:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group + struct.pack("@I", self._index))
+        except OSError as error:
+            if error.errno not in (errno.ENOMEM, errno.ENOBUFS) or not groups:
+                raise
+            # How many a socket holds follows from net.core.optmem_max, which kernels before 6.7 had much smaller.
+            self._room = len(groups)
+            self._join(group)
             return
-        home = next((pair for pair in self._sockets if len(pair[1]) < _GROUPS_OF_A_SOCKET), None)
-        if home is None:
-            home = (socket.socket(socket.AF_INET6, socket.SOCK_DGRAM), set())
-            self._sockets.append(home)
-        home[0].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group + struct.pack("@I", self._index))
-        home[1].add(group)
+        groups.add(group)
 
     def remove(self, address: bytes) -> None:
         """Leave the group of `address`, unless another address shares it."""

@@ -7,9 +7,8 @@ restart, what was there before is put back, and the daemon is restarted with tha
 from __future__ import annotations
 
 import asyncio
-import os
+import errno
 import shlex
-import shutil
 import tempfile
 import time
 from asyncio.subprocess import DEVNULL
@@ -24,9 +23,11 @@ from ipv6console.linux.ndp.block import claims, has_block, with_block, without_b
 from ipv6console.linux.ndp.child import Condition
 from ipv6console.linux.ndp.comparison import of_file
 from ipv6console.linux.ndp.config import Rule, proxy
-from ipv6console.linux.ndp.entries import index_of
+from ipv6console.linux.ndp.interface import index_of
 from ipv6console.linux.ndp.strategy import NDPPD
 from ipv6console.linux.prefixes import prefix_text
+from ipv6console.linux.trouble import HostError
+from ipv6console.linux.wholefile import replace_file
 from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.state import NdpRow
 from ipv6console.wire.status import Level, Stamp
@@ -36,7 +37,9 @@ _FRESH = ".ipv6console-new"
 _RESTART_WITHIN = 30.0
 _ANSWERS_WITHIN = 5.0
 _GLANCE = 0.05
-_AGAIN_AFTER = 10.0
+_FIRST_PAUSE = 10.0
+_LAST_PAUSE = 300.0
+"""Seconds until a service that does not answer is restarted again; it doubles each time, for others use it too."""
 Key = tuple[int, int]
 Wanted = dict[str, tuple[Rule, ...]]
 """Rules by interface."""
@@ -46,7 +49,8 @@ class ServiceFile:
     """The configuration of the system's ndppd, and its restart."""
 
     def __init__(self, settings: NetworkSettings) -> None:
-        self.path = Path(settings.ndppd_conf)
+        # Of a link what it leads to is replaced, not the link.
+        self.path = Path(settings.ndppd_conf).resolve()
         self._restart = settings.ndppd_restart
 
     def read(self) -> str:
@@ -74,25 +78,17 @@ class ServiceFile:
         before = self.read()
         backup = self.path.with_name(self.path.name + BACKUP)
         if before and not has_block(before):
-            backup.write_text(before, encoding="utf-8")
-            shutil.copymode(self.path, backup)
+            replace_file(backup, before, fresh=_FRESH, mode=self._mode())
         if not text:
             self.path.unlink(missing_ok=True)
         else:
-            fresh = self.path.with_name(self.path.name + _FRESH)
-            with fresh.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            if before:
-                shutil.copymode(self.path, fresh)
-            fresh.replace(self.path)
+            replace_file(self.path, text, fresh=_FRESH, mode=self._mode() if before else None)
         if not has_block(text):
             backup.unlink(missing_ok=True)
 
     def tidy(self) -> None:
         """Remove what an engine that died while it wrote has left beside the file."""
-        for suffix in (BACKUP, _FRESH):
+        for suffix in (BACKUP, _FRESH, BACKUP + _FRESH):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
     def current(self, interface: str) -> bool:
@@ -125,10 +121,11 @@ class ServiceFile:
             lines = said.read().decode(errors="replace").strip().splitlines()
         return f"`{self._restart}` ended with status {code}{': ' + lines[-1] if lines else ''}" if code else None
 
-    async def put(self, text: str, interfaces: Collection[str]) -> None:
+    async def put(self, text: str, interfaces: Collection[str]) -> str | None:
         """Write `text`, restart, and wait until ndppd answers on `interfaces`.
 
-        Raises OSError when it does not: the file is as before then, and ndppd restarted with that.
+        Raises OSError when it does not: the file is as before then, and ndppd restarted with that. When nothing has to
+        answer, what the restart said is returned: an ndppd with nothing left to do may well refuse to start.
         """
         before = self.read()
         self.write(text)
@@ -136,7 +133,11 @@ class ServiceFile:
         if trouble is not None and interfaces:
             self.write(before)
             await self.restart()
-            raise OSError(f"{trouble}; {self.path} is as it was before")
+            raise HostError(errno.EIO, f"{trouble}; {self.path} is as it was before")
+        return trouble
+
+    def _mode(self) -> int:
+        return self.path.stat().st_mode & 0o7777
 
     async def _restarted(self, interfaces: Collection[str]) -> str | None:
         old = {pid for interface in interfaces for pid in answering(interface)}
@@ -178,6 +179,7 @@ class ServiceStrategy:
         self._seen: dict[str, int] = {}
         self._trouble: Condition | None = None
         self._restarts = 0
+        self._in_vain = 0
         self._due = 0.0
 
     async def serve(self, prefix: HostPrefix) -> None:
@@ -191,10 +193,12 @@ class ServiceStrategy:
             await self._apply()
 
     async def stop(self) -> None:
-        """Take our block out."""
-        if self._served:
+        """Take our block out; raises OSError."""
+        if self._served or self._trouble:
             self._served.clear()
             await self._apply()
+            if self._trouble is not None:
+                raise HostError(errno.EIO, self._trouble.text)
 
     async def answer(self, prefix: HostPrefix, added: Collection[int], removed: Collection[int]) -> None:
         """Need nothing: ndppd answers for the whole prefix."""
@@ -205,10 +209,15 @@ class ServiceStrategy:
         if not self._served or now < self._due:
             return
         dead = [name for name in self._wanted() if dump.link(name) is not None and self._answering(name) is None]
-        if dead or self._file.read() != self._planned():
-            self._due = now + _AGAIN_AFTER
-            self._restarts += 1
-            await self._apply()
+        planned = self._planned()
+        if not dead and self._file.read() == planned:
+            self._in_vain = 0
+            return
+        self._due = now + min(_FIRST_PAUSE * 2**self._in_vain, _LAST_PAUSE)
+        if planned is not None:
+            # Nobody else's daemon is disturbed as long as the file is not to be touched.
+            self._in_vain += 1
+        self._restarts += await self._apply()
 
     async def config(self, prefix: HostPrefix, dump: Dump) -> NdpConfig:
         """Return the system's file with our block in it, against what it is."""
@@ -264,13 +273,16 @@ class ServiceStrategy:
         except ValueError:
             return None
 
-    async def _apply(self) -> None:
-        wanted = self._wanted()
+    async def _apply(self) -> bool:
+        """Make the file and the service what is wanted; returns whether that took a restart. What fails is in the row."""
+        wanted, restarted = self._wanted(), False
         try:
             text = self._file.planned(wanted)
             if text != self._file.read() or not all(self._file.current(name) for name in wanted):
                 await self._file.put(text, wanted)
+                restarted = True
         except (OSError, ValueError) as error:
             self._trouble = Condition(Level.FAIL, str(error), None if isinstance(error, ValueError) else self._fix)
         else:
             self._trouble = None
+        return restarted

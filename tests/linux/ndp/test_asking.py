@@ -15,6 +15,7 @@ from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix, Reachability
 from ipv6console.linux.ndp.asking import PATIENCE, ask
 from ipv6console.linux.netlink import Netlink
+from ipv6console.linux.prefixes import select
 from ipv6console.linux.reach import HostReach
 from ipv6console.linux.watch import KernelWatch
 from ipv6console.pool.address import parse_address
@@ -30,6 +31,7 @@ import asyncio
 from ipv6console.config import NetworkSettings
 from ipv6console.linux.ndp.asking import ask
 from ipv6console.linux.netlink import Netlink
+from ipv6console.linux.prefixes import select
 from ipv6console.linux.watch import KernelWatch
 
 async def main():
@@ -257,3 +259,11 @@ async def test_addresses_outside_the_prefix_are_never_used_to_ask(upstream: Peer
     evidence = await ask(prefix, await netlink.dump())
 
     assert "2001:db8:4f8:10::ab" in evidence.text
+
+
+async def test_of_a_prefix_that_is_all_taken_nobody_is_asked(host: Host, upstream: Peer, netlink: Netlink) -> None:
+    host.shell("for n in 1 2 3; do ip addr add 2001:db8:7::$n/126 dev up0 nodad; done")
+    dump = await netlink.dump()
+    small = next(prefix for prefix in select(dump, NetworkSettings()).prefixes if prefix.length == 126)
+
+    assert (await ask(small, dump)).text == "every address of the prefix is in use, so none is left to ask with"

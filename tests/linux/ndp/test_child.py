@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ipv6console.config import NetworkSettings
+from ipv6console.linux.netlink import Netlink
+from ipv6console.linux.reach import HostReach
+from ipv6console.linux.watch import KernelWatch
+from ipv6console.wire.status import Level
+from tests.linux.conftest import Peer, until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.privileged]
+
+
+@pytest.mark.parametrize("strategy", ["ndppd", "responder"])
+async def test_a_daemon_that_cannot_be_started_for_lack_of_files_is_started_when_there_are_some(
+    strategy: str, upstream: Peer, netlink: Netlink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = NetworkSettings(ndp=strategy, firewall=False)
+    reach = HostReach(settings, tmp_path, netlink)
+    (prefix,) = (await KernelWatch(settings, netlink).view()).prefixes
+
+    async def refuse(*_: Any, **__: Any) -> asyncio.subprocess.Process:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def level() -> tuple[Level, str]:
+        (row,) = await reach.inspect()
+        return row.ndp.level, row.ndp.text
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio, "create_subprocess_exec", refuse)
+        async with asyncio.timeout(10):
+            await reach.announce(prefix)
+        found, text = await level()
+        assert found is Level.FAIL
+        assert f"{strategy} cannot be run: Too many open files; starting it again" in text
+
+    async def answers() -> bool:
+        return (await level())[0] in (Level.OK, Level.WARN)
+
+    await until(answers, within=15)
+    await reach.withdraw_all()
