@@ -332,8 +332,9 @@ def test_what_removes_a_killed_lab_does_not_remove_the_next_of_that_name(start_l
         name = lab.directory.name.split("-", 3)[3]
         starting = pool.submit(start_lab, bare=True, name=name)
         # It must not take the folder over as long as somebody is about to remove it.
-        assert not poll(lambda: lab.directory.stat().st_ino != folder, 2.0)
+        taken = poll(lambda: lab.directory.stat().st_ino != folder, 2.0)
         os.kill(keeper, signal.SIGCONT)
+        assert not taken
         again = starting.result()
         # Here, because a lab ends with the thread that started it.
         assert again.output("curl", "-sS", "http://[2001:db8:ffff::80]/ip").strip() == "2001:db8:0:1::2"

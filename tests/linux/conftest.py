@@ -150,6 +150,15 @@ class Host:
         """Run `command` here."""
         return shell(command)
 
+    def add_address(self, text: str, interface: str = "up0") -> None:
+        """Give an interface that is up an address; returns once the kernel has said so, which it does from a work queue.
+
+        It routes what comes for the address to itself just after it has told everybody.
+        """
+        shell(f"ip addr replace {text} dev {interface} nodad")
+        route = f"local {text.partition('/')[0]} "
+        assert poll(lambda: route in shell("ip -6 route show table local"), 10), f"{text} did not come up"
+
     def peer(self, *, inside: str = "up0", outside: str = "dn0") -> Peer:
         """Return a new peer, wired to this host by a veth pair that is up at both ends."""
         peer = Peer()
@@ -188,9 +197,8 @@ def upstream(host: Host) -> Peer:
     peer.shell(f"ip addr add fe80::1/64 dev dn0 nodad && ip addr add {GATEWAY}/64 dev dn0 nodad")
     peer.shell(f"ip addr add {SITE}/128 dev lo")
     peer.serve()
-    host.shell(f"ip addr add {ADDRESS}/64 dev up0 nodad && ip -6 route add default via fe80::1 dev up0")
-    # The kernel adds the route to the address itself from a work queue.
-    assert poll(lambda: f"local {ADDRESS} " in host.shell("ip -6 route show table local"), 10)
+    host.add_address(f"{ADDRESS}/64")
+    host.shell("ip -6 route add default via fe80::1 dev up0")
     return peer
 
 

@@ -169,7 +169,7 @@ async def test_ipv6_switched_off_is_named_and_its_fix_switches_it_on(host: Host,
     prefix = fails_first_at(await alone.examine(None), "prefix")
     assert "switched off" in prefix.text
     host.shell(prefix.fix or "false")
-    host.shell("ip addr add 2001:db8:f00d::2/64 dev up0 nodad")
+    host.add_address("2001:db8:f00d::2/64")
 
     assert step(await alone.examine(None), "prefix").level is Level.OK
 

@@ -327,6 +327,7 @@ async def test_the_twelve_cases_of_the_lab_are_told_apart(
     host.shell(f"ip addr del {ENTRY}/128 dev up0")
     host.shell("sysctl -qw net.ipv6.conf.up0.accept_dad=1 net.ipv6.conf.up0.dad_transmits=60")
     host.shell(ASSIGN)
+    await until(assigned)
     await look(12, "address")
 
     unknown = f"the kernel does not know that all of {PREFIX} is this host"

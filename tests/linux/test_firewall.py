@@ -142,7 +142,7 @@ async def test_a_new_address_of_the_host_is_spared(host: Host, upstream: Peer, s
     other = "2001:db8:4f8:10::77"
     assert not connects(upstream, other)
 
-    host.shell(f"ip addr add {other}/64 dev up0 nodad")
+    host.add_address(f"{other}/64")
     await reach.inspect()
 
     assert connects(upstream, other)

@@ -153,5 +153,5 @@ async def test_a_prefix_the_kernel_took_away_with_its_link_is_explained_and_come
     assert said.text == "no usable global IPv6 prefix on any interface: up0 is down"
     assert said.fix is not None
     host.shell(said.fix)
-    host.shell(f"ip addr add {ADDRESS}/64 dev up0 nodad")
+    host.add_address(f"{ADDRESS}/64")
     assert len((await watch.view()).prefixes) == 1

@@ -113,7 +113,7 @@ async def test_a_prefix_too_small_to_draw_from_is_refused_with_the_reason(
     dump = await netlink.dump()
     with pytest.raises(ValueError, match="too long to draw addresses from; the longest is /126"):
         select(dump, NetworkSettings(prefixes=(f"2001:db8:7::/{length}",)))
-    host.shell(f"ip addr replace 2001:db8:9::2/{length} dev up0 nodad")
+    host.add_address(f"2001:db8:9::2/{length}")
 
     found = select(await netlink.dump(), NetworkSettings())
 

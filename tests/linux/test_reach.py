@@ -280,7 +280,7 @@ async def test_two_prefixes_of_one_interface_share_an_ndppd(
 ) -> None:
     await reach.announce(on_link)
     upstream.shell("ip addr add 2001:db8:b::1/64 dev dn0 nodad")
-    host.shell("ip addr add 2001:db8:b::2/64 dev up0 nodad")
+    host.add_address("2001:db8:b::2/64")
     view = await KernelWatch(NetworkSettings(), netlink).view()
     (other,) = [prefix for prefix in view.prefixes if prefix.network != on_link.network]
 
