@@ -6,6 +6,7 @@ Everything hangs on the adapter's own urllib3 pools: nothing outside the session
 from __future__ import annotations
 
 import socket
+import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -35,13 +36,14 @@ class BoundAdapter(HTTPAdapter):
         self._connect = connect
         self._guard = guard
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._noting = threading.Lock()  # a set that grows in one thread cannot be gone through in another
         super().__init__(**options)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         """Make the pools, as requests asks for them."""
         super().init_poolmanager(connections, maxsize, block, **options)
         manager: PoolManager = self.poolmanager
-        manager.pool_classes_by_scheme = _pools(self._connect, self._guard, self._sockets)
+        manager.pool_classes_by_scheme = _pools(self._connect, self._guard, self._note)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         """Send one request."""
@@ -51,9 +53,15 @@ class BoundAdapter(HTTPAdapter):
     def close(self) -> None:
         """Close every connection, also those from which something is being read."""
         super().close()
-        for sock in tuple(self._sockets):
+        with self._noting:
+            sockets = tuple(self._sockets)
+        for sock in sockets:
             with suppress(OSError):  # the peer may have closed it first
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def _note(self, sock: socket.socket) -> None:
+        with self._noting:
+            self._sockets.add(sock)
 
 
 def when_read(response: requests.Response, leave: Callable[[], None]) -> None:
@@ -131,7 +139,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 def _pools(
-    connect: Connect, guard: Guard, sockets: weakref.WeakSet[socket.socket]
+    connect: Connect, guard: Guard, note: Callable[[socket.socket], None]
 ) -> dict[str, type[HTTPConnectionPool]]:
     class Plain(_Borrowed, HTTPConnection):
         def _new_conn(self) -> socket.socket:
@@ -139,7 +147,7 @@ def _pools(
 
         def connect(self) -> None:
             super().connect()
-            sockets.add(self.sock)
+            note(self.sock)
 
         def send(self, data: Any) -> None:
             guard()
@@ -151,7 +159,7 @@ def _pools(
 
         def connect(self) -> None:
             super().connect()
-            sockets.add(self.sock)
+            note(self.sock)
 
         def send(self, data: Any) -> None:
             guard()

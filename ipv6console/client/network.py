@@ -67,6 +67,7 @@ def connected(
         try:
             sock.settimeout(None if ends_at is None else max(ends_at - time.monotonic(), 0.001))
             sock.connect(destination)
+            guard()  # TLS, which may come next, writes by itself
         except TimeoutError:
             sock.close()
             raise

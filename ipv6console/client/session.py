@@ -39,10 +39,11 @@ class IPv6Session(httpx.Client):
 
     `with` takes the lease (without `with` the first request does) and gives it back at the end. `ttl` is the lease's
     life in seconds; the session renews it by itself. When the mirror is empty it waits in line, `adapt_retry_interval`
-    seconds up to `adapt_max_retries` times (None: for ever). `url` or `socket` names the engine, `token` or `token_file` the bearer
-    token, as in IPv6Client. With `target`, the host the session is to visit, addresses may be ones that only other hosts
-    ban; without it they are ones that no host bans. `options` are httpx.Client's, except proxy, mounts, transport and trust_env, which raise
-    TypeError. `clock` and `sleep` are for tests.
+    seconds up to `adapt_max_retries` times (None: for ever); closing it meanwhile ends that with the try under way.
+    `url` or `socket` names the engine, `token` or `token_file` the bearer token, as in IPv6Client. With `target`, the host
+    the session is to visit, addresses may be ones that only other hosts ban; without it they are ones that no host bans.
+    `options` are httpx.Client's, except proxy, mounts, transport and trust_env, which raise TypeError. `clock` and `sleep`
+    are for tests.
 
     `rotate` changes the address by itself: "request" for every request (its redirects included), a number after so many,
     "blocked" only when one of `rotate_on_status` answers (403 and 429 if nothing is said) or an exception of

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import logging
 import pickle
+import socket
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +21,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import connection as urllib3_connection
 
 from ipv6console.client import EngineUnreachable, LeaseLost, NoIPv6Address, PoolEmpty
+from ipv6console.client.adapter import leased_adapter
 from ipv6console.client.requests import AddrStatus, IPv6Session, IPv6SessionAdapter
 from tests.client.conftest import ADDRS, SITE, Site, StubEngine
 
@@ -262,3 +265,48 @@ def test_requests_is_loaded_by_those_who_import_this_module_only() -> None:
 
     assert loaded("ipv6console.client.requests") == "True"
     assert loaded("ipv6console.client.session, ipv6console.client.asession, ipv6console.client.lessor") == "False"
+
+
+def test_a_lease_that_ends_while_it_is_connected_begins_no_tls(network: None) -> None:
+    asked: list[None] = []
+
+    def guard() -> None:
+        if asked:
+            raise LeaseLost(FIRST, "the gate is shut")
+        asked.append(None)
+
+    with socket.create_server(("::", 0), family=socket.AF_INET6) as listener, requests.Session() as session:
+        session.trust_env = False
+        session.mount("https://", leased_adapter(FIRST, guard))
+        with pytest.raises(LeaseLost):
+            session.get(f"https://[{SITE}]:{listener.getsockname()[1]}/", timeout=10)
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.recv(1) == b""
+
+
+def test_connections_may_come_while_the_adapter_closes_those_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    adapter = leased_adapter(FIRST)
+    pairs = [socket.socketpair() for _ in range(2)]
+    late, ours = pairs[0][0], pairs[1][0]
+
+    class Watched(weakref.WeakSet[socket.socket]):
+        """To which another thread wants to add something while it is gone through."""
+
+        def __iter__(self) -> Iterator[socket.socket]:
+            for found in super().__iter__():
+                threads.append(threading.Thread(target=adapter._note, args=(late,)))
+                threads[-1].start()
+                threads[-1].join(0.1)
+                yield found
+
+    threads: list[threading.Thread] = []
+    monkeypatch.setattr(adapter, "_sockets", Watched([ours]))
+    try:
+        adapter.close()
+        assert pairs[1][1].recv(1) == b""
+    finally:
+        for thread in threads:
+            thread.join(10)
+        for sock in (*pairs[0], *pairs[1]):
+            sock.close()
