@@ -150,8 +150,8 @@ class Access:
         if not ip_address(host).is_loopback:
             raise Unauthenticated(
                 f"{host} is not on this host, and callers from elsewhere need a token.",
-                next="Send Authorization: Bearer TOKEN with one made on the engine's host by: ipv6console token create "
-                "NAME; or call from that host.",
+                next="Send Authorization: Bearer TOKEN (commands: --token-file FILE) with one made on the engine's host "
+                "by: ipv6console token create NAME; or call from that host.",
                 shown=False,
             )
         return Caller(f"tcp {host}", self._loopback)

@@ -96,7 +96,7 @@ class Engine:
         self._janitor = Janitor(core, self._checker)
         self._leasing = Leasing(core)
         self._operating = Operating(core)
-        self._examination = Examination(core, self._checker, self._answering, watch, doctor)
+        self._examination = Examination(core, self._checker, self._answering, self._spawner, watch=watch, doctor=doctor)
         self._prober = Prober(core, self._checker, self._keeper)
         self._records = Records(core)
         self._tokens = Tokens(core)

@@ -11,6 +11,7 @@ from ipv6console.engine.core import Core
 from ipv6console.engine.errors import NotFound, Unavailable
 from ipv6console.engine.protocol import Doctor, PrefixWatch
 from ipv6console.engine.records import parsed_prefix
+from ipv6console.engine.spawner import PACED, Spawner
 from ipv6console.pool.prefix import format_prefix
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.reply import CheckReply
@@ -19,8 +20,18 @@ from ipv6console.wire.reply import CheckReply
 class Examination:
     """Checks single addresses, and has the doctor walk the chain."""
 
-    def __init__(self, core: Core, checker: Checker, answering: Answering, watch: PrefixWatch, doctor: Doctor) -> None:
+    def __init__(
+        self,
+        core: Core,
+        checker: Checker,
+        answering: Answering,
+        spawner: Spawner,
+        *,
+        watch: PrefixWatch,
+        doctor: Doctor,
+    ) -> None:
         self._core = core
+        self._spawner = spawner
         self._checker = checker
         self._answering = answering
         self._watch = watch
@@ -59,7 +70,11 @@ class Examination:
         return verdict.outcome is Outcome.USABLE, verdict.text
 
     async def _verdict(self, address: int) -> Verdict:
-        if not any(address in prefix for prefix in self._core.pool.prefixes.values()):
+        pool = self._core.pool
+        home = next((prefix for prefix in pool.prefixes.values() if address in prefix), None)
+        if home is None:
             return Verdict(Outcome.UNUSABLE, "it is in none of the pool's prefixes; GET /stats names the prefix")
+        if pool.table.find(address) is None and not self._spawner.admits(home):
+            return Verdict(Outcome.UNDECIDED, PACED)
         async with self._answering.candidate(address):
             return await self._checker.check(address)

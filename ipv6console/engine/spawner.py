@@ -20,6 +20,7 @@ from ipv6console.pool.roll import Roll
 from ipv6console.pool.share import Shares
 from ipv6console.wire.reply import SpawnsReply
 
+PACED = "on-link addresses are paced; try again in a moment"
 _ROUNDS = 3
 _FIRST_WAIT = 0.25
 _SLOWEST = 5.0
@@ -137,6 +138,15 @@ class Spawner:
             detail=reason if short else None,
         )
 
+    def admits(self, prefix: Prefix) -> bool:
+        """Return whether one more fresh address of `prefix` may appear on its link now, and count it if so."""
+        if prefix.id not in self._on_link:
+            return True
+        if not self.pace.room:
+            return False
+        self.pace.enter()
+        return True
+
     def start_over(self) -> None:
         """Forget failures and checks of prefixes that no longer serve: the host changed, it may work now."""
         self.complaint = None
@@ -243,7 +253,7 @@ class Spawner:
         if failed:
             return f"{failed} addresses failed their check; try again"
         if not self.pace.room and any(prefix.id in self._on_link for prefix in self._active()):
-            return "on-link addresses are paced; try again in a moment"
+            return PACED
         return "no address is left to make: all of the prefix, or of network.addresses, are in the pool or excluded"
 
     async def _doze(self, changed: bool) -> bool:

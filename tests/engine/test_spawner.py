@@ -11,6 +11,7 @@ import pytest
 from ipv6console.config import CheckSettings, NetworkSettings, PoolSettings, Settings
 from ipv6console.engine.protocol import HostPrefix
 from ipv6console.pool.address import parse_address
+from ipv6console.wire.address import AddressFilter
 from ipv6console.wire.status import Level
 
 if TYPE_CHECKING:
@@ -101,6 +102,19 @@ class TestBounds:
         assert "paced" in (reply.detail or "")
         world.clock.time += 31
         assert (await world.engine.spawn(2, world.caller)).spawned_count == 2
+
+    async def test_checks_of_addresses_that_are_not_in_the_pool_are_paced_too(
+        self, world: World, prefix: Callable[..., HostPrefix]
+    ) -> None:
+        world.watch.show(prefix("2001:db8:0:1::/64"))
+        await world.filled()
+        known = [row.addr for row in world.engine.addresses(AddressFilter(), None, 5).addresses]
+        assert all(reply.usable for reply in (await world.engine.check(known)).values())
+        fresh = ["2001:db8:0:1::a", "2001:db8:0:1::b"]
+        replies = await world.engine.check(fresh)
+        assert [replies[addr].usable for addr in fresh] == [True, False]
+        assert "paced" in (replies[fresh[1]].detail or "")
+        assert (await world.engine.check(known))[known[0]].usable
 
     async def test_routed_addresses_are_not_paced(self, world: World, prefix: Callable[..., HostPrefix]) -> None:
         world.watch.show(prefix("2001:db8:0:1::/64", on_link=False))
