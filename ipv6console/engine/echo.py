@@ -6,12 +6,14 @@ import asyncio
 import socket
 import ssl
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import httptools
 
-from ipv6console.engine.tls import Resumption
+from ipv6console.engine.tls import Connection, Resumption
 from ipv6console.freebind import bound_socket
 from ipv6console.pool.address import InvalidAddress, format_address, parse_ipv6
 
@@ -73,27 +75,15 @@ class Echo:
             sock.setblocking(False)
             await loop.sock_connect(sock, (peer, target.port, 0, 0))
             context = self._context() if target.tls else None
+            if context is None:
+                await loop.sock_sendall(sock, target.request)
+                return await _read(partial(loop.sock_recv, sock, _BODY_LIMIT))
             try:
-                return await self._converse(sock, target, context)
+                return await _read_secure(sock, target, context)
             except BaseException:
                 # Were it the resumed session that the server minds, every check would fail by it.
-                if context is not None:
-                    context.forget(target.host)
+                context.forget(target.host)
                 raise
-
-    @staticmethod
-    async def _converse(sock: socket.socket, target: _Target, context: Resumption | None) -> _Answer:
-        reader, writer = await asyncio.open_connection(
-            sock=sock, ssl=context, server_hostname=target.host if target.tls else None
-        )
-        try:
-            writer.write(target.request)
-            answer = await _read(reader)
-            if context is not None:
-                context.keep(target.host, writer.get_extra_info("ssl_object"))
-            return answer
-        finally:
-            writer.transport.abort()
 
     async def _resolve(self, host: str) -> str:
         kept = self._resolved.get(host)
@@ -148,13 +138,22 @@ class _Answer:
         self.complete = True
 
 
-async def _read(reader: asyncio.StreamReader) -> _Answer:
+async def _read(receive: Callable[[], Awaitable[bytes]]) -> _Answer:
     answer = _Answer()
     while not answer.complete:
-        data = await reader.read(_BODY_LIMIT)
+        data = await receive()
         if not data:
             if answer.status:
                 break
             raise ConnectionResetError("closed without an answer")
         answer.feed(data)
+    return answer
+
+
+async def _read_secure(sock: socket.socket, target: _Target, context: Resumption) -> _Answer:
+    connection = Connection(sock, context, target.host)
+    await connection.shake_hands()
+    await connection.send(target.request)
+    answer = await _read(connection.receive)
+    context.keep(target.host, connection.tls)
     return answer

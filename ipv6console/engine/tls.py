@@ -1,9 +1,14 @@
-"""The TLS context of checks: what was negotiated with a server once is resumed from every source address."""
+"""TLS of checks: what was negotiated with a server once is resumed from every source address."""
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import ssl
+from contextlib import suppress
 from typing import Self
+
+_AT_ONCE = 16_384
 
 
 class Resumption(ssl.SSLContext):
@@ -44,3 +49,56 @@ class Resumption(ssl.SSLContext):
     def forget(self, server: str) -> None:
         """Begin anew with `server`."""
         self._sessions.pop(server, None)
+
+
+class Connection:
+    """TLS over a connected non-blocking socket, for an exchange of a few kilobytes: a stream would cost as much again."""
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, server: str) -> None:
+        self._sock = sock
+        self._loop = asyncio.get_running_loop()
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server)
+
+    async def shake_hands(self) -> None:
+        """Agree with the server; raises SSLError and OSError."""
+        while True:
+            try:
+                self.tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._flush()
+                if not await self._fill():
+                    raise ConnectionResetError("closed in the TLS handshake") from None
+            except ssl.SSLError:
+                # It is told why, as far as it listens.
+                with suppress(OSError):
+                    self._sock.send(self._outgoing.read())
+                raise
+            else:
+                # What is left to say goes with the first words.
+                return
+
+    async def send(self, data: bytes) -> None:
+        """Send."""
+        self.tls.write(data)
+        await self._flush()
+
+    async def receive(self) -> bytes:
+        """Return what came, empty when there will be no more."""
+        while True:
+            try:
+                return self.tls.read(_AT_ONCE)
+            except ssl.SSLWantReadError:
+                # An update of keys is answered.
+                await self._flush()
+                if not await self._fill():
+                    return b""
+
+    async def _flush(self) -> None:
+        if self._outgoing.pending:
+            await self._loop.sock_sendall(self._sock, self._outgoing.read())
+
+    async def _fill(self) -> bool:
+        data = await self._loop.sock_recv(self._sock, _AT_ONCE)
+        self._incoming.write(data)
+        return bool(data)

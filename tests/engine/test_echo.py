@@ -108,13 +108,17 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Secure:
-    """Answers callers over TLS with their address, and counts who resumed a session; `deaf` ends those who try."""
+    """Answers callers over TLS with their address, and counts who resumed a session.
+
+    It is `deaf` to those; `endless` answers have no length and end with the connection.
+    """
 
     url: str = ""
     context: ssl.SSLContext = field(default_factory=lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
     resumed: int = 0
     anew: int = 0
     deaf: bool = False
+    endless: bool = False
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -123,7 +127,8 @@ class Secure:
         self.anew += not resumed
         if not (resumed and self.deaf):
             peer = writer.get_extra_info("peername")[0].encode()
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(peer), peer))
+            length = b"" if self.endless else b"Content-Length: %d\r\n" % len(peer)
+            writer.write(b"HTTP/1.1 200 OK\r\n%s\r\n%s" % (length, peer))
         writer.close()
 
 
@@ -193,3 +198,23 @@ async def test_a_server_with_another_name_is_not_believed(secure: Secure, monkey
     monkeypatch.setattr(echo, "_resolve", resolve)
     with pytest.raises(EchoFailed, match="certificate verify failed"):
         await echo.ask(secure.url.replace("[::1]", "echo.test"), 1)
+
+
+async def test_an_answer_over_tls_without_a_length_ends_with_the_connection(secure: Secure) -> None:
+    secure.endless = True
+    assert await Echo(PATIENCE).ask(secure.url, 1) == 1
+
+
+async def test_a_server_that_ends_the_handshake_is_not_reached() -> None:
+    async def end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write_eof()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(end, "::1", 0)
+    with pytest.raises(EchoFailed, match="closed in the TLS handshake") as failed:
+        await Echo(PATIENCE).ask(f"https://[::1]:{server.sockets[0].getsockname()[1]}/ip", 1)
+    assert not failed.value.reached
+    server.close()
+    await server.wait_closed()
