@@ -9,7 +9,8 @@ import click
 from ipv6console.commands.connection import effective
 from ipv6console.commands.failure import ExitCode, Failure
 from ipv6console.commands.option import config_option
-from ipv6console.commands.sheet import addresses, many, print_json
+from ipv6console.commands.sheet import print_json
+from ipv6console.quantity import addresses, many
 
 
 @click.command(

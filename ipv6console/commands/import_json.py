@@ -11,6 +11,7 @@ import click
 from ipv6console.commands.connection import Engine, engine_options
 from ipv6console.commands.failure import ExitCode, Failure
 from ipv6console.commands.sheet import print_json, print_rows
+from ipv6console.quantity import many
 from ipv6console.wire.importing import ImportReport, ImportRequest
 
 _REASONS = 5
@@ -55,7 +56,9 @@ def import_json(engine: Engine, paths: tuple[str, ...], dry_run: bool) -> int:
 
 
 def _show(request: ImportRequest) -> None:
-    click.echo(f"{len(request.addresses)} addresses in {request.prefix}, {len(request.mirrors)} mirrors")
+    click.echo(
+        f"{many(len(request.addresses), 'address', 'addresses')} in {request.prefix}, {many(len(request.mirrors), 'mirror', 'mirrors')}"
+    )
     if not request.mirrors:
         return
     rows = [("MIRROR", "IDLE", "USING", "BAD")]
@@ -78,8 +81,8 @@ def _sum(reports: Iterable[ImportReport]) -> ImportReport:
 
 def _tell(report: ImportReport) -> None:
     click.echo(
-        f"imported {report.addresses} addresses and {report.mirrors} mirrors; {report.bad} rest as bad,"
-        f" {len(report.skipped)} addresses left out"
+        f"imported {many(report.addresses, 'address', 'addresses')} and {many(report.mirrors, 'mirror', 'mirrors')}; {report.bad} rest as bad,"
+        f" {many(len(report.skipped), 'address', 'addresses')} left out"
     )
     for why, count in Counter(report.skipped.values()).most_common(_REASONS):
         click.echo(f"  {count} left out: {why}")

@@ -6,7 +6,8 @@ import click
 
 from ipv6console.commands.connection import Engine, engine_options
 from ipv6console.commands.failure import ExitCode
-from ipv6console.commands.sheet import level_mark, many, moment, print_json, print_rows
+from ipv6console.commands.sheet import level_mark, moment, print_json, print_rows
+from ipv6console.quantity import many
 from ipv6console.wire.notify import NotifierRow
 from ipv6console.wire.status import Level
 

@@ -9,7 +9,8 @@ import click
 
 from ipv6console.commands.connection import Engine
 from ipv6console.commands.failure import ExitCode, Failure
-from ipv6console.commands.sheet import addresses, many, print_json, span
+from ipv6console.commands.sheet import print_json, span
+from ipv6console.quantity import addresses, many
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
 
 

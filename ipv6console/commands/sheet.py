@@ -44,16 +44,6 @@ def level_mark(level: Level, *, plain: bool = False) -> str:
     return click.style(f"{GLYPHS[level]} {level.value}", fg=_COLOURS.get(level))
 
 
-def many(number: int, one: str, more: str) -> str:
-    """Return a count with its noun: "1 address", "1,024 addresses"."""
-    return f"{number:,} {one if number == 1 else more}"
-
-
-def addresses(number: int) -> str:
-    """Return how many addresses."""
-    return many(number, "address", "addresses")
-
-
 def moment(at: float | None) -> str:
     """Return unix seconds as local time, a dash for None."""
     return "-" if at is None else datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")

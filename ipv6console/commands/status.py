@@ -16,6 +16,7 @@ from ipv6console.commands.failure import ExitCode
 from ipv6console.commands.option import MOMENT
 from ipv6console.commands.sheet import is_dumb, level_mark, moment, print_json, print_rows, span, until
 from ipv6console.commands.ticker import Ticker
+from ipv6console.quantity import addresses, leases
 from ipv6console.wire.delta import advance
 from ipv6console.wire.frame import DeltaFrame, StateFrame
 from ipv6console.wire.health import Health
@@ -178,7 +179,7 @@ def _show_prefixes(state: State, *, plain: bool) -> None:
     for row in state.prefixes:
         click.echo(
             f"prefix   {level_mark(row.route, plain=plain)}  {row.prefix}  {row.interface}  {row.source}  {row.state.value}"
-            f"  valid {until(row.valid_until, state.at)}  {row.addresses} addresses, {row.leased} leased"
+            f"  valid {until(row.valid_until, state.at)}  {addresses(row.addresses)}, {row.leased} leased"
         )
     for ndp in state.ndp:
         click.echo(f"ndp      {level_mark(ndp.level, plain=plain)}  {ndp.prefix}  {ndp.strategy}  {ndp.text}".rstrip())
@@ -187,7 +188,7 @@ def _show_prefixes(state: State, *, plain: bool) -> None:
 def _show_pool(state: State, *, plain: bool) -> None:
     pool = state.pool
     click.echo(
-        f"pool     {level_mark(pool.level, plain=plain)}  {pool.total} addresses, {pool.leased} leases,"
+        f"pool     {level_mark(pool.level, plain=plain)}  {addresses(pool.total)}, {leases(pool.leased)},"
         f" {pool.idle} of {pool.usable_num} idle for {pool.neediest or 'the neediest mirror'}"
         f"{f'; {pool.text}' if pool.text else ''}"
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from ipv6console.commands.connection import Engine, engine_options
-from ipv6console.commands.sheet import many, moment, print_json, print_rows
+from ipv6console.commands.sheet import moment, print_json, print_rows
+from ipv6console.quantity import many
 from ipv6console.wire.target import TargetPage, TargetRow
 
 _PAGE = 1_000

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ipv6console.commands.sheet import moment, until
+from ipv6console.quantity import addresses, leases
 from ipv6console.wire.health import Health
 from ipv6console.wire.state import MirrorRow, NdpRow, PoolState, PrefixRow, PrefixState, State
 from ipv6console.wire.status import Level
@@ -103,7 +104,7 @@ def _prefix(row: PrefixRow, now: float) -> Line:
     lasting = "for ever" if row.valid_until is None else f"for {until(row.valid_until, now)}"
     return Line(
         row.route.value if row.state is PrefixState.ACTIVE else row.state.value,
-        f"{standing}on {row.interface} from {row.source}, valid {lasting}, {row.addresses} addresses, {row.leased} leased",
+        f"{standing}on {row.interface} from {row.source}, valid {lasting}, {addresses(row.addresses)}, {row.leased} leased",
     )
 
 
@@ -114,7 +115,7 @@ def _ndp(row: NdpRow) -> Line:
 def _pool(row: PoolState) -> Line:
     note = f"; {row.text}" if row.text else ""
     return Line(
-        row.level.value, f"{row.total} addresses, {row.leased} leases, {row.idle} of {row.usable_num} idle{note}"
+        row.level.value, f"{addresses(row.total)}, {leases(row.leased)}, {row.idle} of {row.usable_num} idle{note}"
     )
 
 

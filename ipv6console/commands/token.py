@@ -9,7 +9,8 @@ import click
 
 from ipv6console.commands.connection import Engine, engine_options
 from ipv6console.commands.failure import ExitCode, Failure
-from ipv6console.commands.sheet import many, moment, print_json, print_rows
+from ipv6console.commands.sheet import moment, print_json, print_rows
+from ipv6console.quantity import many
 
 _SCOPES = ("read", "scrape", "operate")
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ipv6console import quantity
+
+many = quantity.many
+
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _SPARKS = "▁▂▃▄▅▆▇"
 _FRESH = 2.0
@@ -53,11 +57,6 @@ def span(seconds: float) -> str:
 def count(number: float) -> str:
     """Return a whole number with thousands separators."""
     return f"{int(number):,}"
-
-
-def many(number: int, one: str, more: str) -> str:
-    """Return a count with its noun: "1 address", "1,024 addresses"."""
-    return f"{count(number)} {one if number == 1 else more}"
 
 
 def short(number: float) -> str:

@@ -36,6 +36,7 @@ from ipv6console.engine.story import story_of
 from ipv6console.engine.tokens import Tokens
 from ipv6console.engine.vigil import Vigil
 from ipv6console.pool.prefix import Standing, format_prefix
+from ipv6console.quantity import many
 from ipv6console.wire.address import AddressChanges, AddressFilter, AddressPage
 from ipv6console.wire.delta import Delta
 from ipv6console.wire.doctor import DoctorReport
@@ -233,7 +234,7 @@ class Engine:
         """Make addresses of a mirror idle again; None means all of it."""
         reply = await self._leasing.reset(dbname, addrs)
         if reply.reset_count:
-            text = f"{reply.reset_count} addresses of {dbname} were made idle"
+            text = f"{many(reply.reset_count, 'address', 'addresses')} of {dbname} made idle"
             self._core.journal.write("mirror.reset", text, subject=dbname, actor=caller.label)
         return reply
 
@@ -249,7 +250,7 @@ class Engine:
         """Make `count` more verified addresses now."""
         self._core.working()
         reply = await self._spawner.spawn(count)
-        text = f"{reply.spawned_count} of {count} addresses made on request"
+        text = f"{reply.spawned_count} of {many(count, 'address', 'addresses')} made on request"
         self._core.journal.write("pool.spawn", text, actor=caller.label, count=reply.spawned_count)
         return reply
 

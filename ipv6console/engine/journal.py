@@ -10,6 +10,7 @@ from ipv6console.engine.clock import Clock
 from ipv6console.engine.errors import Unavailable
 from ipv6console.engine.feed import Feed
 from ipv6console.engine.protocol import Store, StoreError
+from ipv6console.quantity import addresses
 from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter, EventLevel, EventPage
 
 _RECENT = 1_000
@@ -84,12 +85,10 @@ class Journal:
     def tick(self) -> None:
         """Write what was tallied."""
         if self._added:
-            noun = "address" if self._added == 1 else "addresses"
-            self.write("pool.spawned", f"{self._added} {noun} verified and added", count=self._added)
+            self.write("pool.spawned", f"{addresses(self._added)} verified and added", count=self._added)
             self._added = 0
         for mirror, count in self._bans.items():
-            noun = "address" if count == 1 else "addresses"
-            self.warn("address.bad", f"{count} {noun} reported bad in {mirror}", subject=mirror, count=count)
+            self.warn("address.bad", f"{addresses(count)} reported bad in {mirror}", subject=mirror, count=count)
         self._bans.clear()
 
     async def page(

@@ -13,6 +13,7 @@ from ipv6console.engine.errors import InvalidRequest, Unavailable
 from ipv6console.engine.pace import Pace
 from ipv6console.pool.change import Change
 from ipv6console.pool.prefix import Prefix, Standing
+from ipv6console.quantity import addresses, many
 from ipv6console.wire.importing import ImportedMirror, ImportReport, ImportRequest
 
 _STATUSES = ("idle", "using", "bad")
@@ -49,7 +50,7 @@ class Moving:
         for older in request.mirrors:
             bad += await self._adopt(older)
         taken = len(wanted) - len(skipped)
-        text = f"{taken} addresses and {len(request.mirrors)} mirrors taken over, {len(skipped)} addresses left out"
+        text = f"{addresses(taken)} and {many(len(request.mirrors), 'mirror', 'mirrors')} taken over, {addresses(len(skipped))} left out"
         core.journal.write("pool.imported", text, actor=caller.label, count=taken, skipped=len(skipped))
         core.changed.set()
         return ImportReport(addresses=taken, mirrors=len(request.mirrors), bad=bad, skipped=skipped)

@@ -16,6 +16,7 @@ from ipv6console.pool.mirror import Mirror
 from ipv6console.pool.outcome import Withdrawal
 from ipv6console.pool.prefix import InvalidPrefix, Prefix, Standing, format_prefix, parse_prefix
 from ipv6console.pool.survey import Survey, survey_mirror, survey_networks, survey_pool
+from ipv6console.quantity import addresses, many
 from ipv6console.wire.event import EventLevel
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanAction, PlanRequest
@@ -128,7 +129,10 @@ class Operating:
         await core.commit(change)
         leases = core.leased_in(prefix)
         if draining:
-            kind, text = "prefix.drained", f"prefix {prefix} drains: nothing is picked from it, {leases} leases run out"
+            kind, text = (
+                "prefix.drained",
+                f"prefix {prefix} drains: nothing is picked from it, {many(leases, 'lease runs', 'leases run')} out",
+            )
         else:
             kind, text = "prefix.resumed", f"prefix {prefix} hands out again"
         core.journal.write(kind, text, subject=str(prefix), actor=caller.label, leases=leases)
@@ -156,7 +160,7 @@ class Operating:
         await core.commit(*done.changes)
         core.journal.write(
             act.action.value.replace("-", "."),
-            f"{act.target}: {done.removed} addresses, {len(done.ended)} leases ended"
+            f"{act.target}: {addresses(done.removed)}, {many(len(done.ended), 'lease', 'leases')} ended"
             + (f"; {reason}" if reason else ""),
             level=EventLevel.WARNING,
             subject=act.target,

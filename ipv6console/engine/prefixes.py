@@ -11,6 +11,7 @@ from ipv6console.engine.errors import Refusal
 from ipv6console.engine.protocol import HostPrefix, HostView, PrefixWatch, Reach, Reachability
 from ipv6console.pool.address import format_address
 from ipv6console.pool.prefix import Prefix, Standing, format_prefix
+from ipv6console.quantity import addresses, leases
 from ipv6console.wire.status import Finding, Level
 
 _INSPECT = 1.0
@@ -242,7 +243,7 @@ class PrefixKeeper:
         self._silent.discard((known.network, known.length))
         cut = dict(self.view.cut).get(known.interface) if self.view is not None else None
         why = f" because {cut}" if cut else ""
-        text = f"{known} is gone{why}: {gone.removed} addresses left the pool, {len(gone.ended)} leases are lost"
+        text = f"{known} is gone{why}: {addresses(gone.removed)} left the pool, {leases(len(gone.ended))} lost"
         core.journal.warn("prefix.gone", text, subject=str(known), count=gone.removed, leases=len(gone.ended))
         for lease in gone.ended[:_TOLD]:
             core.journal.warn(
@@ -303,7 +304,7 @@ class PrefixKeeper:
         except Refusal as refusal:
             core.journal.fail("address.removed", refusal.detail)
             return
-        text = f"{len(rows)} addresses turned out to be somebody's on this link; leases that ended: {len(gone.ended)}"
+        text = f"{addresses(len(rows))} turned out to be somebody's on this link; {leases(len(gone.ended))} ended"
         core.journal.warn("address.removed", text, count=gone.removed, leases=len(gone.ended))
         # Neighbours must not be answered for them any longer.
         core.changed.set()

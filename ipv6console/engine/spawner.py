@@ -18,6 +18,7 @@ from ipv6console.pool.draw import Draw
 from ipv6console.pool.prefix import Prefix
 from ipv6console.pool.roll import Roll
 from ipv6console.pool.share import Shares
+from ipv6console.quantity import addresses
 from ipv6console.wire.reply import SpawnsReply
 
 PACED = "on-link addresses are paced; try again in a moment"
@@ -251,7 +252,7 @@ class Spawner:
 
     def _shortfall(self, failed: int) -> str:
         if failed:
-            return f"{failed} addresses failed their check; try again"
+            return f"{addresses(failed)} failed {'its' if failed == 1 else 'their'} check; try again"
         if not self.pace.room and any(prefix.id in self._on_link for prefix in self._active()):
             return PACED
         return "no address is left to make: all of the prefix, or of network.addresses, are in the pool or excluded"

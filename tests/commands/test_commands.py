@@ -396,7 +396,7 @@ async def test_the_older_pool_is_taken_over_with_what_its_mirrors_know(
 async def test_a_dry_run_imports_nothing(command: Callable[..., Any], older: Path) -> None:
     said = await command("import-json", "--dry-run", str(older))
     assert said.code == ExitCode.DONE
-    assert said.out.startswith("2 addresses in 2001:db8:0:1::/64, 1 mirrors")
+    assert said.out.startswith("2 addresses in 2001:db8:0:1::/64, 1 mirror\n")
     assert OLD not in (await command("addresses")).out
 
 

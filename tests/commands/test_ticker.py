@@ -54,7 +54,7 @@ def test_numbers_alone_are_told_once_a_minute() -> None:
     busy = replace(state, pool=replace(state.pool, leased=24))
     assert told(ticker, replace(busy, at=state.at + 1)) == []
     [line] = told(ticker, replace(busy, at=state.at + NUMBERS_EVERY))
-    assert line.startswith("ok pool: 1024 addresses, 24 leases")
+    assert line.startswith("ok pool: 1,024 addresses, 24 leases")
 
 
 def test_what_appears_and_what_goes_is_told() -> None:
