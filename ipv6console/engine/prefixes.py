@@ -45,7 +45,7 @@ class PrefixKeeper:
         while True:
             try:
                 async for view in self._watch.views():
-                    self._deaf = None
+                    self._hear_again()
                     await self.take(view)
             except OSError as error:
                 self._miss(error)
@@ -181,12 +181,18 @@ class PrefixKeeper:
         except OSError as error:
             self._miss(error)
         else:
+            self._hear_again()
             await self.take(view)
 
     def _miss(self, error: OSError) -> None:
         if self._deaf != str(error):
             self._core.journal.fail("prefix.unknown", f"the kernel cannot be asked for prefixes: {error}")
         self._deaf = str(error)
+
+    def _hear_again(self) -> None:
+        if self._deaf is not None:
+            self._deaf = None
+            self._core.journal.write("prefix.known", "the kernel tells of prefixes again")
 
     def _wanted(self, view: HostView) -> list[HostPrefix]:
         usable = [prefix for prefix in view.prefixes if not prefix.deprecated]

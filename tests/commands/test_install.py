@@ -104,3 +104,21 @@ def test_a_routed_prefix_named_in_the_settings_is_static(typed: Callable[[str], 
     (tmp_path / "config.toml").write_text("\n".join(found.groups()) + "\n")
     said = typed(f"IPV6CONSOLE_CONFIG={tmp_path}/config.toml ipv6console doctor | grep -m 2 2001:db8:4f8::/48")
     assert "● ok       2001:db8:4f8::/48 (static)" in said
+
+
+@pytest.mark.privileged
+def test_the_settings_for_a_home_line_take_the_delegated_prefix_and_not_that_of_the_uplink(
+    typed: Callable[[str], str], tmp_path: Path
+) -> None:
+    found = re.search(r"    (\[network\])\n    (interfaces = .*)\n", PAGE.read_text(encoding="utf-8"))
+    assert found is not None
+    (tmp_path / "config.toml").write_text("\n".join(found.groups()) + "\n")
+    said = typed(
+        "ip -6 address add 2001:db8:0:7::2/64 dev eth0 nodad\n"
+        "ip -6 address add 2001:db8:4f8:100::1/56 dev pool0 nodad\n"
+        f"ipv6console doctor | head -1; IPV6CONSOLE_CONFIG={tmp_path}/config.toml ipv6console doctor | head -1"
+    )
+    assert [line.split()[0] for line in said.splitlines()] == [
+        "2001:db8:0:7::/64",
+        "2001:db8:4f8:100::/56",
+    ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ipv6console.engine.debounce import GATHER, Debounce, Wanted
+from ipv6console.engine.fault import FAULTS
 from ipv6console.wire.event import Event, EventLevel
 from ipv6console.wire.notify import Notice, NoticeState
 
@@ -219,3 +221,12 @@ def test_the_same_notice_has_the_same_id_and_another_has_another(told: Told) -> 
     ids = [notice.id for _, notice in told.notices]
     assert len(ids) == 4
     assert len(set(ids)) == 4
+
+
+def test_the_page_names_every_kind_of_event_that_is_told_as_a_fault() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "notify.md").read_text(encoding="utf-8")
+    assert [kind for kind in FAULTS if f"`{kind}`" not in page] == []
+    source = "".join(path.read_text(encoding="utf-8") for path in (root / "ipv6console").rglob("*.py"))
+    # Once in the table of faults, and once at least where it is written.
+    assert [kind for kind in FAULTS if source.count(f'"{kind}"') < 2] == []

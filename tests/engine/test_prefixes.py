@@ -265,6 +265,7 @@ async def test_a_kernel_that_cannot_be_asked_is_told_and_asked_again(
     filled.watch.show(prefix("2001:db8:0:2::/64"))
     await filled.until(lambda: any(row.prefix == "2001:db8:0:2::/64" for row in filled.engine.state().prefixes))
     assert not any(told in finding.text for finding in filled.engine.health().findings)
+    await filled.event("prefix.known")
 
 
 async def test_a_prefix_that_could_not_be_drained_is_not_taken_for_a_silent_one(
