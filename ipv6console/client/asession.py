@@ -113,12 +113,13 @@ class AsyncIPv6Session(httpx.AsyncClient):
                     raise
                 continue
             ending = visit.answered(response)
-            if visit.again:
-                await response.aclose()
-            if response.is_closed:
-                await self._tenancy.leave(stay, ending)
-            else:
+            if not (visit.again or response.is_closed):
                 response.stream = _Stream(response.stream, self, stay, ending)
+                return response
+            try:
+                await response.aclose()
+            finally:
+                await self._tenancy.leave(stay, ending)
             if not visit.again:
                 return response
 

@@ -26,7 +26,9 @@ def unreachable(place: str, cause: str, error: BaseException) -> EngineUnreachab
         if isinstance(origin, PermissionError):
             return EngineUnreachable(place, cause, "join the group that `group` in its [engine] names, or use its URL")
         if isinstance(origin, TimeoutError):
-            return EngineUnreachable(place, cause, "it is there, but hangs or is overloaded: see its log")
+            return EngineUnreachable(
+                place, cause, "it hangs or is overloaded (see its log), or something between drops what is sent"
+            )
         origin = origin.__cause__
     return EngineUnreachable(place, cause)
 

@@ -134,9 +134,11 @@ class IPv6Session(requests.Session):
             finally:
                 self._trips.present = outer
             ending = visit.answered(response)
-            if visit.again:
-                response.close()
-            when_read(response, self._tenancy.leaving(response, stay, ending))
+            try:
+                if visit.again:
+                    response.close()
+            finally:
+                when_read(response, self._tenancy.leaving(response, stay, ending))
             if not visit.again:
                 return response
 

@@ -123,12 +123,13 @@ class IPv6Session(httpx.Client):
                     raise
                 continue
             ending = visit.answered(response)
-            if visit.again:
-                response.close()
-            if response.is_closed:
-                self._tenancy.leave(stay, ending)
-            else:
+            if not (visit.again or response.is_closed):
                 response.stream = _Stream(response.stream, self, stay, ending)
+                return response
+            try:
+                response.close()
+            finally:
+                self._tenancy.leave(stay, ending)
             if not visit.again:
                 return response
 

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ import pytest
 
 from ipv6console.client import AsyncIPv6Client, AsyncIPv6Session, EngineUnreachable, IPv6Client, IPv6Session
 from ipv6console.client.connection import Connection
-from tests.client.conftest import ADDRS, Answer, StubEngine
+from tests.client.conftest import ADDRS, SITE, Answer, StubEngine
 
 FIRST = ADDRS[0]
 ROOT = Path(__file__).parents[2]
@@ -343,3 +344,23 @@ def test_an_answer_that_is_cut_off_or_none_is_httpxs_error(
 
     with pytest.raises(httpx.RemoteProtocolError, match=words):
         hear()
+
+
+def test_an_engine_behind_tls_is_reached_by_clients_and_sessions(
+    network: None, engine: StubEngine, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    engine.listen(host="::", port=0, ssl=context)
+    url = f"HTTPS://[{SITE}]:{engine.port}"
+
+    async def visit() -> None:
+        async with AsyncIPv6Session(url=url), AsyncIPv6Client(url) as client, client.lease() as lease:
+            assert lease.addr == ADDRS[1]
+
+    with IPv6Session(url=url), IPv6Client(url) as client, client.lease() as lease:
+        assert lease.addr == ADDRS[1]
+    engine.pool.idle[:] = ADDRS
+    asyncio.run(visit())
+    assert engine.pool.leases == {}

@@ -296,11 +296,12 @@ class _Overtaking:
 
     def __init__(self) -> None:
         self.granted: list[float] = []
-        self.second = threading.Event()
+        self.first, self.second = threading.Event(), threading.Event()
 
     def renew(self, _: str, ttl: float) -> LeaseReply:
         self.granted.append(ttl)
         if len(self.granted) == 1:
+            self.first.set()
             self.second.wait(0.2)
         else:
             self.second.set()
@@ -313,8 +314,7 @@ def test_of_two_renewals_at_once_the_one_that_the_engine_did_last_counts(clock: 
     lessor = Lessor(cast("IPv6Client", engine), terms, clock, lambda _: None)
     with ThreadPoolExecutor(2) as threads:
         by_itself = threads.submit(lessor.renew, hold)
-        while not engine.granted:
-            threading.Event().wait(0.001)
+        assert engine.first.wait(30)
         by_hand = threads.submit(lessor.renew, hold, 10.0)
         by_itself.result(30)
         by_hand.result(30)

@@ -11,8 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
+import requests
 
 from ipv6console.client import AsyncIPv6Session, AsyncLeasedTransport, IPv6Session, LeasedTransport, LeaseLost
+from ipv6console.client.requests import IPv6Session as RequestsSession
 from tests.client.conftest import ADDRS, Site, StubEngine
 
 pytestmark = pytest.mark.privileged
@@ -134,3 +136,65 @@ def test_of_two_threads_that_find_a_forgotten_response_one_ends_it(engine: StubE
         assert len(found) == 1
         assert session.get(f"{site.url}/ip").text == SECOND
     assert engine.pool.leases == {}
+
+
+def test_an_answer_that_cannot_be_closed_before_the_next_try_keeps_no_lease(
+    engine: StubEngine, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.banned = {FIRST}
+    close = httpx.Response.close
+
+    def fail(response: httpx.Response) -> None:
+        monkeypatch.setattr(httpx.Response, "close", close)
+        close(response)
+        raise Boom
+
+    with IPv6Session(socket=engine.path, rotate="blocked", retries=1) as session:
+        request = session.build_request("GET", f"{site.url}/ban")
+        monkeypatch.setattr(httpx.Response, "close", fail)
+        with pytest.raises(Boom):
+            session.send(request, stream=True)
+        assert engine.pool.leases == {}
+        assert session.get(f"{site.url}/ban").text == SECOND
+    assert [verdict["status"] for verdict in engine.pool.verdicts] == ["bad", "idle"]
+
+
+def test_an_answer_that_cannot_be_closed_before_the_next_try_keeps_no_lease_of_requests(
+    engine: StubEngine, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.banned = {FIRST}
+    close = requests.Response.close
+
+    def fail(response: requests.Response) -> None:
+        monkeypatch.setattr(requests.Response, "close", close)
+        close(response)
+        raise Boom
+
+    with RequestsSession(socket=engine.path, rotate="blocked", retries=1) as session:
+        monkeypatch.setattr(requests.Response, "close", fail)
+        with pytest.raises(Boom):
+            session.get(f"{site.url}/ban", stream=True)
+        assert engine.pool.leases == {}
+        assert session.get(f"{site.url}/ban").text == SECOND
+
+
+def test_an_answer_that_cannot_be_closed_before_the_next_try_keeps_no_lease_of_an_async_session(
+    engine: StubEngine, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.banned = {FIRST}
+    close = httpx.Response.aclose
+
+    async def fail(response: httpx.Response) -> None:
+        monkeypatch.setattr(httpx.Response, "aclose", close)
+        await close(response)
+        raise Boom
+
+    async def visit() -> None:
+        async with AsyncIPv6Session(socket=engine.path, rotate="blocked", retries=1) as session:
+            request = session.build_request("GET", f"{site.url}/ban")
+            monkeypatch.setattr(httpx.Response, "aclose", fail)
+            with pytest.raises(Boom):
+                await session.send(request, stream=True)
+            assert engine.pool.leases == {}
+
+    asyncio.run(visit())
