@@ -36,6 +36,8 @@ class Examination:
         self._answering = answering
         self._watch = watch
         self._doctor = doctor
+        # A request may name thousands of addresses: fresh ones and prefixes are proved beside it all the same.
+        self._slots = asyncio.Semaphore(max(1, core.settings.check.concurrency // 2))
 
     async def check(self, addrs: Sequence[str]) -> dict[str, CheckReply]:
         """Prove addresses of the pool's prefixes now, side by side; keys are the texts given."""
@@ -74,7 +76,8 @@ class Examination:
         home = next((prefix for prefix in pool.prefixes.values() if address in prefix), None)
         if home is None:
             return Verdict(Outcome.UNUSABLE, "it is in none of the pool's prefixes; GET /stats names the prefix")
-        if pool.table.find(address) is None and not self._spawner.admits(home):
-            return Verdict(Outcome.UNDECIDED, PACED)
-        async with self._answering.candidate(address):
-            return await self._checker.check(address)
+        async with self._slots:
+            if pool.table.find(address) is None and not self._spawner.admits(home):
+                return Verdict(Outcome.UNDECIDED, PACED)
+            async with self._answering.candidate(address):
+                return await self._checker.check(address)

@@ -183,6 +183,33 @@ class TestList:
         assert "no address is left to make" in (reply.detail or "")
 
 
+class TestSlots:
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return Settings(pool=PoolSettings(usable_num=5), check=CheckSettings(urls=(URL,), concurrency=2, probe=0.0))
+
+    async def test_a_request_for_many_checks_leaves_room_for_those_of_the_pool(
+        self, filled: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        known = [row.addr for row in filled.engine.addresses(AddressFilter(), None, 5).addresses]
+        ask, asked, answer = filled.echo.ask, asyncio.Event(), asyncio.Event()
+
+        async def slow(url: str, source: int | None) -> int:
+            if source == parse_address(known[4]):
+                return await ask(url, source)
+            asked.set()
+            await answer.wait()
+            return await ask(url, source)
+
+        monkeypatch.setattr(filled.echo, "ask", slow)
+        many = asyncio.create_task(filled.engine.check(known[:4]))
+        await asked.wait()
+        assert (await asyncio.wait_for(filled.engine.prove(parse_address(known[4])), 5))[0]
+        assert not many.done()
+        answer.set()
+        assert all(reply.usable for reply in (await many).values())
+
+
 async def test_asking_for_addresses_some_of_which_fail_says_how_many(filled: World) -> None:
     # One of four, one of the three that are missing, one of two: then nothing more is tried.
     spoilt = iter([False, True, True, True, False, True, True, False, True])
