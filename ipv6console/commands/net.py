@@ -23,6 +23,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the li
 state_option = click.option(
     "--state-dir", metavar="DIR", help="The engine's folder, where what was set up is recorded."
 )
+dry_option = click.option("--dry-run", is_flag=True, help="List the changes and make none.")
 
 
 @click.group(short_help="List, make or undo the privileged changes to this host.")
@@ -51,19 +52,23 @@ def plan(config: str | None, state_dir: str | None, as_json: bool) -> int:
 @net.command(epilog="Example: sudo ipv6console net apply")
 @config_option
 @state_option
+@dry_option
 @json_option
-def apply(config: str | None, state_dir: str | None, as_json: bool) -> int:
+def apply(config: str | None, state_dir: str | None, dry_run: bool, as_json: bool) -> int:
     """Make what `net plan` lists and is not in place, except what only a running engine keeps up."""
-    return _done(_changes(config, state_dir, lambda host: host.apply()), as_json=as_json, nothing="all is in place")
+    made = _changes(config, state_dir, lambda host: host.missing() if dry_run else host.apply())
+    return _done(made, as_json=as_json, nothing="all is in place", dry=dry_run)
 
 
 @net.command(epilog="Example: sudo ipv6console net teardown")
 @config_option
 @state_option
+@dry_option
 @json_option
-def teardown(config: str | None, state_dir: str | None, as_json: bool) -> int:
+def teardown(config: str | None, state_dir: str | None, dry_run: bool, as_json: bool) -> int:
     """Undo every change of ours, also what a crashed engine left. Stop the engine first."""
-    return _done(_changes(config, state_dir, lambda host: host.teardown()), as_json=as_json, nothing="nothing to undo")
+    undone = _changes(config, state_dir, lambda host: host.teardown(dry=dry_run))
+    return _done(undone, as_json=as_json, nothing="nothing to undo", dry=dry_run)
 
 
 def _changes(config: str | None, state_dir: str | None, act: Callable[[HostPlan], Awaitable[Changes]]) -> Changes:
@@ -89,10 +94,12 @@ def _changes(config: str | None, state_dir: str | None, act: Callable[[HostPlan]
         raise Failure(str(error), next=step if refused else mend, code=ExitCode.NO) from error
 
 
-def _done(changes: Changes, *, as_json: bool, nothing: str) -> int:
+def _done(changes: Changes, *, as_json: bool, nothing: str, dry: bool) -> int:
     if as_json:
         print_json(changes)
         return ExitCode.DONE
+    if dry and changes:
+        click.echo("nothing was changed; without --dry-run this would be done:", err=True)
     for change in changes:
         click.echo(f"{change.command}\n       {change.what}")
     if not changes:

@@ -90,6 +90,11 @@ class HostPlan:
         dump = await self._netlink.dump()
         return await self._changes(dump, await self._served(dump))
 
+    async def missing(self) -> tuple[PrivilegedChange, ...]:
+        """Return what `apply` would make; raises OSError as it does."""
+        dump = await self._netlink.dump()
+        return tuple(await self._missing(dump, await self._served(dump)))
+
     async def apply(self) -> tuple[PrivilegedChange, ...]:
         """Make what `changes` lists and is not in place, except what an engine keeps up; returns what was made.
 
@@ -99,10 +104,10 @@ class HostPlan:
         dump = await self._netlink.dump()
         served = await self._served(dump)
         prefixes = [item.prefix for item in served]
-        missing = [c for c in await self._changes(dump, served) if not c.in_place and not c.engine]
+        missing = await self._missing(dump, served)
         if self._settings.nonlocal_bind:
             self._sysctls.change(NONLOCAL_BIND, "1")
-        if self._settings.firewall and prefixes:
+        if self._settings.firewall:
             try:
                 await self._firewall.put(_guard(prefixes, dump))
             except FirewallError:
@@ -114,8 +119,10 @@ class HostPlan:
             await self._routes.put(prefix.network, prefix.length, loopback(dump).index)
         return tuple(replace(change, in_place=True) for change in missing)
 
-    async def teardown(self) -> tuple[PrivilegedChange, ...]:
+    async def teardown(self, *, dry: bool = False) -> tuple[PrivilegedChange, ...]:
         """Undo everything that is marked as ours, also what a crashed engine left; returns what was undone.
+
+        With `dry` nothing is undone, and what would be is returned.
 
         Ours are routes and proxy entries with our protocol number, addresses with our metric, the sysctls on record,
         and an ndppd or responder that runs for this state directory. Raises HostError after trying all.
@@ -131,7 +138,7 @@ class HostPlan:
             self._restore_settings,
         ):
             try:
-                undone += await step()
+                undone += await step(dry=dry)
             except OSError as error:
                 failures.setdefault(str(error), error)
         if failures:
@@ -151,8 +158,16 @@ class HostPlan:
             for host, evidence in zip(hosts, shown, strict=True)
         ]
 
+    async def _missing(self, dump: Dump, served: list[_Served]) -> list[PrivilegedChange]:
+        if not served:
+            text = "this host has no usable prefix, so there is nothing to make; `ipv6console doctor` says why"
+            raise HostError(errno.ENODEV, text)
+        return [change for change in await self._changes(dump, served) if not change.in_place and not change.engine]
+
     async def _changes(self, dump: Dump, served: list[_Served]) -> tuple[PrivilegedChange, ...]:
-        found = []
+        found: list[PrivilegedChange] = []
+        if not served:
+            return ()
         if self._settings.nonlocal_bind:
             found.append(
                 PrivilegedChange(
@@ -161,7 +176,7 @@ class HostPlan:
                     in_place=sysctl.read(NONLOCAL_BIND) == "1",
                 )
             )
-        if self._settings.firewall and served:
+        if self._settings.firewall:
             found.append(await self._inbound([item.prefix for item in served], dump))
         for item in served:
             found.extend(self._of(item, dump))
@@ -190,16 +205,17 @@ class HostPlan:
         command = f"printf %s {shlex.quote(text)} > {shlex.quote(str(file.path))} && {restart}"
         return [_kept(f"{what}:\n{difference(file.path, before, text)}", command, in_place=False)]
 
-    async def _remove_block(self) -> list[PrivilegedChange]:
+    async def _remove_block(self, *, dry: bool) -> list[PrivilegedChange]:
         file = ServiceFile(self._settings)
         try:
             before = file.read()
             if not has_block(before):
-                file.tidy()
+                if not dry:
+                    file.tidy()
                 return []
         except ValueError as error:
             raise HostError(errno.EINVAL, f"{file.path}: {error}") from error
-        trouble = await file.put(without_block(before), ())
+        trouble = None if dry else await file.put(without_block(before), ())
         what = f"took our block out of {file.path}, and {'restarted ndppd' if trouble is None else trouble}:\n"
         what += difference(file.path, before, without_block(before))
         return [PrivilegedChange(what=what, command=self._settings.ndppd_restart, in_place=False)]
@@ -214,7 +230,7 @@ class HostPlan:
         there = table.ours and table.whole and table.guard == wanted
         return PrivilegedChange(what=what, command=command(wanted), in_place=there)
 
-    async def _end_daemons(self) -> list[PrivilegedChange]:
+    async def _end_daemons(self, *, dry: bool) -> list[PrivilegedChange]:
         undone = []
         files = sorted(self._state_dir.glob("ndppd-*.conf"))
         running = [
@@ -224,8 +240,10 @@ class HostPlan:
         ]
         running += [(pid, f"responder {pid}") for pid in process.with_argument_below(owner(self._state_dir))]
         for pid, who in running:
-            if process.kill(pid, _PATIENCE):
+            if dry or process.kill(pid, _PATIENCE):
                 undone.append(PrivilegedChange(what=f"ended {who}", command=f"kill -KILL {pid}", in_place=False))
+        if dry:
+            return undone
         # Beside what an engine wrote, the process number of an ndppd the doctor had started, and what was never finished.
         numbers = [file.with_suffix(".pid") for file in files]
         for file in (
@@ -237,50 +255,54 @@ class HostPlan:
             file.unlink(missing_ok=True)
         return undone
 
-    async def _remove_routes(self) -> list[PrivilegedChange]:
+    async def _remove_routes(self, *, dry: bool) -> list[PrivilegedChange]:
         names = {link.index: link.name for link in (await self._netlink.dump()).links}
         undone = []
         for route in ours(await self._routes.dump()):
-            if await self._routes.delete(route):
+            if dry or await self._routes.delete(route):
                 text = prefix_text(route.network, route.length)
                 command = removal_command(route, names.get(route.index or 0, "lo"))
                 undone.append(PrivilegedChange(what=f"removed the route of {text}", command=command, in_place=False))
-        for prefix in self._record.read().prefixes:
+        for prefix in () if dry else self._record.read().prefixes:
             self._record.forget_prefix(prefix)
         return undone
 
-    async def _remove_table(self) -> list[PrivilegedChange]:
+    async def _remove_table(self, *, dry: bool) -> list[PrivilegedChange]:
         try:
-            removed = await self._firewall.remove()
+            table = await self._firewall.look()
+            ours = table.present and table.ours and (dry or await self._firewall.remove())
         except FirewallError as error:
             if error.fix is None:
                 raise
             return []  # without nft or privilege there is no table of ours to be seen
-        if not removed:
+        if not ours:
             return []
         what = f"removed the nftables table `{TABLE}`"
         return [PrivilegedChange(what=what, command=REMOVAL, in_place=False)]
 
-    async def _restore_settings(self) -> list[PrivilegedChange]:
+    async def _restore_settings(self, *, dry: bool) -> list[PrivilegedChange]:
+        settings = tuple(self._sysctls.changed().items()) if dry else self._sysctls.restore()
         return [
             PrivilegedChange(what=f"set {key} back to {before}", command=sysctl.command(key, before), in_place=False)
-            for key, before in self._sysctls.restore()
+            for key, before in settings
         ]
 
-    async def _remove_entries(self) -> list[PrivilegedChange]:
+    async def _remove_entries(self, *, dry: bool) -> list[PrivilegedChange]:
         undone = []
         dump = await self._netlink.dump()
         names = {link.index: link.name for link in dump.links}
         proxies = [row for row in await self._netlink.proxies() if row.protocol == PROTOCOL]
         for row in proxies:
-            await self._netlink.drop_proxies([row.address], row.index)
+            if not dry:
+                await self._netlink.drop_proxies([row.address], row.index)
             address, name = format_address(row.address), names.get(row.index, str(row.index))
             command = f"ip -6 neigh del proxy {address} dev {name}"
             undone.append(
                 PrivilegedChange(what=f"removed the proxy entry of {address}", command=command, in_place=False)
             )
         for held in dump.pooled:
-            await self._netlink.unassign([held.address], held.index)
+            if not dry:
+                await self._netlink.unassign([held.address], held.index)
             address, name = format_address(held.address), names.get(held.index, str(held.index))
             command = f"ip -6 addr del {address}/128 dev {name}"
             undone.append(PrivilegedChange(what=f"took {address} back", command=command, in_place=False))

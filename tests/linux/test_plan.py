@@ -190,8 +190,12 @@ async def test_teardown_after_a_killed_engine_undoes_what_was_there_for_live_add
 
     engine.send_signal(signal.SIGKILL)
     await engine.wait()
-    await plan.teardown()
+    left = network_state(host)
+    told = await plan.teardown(dry=True)
+    assert network_state(host) == left
+    undone = await plan.teardown()
 
+    assert {change.command for change in undone} <= {change.command for change in told}
     assert network_state(host) == before
     await until(lambda: not process.with_argument_below(f"--owner={state_dir}"))
     assert host.shell(f"ls {state_dir}") == ""

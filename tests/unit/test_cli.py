@@ -224,16 +224,28 @@ def test_every_exit_code_is_documented() -> None:
 
 
 @pytest.mark.privileged
-def test_net_plan_lists_changes_without_making_any() -> None:
-    done = subprocess.run(
-        ["unshare", "-n", sys.executable, "-m", "ipv6console", "net", "plan", "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
+def test_net_tells_what_it_would_do_without_doing_it_and_undoes_what_it_did() -> None:
+    """On a host with a prefix that is routed to it."""
+    host = (
+        "ip link set lo up; ip link add pool0 type veth peer lan0; ip link set pool0 up; ip link set lan0 up"
     )
-    changes = json.loads(done.stdout)
-    assert [change["command"] for change in changes] == ["sysctl -w net.ipv6.ip_nonlocal_bind=1"]
-    assert not changes[0]["in_place"]
+    state = "{ ip -6 route show table local proto 160; nft list tables; sysctl net.ipv6.ip_nonlocal_bind; }"
+    net = f"{sys.executable} -m ipv6console net"
+    script = f"""
+        {host}; ip addr add 2001:db8:7::1/56 dev pool0 nodad; export IPV6CONSOLE_NETWORK_NDP=routed; {state}; echo
+        {net} plan --json; echo; {net} apply --dry-run --json; echo; {state}; echo
+        {net} apply --json; echo; {net} teardown --dry-run --json; echo; {net} teardown --json; echo; {state}
+    """
+    done = subprocess.run(["unshare", "-n", "sh", "-ec", script], capture_output=True, text=True, check=True)
+    before, planned, dry, still, made, undoing, undone, after = (part.strip() for part in done.stdout.split("\n\n"))
+
+    assert before == still == after == "net.ipv6.ip_nonlocal_bind = 0"
+    commands = [change["command"].split()[0] for change in json.loads(planned)]
+    assert commands == ["sysctl", "nft", "ip"]
+    assert json.loads(dry) == json.loads(planned)
+    assert [change["command"].split()[0] for change in json.loads(made)] == commands
+    assert json.loads(undoing) == json.loads(undone)
+    assert [change["command"].split()[0] for change in json.loads(undone)] == ["ip", "nft", "sysctl"]
 
 
 @pytest.mark.parametrize("words", [["status"], ["status", "--watch"], ["events", "-f"], ["attach", "http://[::1]:1"]])
