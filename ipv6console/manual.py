@@ -14,6 +14,9 @@ from ipv6console.commands.failure import MEANINGS
 _VARIABLES = {
     "IPV6CONSOLE_SOCKET": "The Unix socket of the engine to talk to, or to open.",
     "IPV6CONSOLE_URL": "The base URL of the engine to talk to; IPV6CONSOLE_SOCKET goes first.",
+    "IPV6CONSOLE_TOKEN_FILE": "A file with a bearer token to show over TCP.",
+    "IPV6CONSOLE_TOKEN": "Such a token itself, where no file is named.",
+    "IPV6CONSOLE_LAB": "The lab that `lab exec` and `lab fault` mean, when several run.",
     "IPV6CONSOLE_CONFIG": "Settings to read instead of the user's file.",
     "IPV6CONSOLE_SECTION_KEY": "One setting, as IPV6CONSOLE_POOL_USABLE_NUM; lists are separated by commas.",
 }
@@ -25,6 +28,8 @@ _FILES = {
     "/var/lib/ipv6console": "Database and log of root's engine; another user's are in ~/.local/state/ipv6console.",
 }
 _ESCAPES = {"\\": "\\e", "-": "\\-", "'": "\\(aq", "`": "\\(ga", "^": "\\(ha", "~": "\\(ti", '"': "\\(dq"}
+_AS_IT_IS = "\b"
+"""What a paragraph begins with whose lines click is to leave alone."""
 
 
 def page() -> str:
@@ -85,7 +90,12 @@ def _prose(text: str) -> Iterator[str]:
     for number, paragraph in enumerate(text.strip().split("\n\n")):
         if number:
             yield ".PP"
-        yield _text(" ".join(paragraph.split()))
+        if paragraph.startswith(_AS_IT_IS):
+            yield ".nf"
+            yield from (_text(line) for line in paragraph.removeprefix(_AS_IT_IS).strip("\n").splitlines())
+            yield ".fi"
+        else:
+            yield _text(" ".join(paragraph.split()))
 
 
 def _term(term: str, text: str) -> Iterator[str]:

@@ -25,3 +25,8 @@ def test_a_reader_of_the_man_page_finds_every_command_with_its_options_as_they_a
     missing = [name for name in COMMANDS if f"ipv6console {name}" not in shown]
     assert missing == []
     assert "--usable-num" in shown
+    lines = [line.strip() for line in shown.splitlines()]
+    assert any(line.startswith("renumber") for line in lines), "each fault of the lab is on a line of its own"
+    assert any(line.startswith("ndp-kill") for line in lines)
+    for variable in ("IPV6CONSOLE_URL", "IPV6CONSOLE_TOKEN_FILE", "IPV6CONSOLE_LAB"):
+        assert variable in shown
