@@ -22,6 +22,9 @@ _log = logging.getLogger(__name__)
 _DATE = 1.0
 """Seconds between two values of the Date header."""
 
+_LAST_STEPS = 0.5
+"""Seconds that a cancelled request has to put away what it has in hand."""
+
 
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
@@ -97,6 +100,9 @@ async def run(
         stopping.cancel()
         server.leave()
         await serving
+        if given_up := set(server.server_state.tasks):
+            # They were cancelled when the grace was over, and still use the engine, which is stopped next.
+            await asyncio.wait(given_up, timeout=_LAST_STEPS)
 
 
 def require_token(engine: Engine, sockets: Sequence[socket.socket]) -> None:

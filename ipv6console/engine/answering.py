@@ -30,8 +30,8 @@ class Answering:
             yield
             return
         self._candidates[address] += 1
-        await self._reach.answer_for((address,))
         try:
+            await self._reach.answer_for((address,))
             yield
         finally:
             self._candidates[address] -= 1

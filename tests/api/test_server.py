@@ -173,6 +173,34 @@ async def test_whoever_is_still_waiting_when_the_grace_is_over_is_told_that_the_
     assert answer.json()["detail"] == "The engine stopped before it had answered."
 
 
+async def test_a_request_that_is_given_up_is_done_with_the_engine_before_the_server_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(settings_in(tmp_path), tmp_path, Limits(grace=1)) as service, service.over_ipv4() as client:
+        asked, put_away = asyncio.Event(), asyncio.Event()
+
+        async def silent(_url: str, source: int | None) -> int:
+            if source is not None:
+                asked.set()
+            never: asyncio.Future[int] = asyncio.Future()
+            return await never
+
+        async def stop_answering(_: object) -> None:
+            for _step in range(50):
+                await asyncio.sleep(0)
+            put_away.set()
+
+        monkeypatch.setattr(service.echo, "ask", silent)
+        monkeypatch.setattr(service.engine._reach, "stop_answering", stop_answering)
+        request = asyncio.create_task(client.get("/spawn"))
+        await asked.wait()
+        service.stop.set()
+        with anyio.fail_after(10):
+            await service.task
+            assert put_away.is_set()
+            assert (await request).status_code == 503
+
+
 async def test_after_stopping_nobody_listens(tmp_path: Path) -> None:
     async with serving(settings_in(tmp_path), tmp_path, LIMITS) as service:
         service.stop.set()

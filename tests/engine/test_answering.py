@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,3 +66,22 @@ async def test_an_address_that_turns_out_to_be_another_hosts_is_no_longer_answer
     await asyncio.wait_for(told.wait(), 5)
     await filled.until(lambda: taken not in filled.reach.answered)
     assert taken not in _pool(filled)
+
+
+async def test_a_candidate_given_up_while_the_host_begins_to_answer_for_it_is_no_longer_answered_for(
+    filled: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    async def slow(added: Sequence[int]) -> None:
+        filled.reach.answered.update(added)
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(filled.reach, "answer_for", slow)
+    checking = asyncio.create_task(filled.engine.check(["2001:db8:0:1::77"]))
+    await begun.wait()
+    checking.cancel()
+    await asyncio.gather(checking, return_exceptions=True)
+    assert parse_address("2001:db8:0:1::77") not in filled.reach.answered
+    assert not filled.engine._answering._candidates

@@ -226,9 +226,7 @@ def test_every_exit_code_is_documented() -> None:
 @pytest.mark.privileged
 def test_net_tells_what_it_would_do_without_doing_it_and_undoes_what_it_did() -> None:
     """On a host with a prefix that is routed to it."""
-    host = (
-        "ip link set lo up; ip link add pool0 type veth peer lan0; ip link set pool0 up; ip link set lan0 up"
-    )
+    host = "ip link set lo up; ip link add pool0 type veth peer lan0; ip link set pool0 up; ip link set lan0 up"
     state = "{ ip -6 route show table local proto 160; nft list tables; sysctl net.ipv6.ip_nonlocal_bind; }"
     net = f"{sys.executable} -m ipv6console net"
     script = f"""
