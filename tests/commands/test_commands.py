@@ -237,6 +237,9 @@ async def test_doctor_walks_the_chain(command: Callable[..., Any]) -> None:
     said = await command("doctor")
     assert said.code == ExitCode.DONE
     assert said.out.startswith(f"{PREFIX} on eth0: routed\ninterface  ● ok")
+    report = (await command("doctor", "--json")).json
+    assert (report["prefix"], report["verdict"]) == (PREFIX, "routed")
+    assert [(step["name"], step["level"], step["fix"]) for step in report["steps"]] == [("interface", "ok", None)]
 
 
 async def test_an_engine_is_found_by_its_socket_in_the_runtime_folder(

@@ -20,6 +20,9 @@ from tests.linux.conftest import ADDRESS, PREFIX, Host, Peer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.privileged]
 
+BY_RA = 9
+"""RTPROT_RA."""
+
 
 def shown(view: HostView) -> list[tuple[str, bool]]:
     return [(prefix_text(prefix.network, prefix.length), prefix.deprecated) for prefix in view.prefixes]
@@ -129,3 +132,34 @@ async def test_a_kernel_that_cannot_be_asked_for_a_moment_is_said_and_asked_agai
 
     view = await later(views, [(PREFIX, False), ("2001:db8:f00d::/64", False)])
     assert view.findings == ()
+
+
+def advertise(router: Peer, prefix: str, *, preferred: int, valid: int) -> None:
+    """Have the router advertise itself and a /64 to configure addresses from (RFC 4861, 4.2 and 4.6.2)."""
+    program = (
+        "import socket, struct; s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6); "
+        's.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255); link = socket.if_nametoindex("dn0"); s.bind(("fe80::1", 0, 0, link)); '
+        f'option = struct.pack("!BBBBIII", 3, 4, 64, 0xC0, {valid}, {preferred}, 0); '
+        f'option += socket.inet_pton(socket.AF_INET6, "{prefix}"); '
+        's.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + option, ("ff02::1", 0, 0, link))'
+    )
+    router.shell(f"python3 -S -c '{program}'")
+
+
+async def test_what_a_router_advertises_is_used_and_drained_when_it_says_so(host: Host, netlink: Netlink) -> None:
+    router = host.peer()
+    router.shell("ip addr add fe80::1/64 dev dn0 nodad")
+    host.shell("sysctl -qw net.ipv6.conf.up0.accept_ra=1 net.ipv6.conf.up0.autoconf=1")
+    views = KernelWatch(NetworkSettings(), netlink).views()
+    await later(views, [])
+
+    advertise(router, "2001:db8:f00d::", preferred=1_800, valid=3_600)
+    view = await later(views, [("2001:db8:f00d::/64", False)])
+    (prefix,) = view.prefixes
+    assert (prefix.interface, prefix.on_link, prefix.source) == ("up0", True, "interface")
+    assert prefix.preferred_until == pytest.approx(time.time() + 1_800, abs=60)
+    (way,) = (await netlink.dump()).default_routes()
+    assert (way.gateway, way.protocol) == (parse_address("fe80::1"), BY_RA)
+
+    advertise(router, "2001:db8:f00d::", preferred=0, valid=3_600)
+    await later(views, [("2001:db8:f00d::/64", True)])
