@@ -39,6 +39,8 @@ class PrefixKeeper:
         self._blind: str | None = None
         self._deaf: str | None = None
         self._lock = asyncio.Lock()
+        # What is looked at on somebody's word is not to be overtaken by what was seen before, nor told twice.
+        self._looking = asyncio.Lock()
 
     async def follow(self) -> None:
         """Take up every view of the kernel until cancelled."""
@@ -77,6 +79,10 @@ class PrefixKeeper:
 
     async def look(self) -> None:
         """Inspect every announced prefix now."""
+        async with self._looking:
+            await self._look()
+
+    async def _look(self) -> None:
         before = {key: self._summary(found) for key, found in self.reachability.items()}
         try:
             found = {(r.network, r.length): r for r in await self._reach.inspect()}

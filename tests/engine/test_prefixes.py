@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ipv6console.engine.errors import NotFound, Refusal, Unavailable
-from ipv6console.engine.protocol import HostPrefix, StoreError
+from ipv6console.engine.protocol import HostPrefix, Reachability, StoreError
 from ipv6console.engine.report import ReportItem
 from ipv6console.pool.prefix import parse_prefix
 from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
@@ -281,3 +281,20 @@ async def test_a_prefix_that_could_not_be_drained_is_not_taken_for_a_silent_one(
     [row] = filled.engine.state().prefixes
     assert row.state is PrefixState.ACTIVE
     assert not keeper.silent(known)
+
+
+async def test_a_fault_that_two_looks_at_once_see_is_told_once(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper, inspect = filled.engine._keeper, filled.reach.inspect
+    await keeper.look()
+
+    async def slow() -> tuple[Reachability, ...]:
+        found = await inspect()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return found
+
+    monkeypatch.setattr(filled.reach, "inspect", slow)
+    filled.reach.level = Level.FAIL
+    await asyncio.gather(keeper.look(), keeper.look())
+    page = await filled.engine.events(0, 1_000)
+    assert [event.kind for event in page.events].count("reach.broken") == 1
