@@ -44,6 +44,8 @@ _MOST_ADMITTED = 16
 _FIRST = (b"/pi", b"/re")
 _JSON = b"application/json"
 
+Headers = list[tuple[bytes, bytes]]
+
 
 class _Nobody:
     """Waits for nothing."""
@@ -87,6 +89,8 @@ class HotHttp(Http):
         self._body = b""
         self._admitted: dict[tuple[tuple[bytes, bytes], ...], Caller] = {}
         self._rests_since: float | None = None
+        self._common: Headers | None = None
+        self._begun = b""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for no further request."""
@@ -244,7 +248,8 @@ class HotHttp(Http):
             if response.status_code == INTERNAL_SERVER_ERROR:
                 _log.exception("the hot path ended a request with")
                 busy.keep_alive = False
-            status, headers, body = response.status_code, response.raw_headers, bytes(response.body)
+            status, body = response.status_code, bytes(response.body)
+            headers: Headers | None = response.raw_headers
         else:
             if busy.disconnected:
                 await give_back(self._engine, reply)
@@ -253,26 +258,34 @@ class HotHttp(Http):
                 await self._let_wait(busy)
                 return
             body = render(reply)
-            status, headers = 200, [(b"content-length", b"%d" % len(body)), (b"content-type", _JSON)]
+            status, headers = 200, None
         if self.flow.write_paused and not busy.disconnected:
             await self.flow.drain()
         if busy.disconnected:
             return
         self._send(busy, status, headers, body)
 
-    def _send(self, busy: _Busy, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    def _send(self, busy: _Busy, status: int, headers: Headers | None, body: bytes) -> None:
+        """Send an answer; with None as headers those of a document."""
         self._traffic.hot += 1
-        content = [STATUS_LINE[status]]
         told = busy.keep_alive
-        for name, value in (*self.server_state.default_headers, *headers):
-            told = told or name == b"connection"
-            content += (name, b": ", value, b"\r\n")
-        content += (b"\r\n" if told else b"connection: close\r\n\r\n", body)
-        self.transport.write(b"".join(content))
+        if headers is None:
+            head = b"%scontent-length: %d\r\ncontent-type: application/json\r\n" % (self._start(), len(body))
+        else:
+            told = told or any(name == b"connection" for name, _ in headers)
+            head = STATUS_LINE[status] + _lines(self.server_state.default_headers) + _lines(headers)
+        self.transport.write(b"%s%s%s" % (head, b"\r\n" if told else b"connection: close\r\n\r\n", body))
         busy.response_complete = True
         if not busy.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def _start(self) -> bytes:
+        """Return how every document's answer begins; the date changes once a second, and the server's headers with it."""
+        common = self.server_state.default_headers
+        if common is not self._common:
+            self._common, self._begun = common, STATUS_LINE[200] + _lines(common)
+        return self._begun
 
     async def _let_wait(self, busy: _Busy) -> None:
         """Let the framework have a request for which there is nothing yet: it knows when its caller hangs up."""
@@ -300,6 +313,10 @@ class HotHttp(Http):
             self.cycle = cycle
         busy.response_complete = True
         await cycle.run_asgi(self.app)
+
+
+def _lines(headers: Headers) -> bytes:
+    return b"".join([b"%s: %s\r\n" % header for header in headers])
 
 
 def hot_protocol(*, wanted: bool) -> type[Http]:
