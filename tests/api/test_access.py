@@ -240,6 +240,7 @@ def test_a_listed_address_is_a_host_name_of_this_engine() -> None:
     [
         ("PUT /mirrors/task1/settings", "ipv6console mirror set, or curl"),
         ("POST /mirrors/task1/drain", "ipv6console drain, or curl"),
+        ("POST /notify/test", "ipv6console notify test, or curl"),
         ("GET /stats?dbname=task1", "curl"),
         ("DELETE /leases/1-0-R", "curl"),
     ],
