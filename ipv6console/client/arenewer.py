@@ -84,6 +84,8 @@ class AsyncRenewer:
             self._give_up(hold, lost.cause)
         except (EngineUnreachable, EngineRefused) as error:
             self._again(hold, error)
+        except RuntimeError as error:  # its client was closed before it was given back
+            self._give_up(hold, str(error))
         else:
             self._set(hold, hold.renew_at)
 

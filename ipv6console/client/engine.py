@@ -110,7 +110,7 @@ class _Endpoints:
 
 
 class IPv6Client(_Endpoints):
-    """A client of the engine; may be shared by threads. Calls use neither a leased source nor a proxy.
+    """A client of the engine; may be shared by threads and forks. Calls use neither a leased source nor a proxy.
 
     `url` or `socket` names the engine, else it is looked for (`find_place`); `timeout` in seconds. `token`, or the file
     named by `token_file` or IPV6CONSOLE_TOKEN_FILE, holds the bearer token it shows. Every method raises
@@ -191,7 +191,7 @@ class IPv6Client(_Endpoints):
             finally:
                 response.close()
         except httpx.HTTPError as error:
-            raise unreachable(str(self.place), _cause(error, _patience(request, self.timeout)), error) from error
+            raise unreachable(str(self.place), _cause(error, request, self.timeout), error) from error
         return _reply(request, response)
 
 
@@ -277,7 +277,7 @@ class AsyncIPv6Client(_Endpoints):
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
-            raise unreachable(str(self.place), _cause(error, _patience(request, self.timeout)), error) from error
+            raise unreachable(str(self.place), _cause(error, request, self.timeout), error) from error
         return _reply(request, response)
 
     def stream(self, presence: Presence | None = None) -> AbstractAsyncContextManager[AsyncIterator[Frame]]:
@@ -341,7 +341,9 @@ def _patience(request: EngineRequest[Any], timeout: float) -> float:
     return max(timeout, SLOW_TIMEOUT) if request.slow else timeout + request.wait
 
 
-def _cause(error: httpx.HTTPError, timeout: float) -> str:
+def _cause(error: httpx.HTTPError, request: EngineRequest[Any], timeout: float) -> str:
+    if isinstance(error, httpx.ReadTimeout):
+        return f"no answer within {_patience(request, timeout):g} s"
     if isinstance(error, httpx.TimeoutException):
         return f"no answer within {timeout:g} s"
     return str(error) or type(error).__name__

@@ -34,7 +34,7 @@ def unreachable(place: str, cause: str, error: BaseException) -> EngineUnreachab
 
 
 class EngineRefused(IPv6ConsoleError):
-    """The engine answered with a problem document (RFC 9457); nothing was done. `next` is the step that helps."""
+    """The engine declined, with a problem document (RFC 9457), or said what is not understood. `next` is the step that helps."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(f"{problem.title}: {problem.detail} ({problem.next})")

@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -163,7 +164,10 @@ async def _frames(place: Place, connection: ClientConnection) -> AsyncIterator[F
 
 
 class Follower:
-    """Reconnects `interval` seconds (± JITTER) after a loss, up to `attempts` times in a row; None never gives up."""
+    """Reconnects `interval` seconds (± JITTER) after a loss, up to `attempts` times in a row; None never gives up.
+
+    An engine that declines with 503, because it is stopping or has too many connections, is one that is lost.
+    """
 
     def __init__(
         self,
@@ -217,10 +221,13 @@ class Follower:
                 yield Connected()
                 async for frame in frames:
                     yield frame
-        except EngineUnreachable as error:
+        except (EngineUnreachable, EngineRefused) as error:
+            if isinstance(error, EngineRefused) and error.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
             self._failures += 1
             if self._attempts is not None and self._failures > self._attempts:
                 raise
+            cause = error.detail if isinstance(error, EngineRefused) else error.cause
             retry_in = self._interval * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load, hides nothing
-            yield Disconnected(error.cause, self._failures, retry_in)
+            yield Disconnected(cause, self._failures, retry_in)
             await self._sleep(retry_in)

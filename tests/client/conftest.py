@@ -27,6 +27,8 @@ import h2.events
 import h11
 import pytest
 
+from ipv6console.client.hold import Hold
+
 POOL = "2001:db8:77::/64"
 SITE = "2001:db8:ffff::1"
 OWN = "2001:db8:beef::1"
@@ -408,6 +410,19 @@ class FakeClock:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+SOON = 20.0
+"""Seconds of a TTL that is renewed `promptly`, and long enough for a busy machine."""
+
+
+@pytest.fixture
+def promptly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let leases of SOON seconds be renewed a moment after they were granted, others from half of their time on."""
+    pause = {SOON: 0.1}
+    monkeypatch.setattr(
+        Hold, "renew_at", property(lambda hold: hold.ends_at - hold.ttl + pause.get(hold.ttl, hold.ttl / 2))
+    )
 
 
 @pytest.fixture

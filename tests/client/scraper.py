@@ -15,11 +15,15 @@ from ipv6console.client.requests import IPv6Session as RequestsSession
 FAILED = (IPv6ConsoleError, httpx.TransportError, requests.exceptions.RequestException)
 
 
+PATIENCE = 30.0
+"""Seconds that a site may take where nothing else is said: the machine may be busy."""
+
+
 class Scraper(Protocol):
     """What a scraper does, whatever its library."""
 
-    def get(self, url: str, **options: Any) -> str: ...
-    def begin(self, url: str) -> Callable[[], object]:
+    def get(self, url: str, timeout: float = PATIENCE, **options: Any) -> str: ...
+    def begin(self, url: str, timeout: float = PATIENCE) -> Callable[[], object]:
         """Begin to stream, read the first part, return what reads the next."""
         ...
 
@@ -31,14 +35,15 @@ class Scraper(Protocol):
 
 class Httpx:
     def __init__(self, path: str, **options: Any) -> None:
-        self._session = IPv6Session(socket=path, timeout=0.5, adapt_max_retries=0, follow_redirects=True, **options)
+        self._session = IPv6Session(socket=path, adapt_max_retries=0, follow_redirects=True, **options)
         self._session.__enter__()
 
-    def get(self, url: str, **options: Any) -> str:
-        return self._session.get(url, **options).text
+    def get(self, url: str, timeout: float = PATIENCE, **options: Any) -> str:
+        return self._session.get(url, timeout=timeout, **options).text
 
-    def begin(self, url: str) -> Callable[[], object]:
-        parts = self._session.send(self._session.build_request("GET", url), stream=True).iter_raw()
+    def begin(self, url: str, timeout: float = PATIENCE) -> Callable[[], object]:
+        request = self._session.build_request("GET", url, timeout=timeout)
+        parts = self._session.send(request, stream=True).iter_raw()
         next(parts)
         return lambda: next(parts)
 
@@ -58,16 +63,14 @@ class Httpx:
 class AsyncHttpx:
     def __init__(self, path: str, **options: Any) -> None:
         self._runner = asyncio.Runner()
-        self._session = AsyncIPv6Session(
-            socket=path, timeout=0.5, adapt_max_retries=0, follow_redirects=True, **options
-        )
+        self._session = AsyncIPv6Session(socket=path, adapt_max_retries=0, follow_redirects=True, **options)
         self._runner.run(self._session.__aenter__())
 
-    def get(self, url: str, **options: Any) -> str:
-        return self._runner.run(self._session.get(url, **options)).text
+    def get(self, url: str, timeout: float = PATIENCE, **options: Any) -> str:
+        return self._runner.run(self._session.get(url, timeout=timeout, **options)).text
 
-    def begin(self, url: str) -> Callable[[], object]:
-        request = self._session.build_request("GET", url)
+    def begin(self, url: str, timeout: float = PATIENCE) -> Callable[[], object]:
+        request = self._session.build_request("GET", url, timeout=timeout)
         parts = self._runner.run(self._session.send(request, stream=True)).aiter_raw()
 
         async def read() -> bytes:
@@ -94,11 +97,11 @@ class Requests:
     def __init__(self, path: str, **options: Any) -> None:
         self._session = RequestsSession(socket=path, adapt_max_retries=0, **options)
 
-    def get(self, url: str, **options: Any) -> str:
-        return self._session.get(url, timeout=0.5, **options).text
+    def get(self, url: str, timeout: float = PATIENCE, **options: Any) -> str:
+        return self._session.get(url, timeout=timeout, **options).text
 
-    def begin(self, url: str) -> Callable[[], object]:
-        parts = self._session.get(url, stream=True, timeout=0.5).iter_content(3)
+    def begin(self, url: str, timeout: float = PATIENCE) -> Callable[[], object]:
+        parts = self._session.get(url, stream=True, timeout=timeout).iter_content(3)
         next(parts)
         return lambda: next(parts)
 

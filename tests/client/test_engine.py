@@ -332,3 +332,17 @@ def test_an_engine_that_is_not_reached_is_told_with_the_step_that_helps(
     with IPv6Client(socket=engine.path) as client, pytest.raises(EngineUnreachable, match=step) as caught:
         client.stats()
     assert caught.value.next in str(caught.value)
+
+
+def test_a_queue_that_is_full_for_the_timeout_is_told_with_the_seconds_that_passed(
+    engine: StubEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(plain, "_reached", refuse)
+    with (
+        IPv6Client(socket=engine.path, timeout=3.0) as client,
+        pytest.raises(EngineUnreachable, match=r"no answer within 3 s"),
+    ):
+        client.pick(wait=60.0)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 
 import anyio
 import pytest
 
 from ipv6console.client import AsyncIPv6Client, IPv6Client, LeaseLost, NoIPv6Address, PoolEmpty
-from tests.client.conftest import ADDRS, SITE, Site, StubEngine
+from tests.client.conftest import ADDRS, SITE, SOON, Site, StubEngine
 
 pytestmark = pytest.mark.privileged
 
@@ -63,9 +65,10 @@ def test_it_makes_no_socket_towards_ipv4(engine: StubEngine, site: Site) -> None
             assert sock.getsockname()[0] == FIRST
 
 
+@pytest.mark.usefixtures("promptly")
 def test_a_lease_is_renewed_and_tells_when_it_is_lost(engine: StubEngine) -> None:
-    with IPv6Client(socket=engine.path) as client, client.lease(ttl=2.0) as lease:
-        assert engine.renewed.acquire(timeout=10)
+    with IPv6Client(socket=engine.path) as client, client.lease(ttl=SOON) as lease:
+        assert engine.renewed.acquire(timeout=30)
         assert lease.addr == FIRST
     with pytest.raises(LeaseLost):
         _ = lease.addr
@@ -78,10 +81,11 @@ def test_an_empty_pool_is_an_error_when_nobody_wants_to_wait(engine: StubEngine)
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("promptly")
 async def test_an_async_lease_is_held_renewed_and_given_back(engine: StubEngine) -> None:
     async with AsyncIPv6Client(socket=engine.path) as client:
-        async with client.lease(ttl=2.0) as lease:
-            assert await anyio.to_thread.run_sync(lambda: engine.renewed.acquire(timeout=10))
+        async with client.lease(ttl=SOON) as lease:
+            assert await anyio.to_thread.run_sync(lambda: engine.renewed.acquire(timeout=30))
             assert lease.addr == FIRST
             lease.bad(reason="captcha")
         assert engine.pool.verdicts == [{"addr": FIRST, "status": "bad", "lease": "token-1", "reason": "captcha"}]
@@ -110,3 +114,32 @@ def test_a_wait_that_is_no_time_is_refused(engine: StubEngine, wait: float) -> N
     with IPv6Client(socket=engine.path) as client, pytest.raises(ValueError, match="wait is"), client.lease(wait=wait):
         pytest.fail("there is no such wait")
     assert engine.asks == []
+
+
+_LOST = "is lost: this client has been closed"
+
+
+@pytest.mark.usefixtures("promptly")
+def test_a_lease_whose_client_was_closed_is_lost_when_it_is_to_be_renewed(
+    engine: StubEngine, caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
+) -> None:
+    told = False
+    with suppress(RuntimeError), IPv6Client(socket=engine.path) as client, client.lease(ttl=SOON):
+        client.close()
+        eventually(lambda: _LOST in caplog.text, "the lease is lost")
+        told = True
+    assert told
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("promptly")
+async def test_an_async_lease_whose_client_was_closed_is_lost_when_it_is_to_be_renewed(
+    engine: StubEngine, caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
+) -> None:
+    told = False
+    with suppress(RuntimeError):
+        async with AsyncIPv6Client(socket=engine.path) as client, client.lease(ttl=SOON):
+            await client.aclose()
+            await anyio.to_thread.run_sync(eventually, lambda: _LOST in caplog.text, "the lease is lost")
+            told = True
+    assert told

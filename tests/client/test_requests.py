@@ -23,7 +23,7 @@ from urllib3.util import connection as urllib3_connection
 from ipv6console.client import EngineUnreachable, LeaseLost, NoIPv6Address, PoolEmpty
 from ipv6console.client.adapter import leased_adapter
 from ipv6console.client.requests import AddrStatus, IPv6Session, IPv6SessionAdapter
-from tests.client.conftest import ADDRS, SITE, Site, StubEngine
+from tests.client.conftest import ADDRS, SITE, SOON, Site, StubEngine
 
 pytestmark = pytest.mark.privileged
 
@@ -101,9 +101,10 @@ def test_a_session_that_is_forgotten_gives_its_lease_back(engine: StubEngine) ->
     assert engine.pool.leases == {}
 
 
+@pytest.mark.usefixtures("promptly")
 def test_it_renews_its_lease_by_itself(engine: StubEngine) -> None:
-    with IPv6Session(socket=engine.path, ttl=2.0) as session:
-        assert engine.renewed.acquire(timeout=10)
+    with IPv6Session(socket=engine.path, ttl=SOON) as session:
+        assert engine.renewed.acquire(timeout=30)
         assert session.ip == FIRST
 
 

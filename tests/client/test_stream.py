@@ -238,3 +238,25 @@ def _noting(pauses: list[float]) -> Callable[[float], Awaitable[None]]:
         pauses.append(seconds)
 
     return sleep
+
+
+async def test_an_engine_that_cannot_just_now_is_asked_again(streams: Streams) -> None:
+    problem = {"type": "unavailable", "title": "Not now", "status": 503, "detail": "it is stopping", "next": "wait"}
+    streams.refusal = Response(HTTPStatus.SERVICE_UNAVAILABLE, "Not now", Headers(), json.dumps(problem).encode())
+    streams.scripts = [_sends(_frame(1), ends=False)]
+
+    async def sleep(_: float) -> None:
+        streams.refusal = None
+
+    follower = Follower(Place("http://localhost", streams.path), 10.0, attempts=1, interval=3.0, sleep=sleep)
+    lost, *more = await _take(follower.events(None), 3)
+    assert isinstance(lost, Disconnected)
+    assert (lost.cause, more) == ("it is stopping", [Connected(), _frame(1)])
+
+
+async def test_an_engine_that_never_can_is_given_up_with_its_own_words(streams: Streams) -> None:
+    problem = {"type": "unavailable", "title": "Not now", "status": 503, "detail": "it is stopping", "next": "wait"}
+    streams.refusal = Response(HTTPStatus.SERVICE_UNAVAILABLE, "Not now", Headers(), json.dumps(problem).encode())
+    follower = Follower(Place("http://localhost", streams.path), 10.0, attempts=0, interval=3.0)
+    with pytest.raises(EngineRefused, match="it is stopping"):
+        await _take(follower.events(None), 1)
