@@ -43,6 +43,7 @@ COMMANDS = {
     "revoke": "Withdraw addresses or a prefix for good.",
     "notify": "Show and try what is told of faults: webhooks and commands.",
     "token": "Make, list and revoke bearer tokens for callers over TCP.",
+    "upgrade": "Let a running engine start anew as the version installed now.",
     "backup": "Copy the database of an engine, also while it runs.",
     "restore": "Put a backup in the place of the database.",
     "import-json": "Take over the files of the older address pool.",

@@ -9,7 +9,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from ipv6console.listen import listeners
 from ipv6console.notify.carriers import carriers
 from ipv6console.paths import state_dir
 from ipv6console.store.database import SqliteStore
+from ipv6console.succession import ENDS, Succession, listen_to_ends
 
 DETACH = b"detach"
 DATABASE = "engine.db"
@@ -36,6 +37,8 @@ log = logging.getLogger("ipv6console")
 
 def main(settings: Settings, sockets: Sequence[socket.socket], *, tie: int | None = None) -> None:
     """Run the engine until SIGTERM, SIGINT or the end of the tie; raises StoreError or OSError when it cannot start.
+
+    SIGUSR2 makes this process its own successor, on the same sockets.
 
     `tie` is the reading end of a pipe from the console that started this process: its end stops the engine, unless
     DETACH came first.
@@ -51,20 +54,33 @@ async def serve(settings: Settings, sockets: Sequence[socket.socket], *, tie: in
     """Run the engine on the running loop until it is told to stop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if tie is not None:
-        _Tie(tie, stop).watch(loop)
-    folder = state_dir(settings.engine.state_dir)
-    async with AsyncExitStack() as stack:
-        engine = await _compose(settings, folder, stack)
-        # Before anything on the host is touched; tokens are in the store.
-        await engine.open()
-        require_token(engine, sockets)
-        stack.push_async_callback(engine.stop)
-        await engine.start()
-        engine.listening(listeners(sockets))
-        await run(engine, sockets, settings, stop=stop)
+    succession = Succession(sockets, tie)
+
+    def end(number: int = signal.SIGTERM) -> None:
+        succession.end(number)
+        stop.set()
+
+    for number in ENDS:
+        loop.add_signal_handler(number, end, number)
+    listen_to_ends()
+    try:
+        if tie is not None:
+            _Tie(tie, end, succession.untie).watch(loop)
+        folder = state_dir(settings.engine.state_dir)
+        async with AsyncExitStack() as stack:
+            engine = await _compose(settings, folder, stack)
+            # Before anything on the host is touched; tokens are in the store.
+            await engine.open()
+            require_token(engine, sockets)
+            stack.push_async_callback(lambda: engine.stop(leave=succession.leaving()))
+            await engine.start()
+            engine.listening(listeners(sockets))
+            succession.watch(loop, stop, engine.stay)
+            await run(engine, sockets, settings, stop=stop)
+        if succession.wanted:
+            succession.take_over()
+    finally:
+        succession.let_go()
 
 
 async def _compose(settings: Settings, folder: Path, stack: AsyncExitStack) -> Engine:
@@ -115,9 +131,10 @@ async def _carry_over(store: SqliteStore, clock: BootClock, pool: PoolSettings) 
 class _Tie:
     """The pipe to the console that started this engine."""
 
-    def __init__(self, descriptor: int, stop: asyncio.Event) -> None:
+    def __init__(self, descriptor: int, end: Callable[[], None], left: Callable[[], None]) -> None:
         self._descriptor = descriptor
-        self._stop = stop
+        self._end = end
+        self._left = left
         self._said = b""
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -133,6 +150,7 @@ class _Tie:
             return
         else:
             log.info("the console ended; stopping")
-            self._stop.set()
+            self._end()
         loop.remove_reader(self._descriptor)
+        self._left()
         os.close(self._descriptor)

@@ -18,6 +18,7 @@ from ipv6console.config import EngineSettings
 from ipv6console.paths import default_socket, make_runtime_dir
 
 _BACKLOG = 2048
+_FIRST_PASSED = 3  # SD_LISTEN_FDS_START
 _LONGEST_PATH = 107  # sun_path of unix(7), less its final zero
 _PROBE_SECONDS = 1.0
 
@@ -69,17 +70,49 @@ def parse_endpoint(text: str) -> Endpoint:
     return Endpoint(str(address), int(port))
 
 
-def bind(settings: EngineSettings) -> list[socket.socket]:
+def passed() -> list[socket.socket]:
+    """Return the listening sockets a service manager opened for this process (sd_listen_fds(3)); none the second time.
+
+    Raises ListenError for anything else that was passed.
+    """
+    owner, count = os.environ.pop("LISTEN_PID", ""), os.environ.pop("LISTEN_FDS", "")
+    os.environ.pop("LISTEN_FDNAMES", None)
+    if owner != str(os.getpid()) or not count.isdigit():
+        return []
+    found = []
+    for number in range(_FIRST_PASSED, _FIRST_PASSED + int(count)):
+        os.set_inheritable(number, False)
+        try:
+            sock = socket.socket(fileno=number)
+            listens = sock.type == socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        except OSError:
+            listens = False
+        if not listens:
+            raise ListenError(
+                f"descriptor {number}, which was passed to this process, is no listening stream socket",
+                next="Use ListenStream= alone in the socket unit.",
+            )
+        sock.setblocking(False)
+        found.append(sock)
+    return found
+
+
+def bind(settings: EngineSettings, opened_before: Sequence[socket.socket] = ()) -> list[socket.socket]:
     """Return listening sockets for every `listen` of `settings`, and last the Unix socket; all or none are opened.
+
+    Those among `opened_before` that are named there are taken as they are, and others among them are served first.
 
     An empty `socket` means the one in the runtime directory. Raises ListenError. Whether addresses beyond loopback may
     be served is the server's to say: it alone knows whether there are tokens.
     """
     endpoints = [parse_endpoint(text) for text in settings.listen]
-    opened: list[socket.socket] = []
+    opened: list[socket.socket] = list(opened_before)
+    there = {_name(sock) for sock in opened}
     try:
-        opened.extend(open_tcp(endpoint) for endpoint in endpoints)
-        opened.append(open_unix(Path(settings.socket) if settings.socket else _default_path(), settings.group))
+        opened.extend(open_tcp(endpoint) for endpoint in endpoints if str(endpoint) not in there)
+        path = Path(settings.socket) if settings.socket else _default_path()
+        if f"unix:{path}" not in there:
+            opened.append(open_unix(path, settings.group))
     except BaseException:
         for sock in opened:
             sock.close()

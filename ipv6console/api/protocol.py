@@ -40,6 +40,9 @@ _CROWDED = Problem(
     detail="As many connections are open as the engine's limit of open files allows.",
     next="Close connections that are not needed, or raise the limit: ulimit -n, or LimitNOFILE= of the service.",
 )
+_FIRST_REQUEST = 0.3
+"""Seconds that a connection without a request yet lives on when the server ends."""
+
 _WEBSOCKET_HEADERS = 100
 _WEBSOCKET_HEADER = 4096
 _TOLD = 64
@@ -70,6 +73,7 @@ class Http(HttpToolsProtocol):
         self._parsing = False
         self._changed = False
         self._crowded = False
+        self._leaving = False
 
     @property
     def _idle(self) -> bool:
@@ -96,6 +100,24 @@ class Http(HttpToolsProtocol):
         """Forget the deadline."""
         self._expect(None)
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Close, once nothing is owed: whose connection was just made has a request on its way, and gets its answer."""
+        if cast("RequestResponseCycle | None", self.cycle) is not None or self._leaving:
+            super().shutdown()
+            return
+        self._leaving = True
+        self.loop.call_later(_FIRST_REQUEST, self._leave)
+
+    def on_response_complete(self) -> None:
+        """Close after the answer when the server ends."""
+        super().on_response_complete()
+        if self._leaving and not self.transport.is_closing():
+            self.transport.close()
+
+    def _leave(self) -> None:
+        if not self.transport.is_closing():
+            super().shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Parse, within the bounds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket as sockets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +21,15 @@ if TYPE_CHECKING:
 @launch_options
 @click.option("--inherit", metavar="FD,FD...", hidden=True, help="Listening sockets a console has opened.")
 @click.option("--tie", metavar="FD", type=click.IntRange(0), hidden=True, help="A pipe whose end stops the engine.")
-def serve(launch: Launch, inherit: str | None, tie: int | None) -> int:
-    """Run the engine until SIGTERM or Ctrl+C; its log goes to stderr."""
+@click.option("--rehearse", is_flag=True, hidden=True, help="Load all that serving needs, and end.")
+def serve(launch: Launch, *, inherit: str | None, tie: int | None, rehearse: bool) -> int:
+    """Run the engine until SIGTERM or Ctrl+C; its log goes to stderr.
+
+    SIGUSR2 makes it start anew as the version installed now, while callers wait and leases live (ipv6console upgrade).
+    """
+    if rehearse:
+        _load()
+        return ExitCode.DONE
     opened = listening(launch.settings.engine) if inherit is None else _inherited(inherit)
     files = [Path(sock.getsockname()) for sock in opened if sock.family == sockets.AF_UNIX]
     try:
@@ -34,11 +41,11 @@ def serve(launch: Launch, inherit: str | None, tie: int | None) -> int:
 
 def listening(engine: EngineSettings) -> list[sockets.socket]:
     """Return the listening sockets `engine` asks for; one that cannot be had ends the command with a Failure."""
-    from ipv6console.listen import ListenError, bind  # noqa: PLC0415 - for commands that start an engine
+    from ipv6console.listen import ListenError, bind, passed  # noqa: PLC0415 - for commands that start an engine
     from ipv6console.paths import PathError  # noqa: PLC0415 - as above
 
     try:
-        return bind(engine)
+        return bind(engine, passed())
     except ListenError as error:
         raise Failure(error.detail, next=error.next, code=ExitCode.NO) from error
     except PathError as error:
@@ -62,9 +69,14 @@ def _inherited(numbers: str) -> list[sockets.socket]:
         raise click.BadParameter(f"{numbers} are not open sockets: {error}", param_hint="--inherit") from error
 
 
-def _run(launch: Launch, opened: Sequence[sockets.socket], tie: int | None) -> None:
+def _load() -> Callable[..., None]:
     with loading():
         from ipv6console.daemon import main  # noqa: PLC0415 - heavy; callers can connect already
+    return main
+
+
+def _run(launch: Launch, opened: Sequence[sockets.socket], tie: int | None) -> None:
+    main = _load()
     from ipv6console.engine.protocol import StoreError  # noqa: PLC0415 - as above
     from ipv6console.listen import ListenError  # noqa: PLC0415 - as above
 

@@ -129,6 +129,10 @@ class Engine:
         """Deltas of the state document."""
         return self._document.feed
 
+    def stay(self, why: str, fix: str) -> None:
+        """Write down why the engine does not make way for a successor."""
+        self._core.journal.fail("upgrade.refused", f"the engine goes on as it is: {why}; {fix}", fix=fix)
+
     def listening(self, listeners: tuple[str, ...]) -> None:
         """Say where callers reach this engine."""
         self._document.listeners = listeners
@@ -165,16 +169,20 @@ class Engine:
         # A task cancelled before its first step would leave a coroutine nobody ever awaited.
         await asyncio.sleep(0)
 
-    async def stop(self) -> None:
-        """Stop the tasks, remove what was set up on the host, and write and tell what is left to write and tell."""
+    async def stop(self, *, leave: bool = False) -> None:
+        """Stop the tasks, remove what was set up on the host, and write and tell what is left to write and tell.
+
+        With `leave` what was set up stays, for a successor that starts now.
+        """
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
-            await self._reach.withdraw_all()
+            await (self._reach.leave() if leave else self._reach.withdraw_all())
         except OSError as error:
             self._core.journal.fail("prefix.refused", f"not everything set up could be removed: {error}")
-        self._core.journal.write("engine.stopped", "the engine stopped")
+        text = "the engine makes way for its successor; routes and NDP stay" if leave else "the engine stopped"
+        self._core.journal.write("engine.stopped", text)
         if self._telling is not None:
             await self.notifying.stop()
             self._telling.cancel()

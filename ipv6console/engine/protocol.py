@@ -191,6 +191,10 @@ class Reach(Protocol):
         """Remove everything that was set up, last to first."""
         ...
 
+    async def leave(self) -> None:
+        """Leave everything that was set up to a successor on this host, which starts now."""
+        ...
+
     async def answer_for(self, added: Sequence[int]) -> None:
         """Answer neighbours for these addresses too; returns once that is so.
 

@@ -8,6 +8,7 @@ import select
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,13 +129,19 @@ def kill(pid: int, patience: float) -> bool:
         return True
     try:
         signal.pidfd_send_signal(handle, signal.SIGKILL)
-        return bool(select.select([handle], [], [], patience)[0])
+        ended = bool(select.select([handle], [], [], patience)[0])
+        if ended:
+            # A child of the engine that this process was before: nobody else would bury it.
+            with suppress(ChildProcessError):
+                os.waitid(os.P_PIDFD, handle, os.WEXITED | os.WNOHANG)
     except ProcessLookupError:
         return True
     except PermissionError as error:
         raise HostError(
             errno.EPERM, f"ending {name(pid)} {pid} failed: it is another user's; repeat it as root"
         ) from error
+    else:
+        return ended
     finally:
         os.close(handle)
 

@@ -46,6 +46,8 @@ from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.status import Finding, Level, Stamp
 
 _AGAIN = 1.0
+_SUCCESSION = 60.0
+"""Seconds a successor may take to start before nobody answers neighbours any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class HostReach:
         record = RecordFile(state_dir)
         self._sysctls = Sysctls(record)
         self._ground = Ground(settings, record, netlink, self._sysctls)
+        self._responder = ResponderStrategy(state_dir, self._ring, join=settings.solicited_nodes)
         self._strategies: dict[str, Strategy] = {
             ROUTED: RoutedStrategy(),
             NDPPD: (
@@ -76,7 +79,7 @@ class HostReach:
                 if settings.ndppd_service
                 else NdppdStrategy(settings.ndppd, state_dir, self._ring)
             ),
-            RESPONDER: ResponderStrategy(state_dir, self._ring, join=settings.solicited_nodes),
+            RESPONDER: self._responder,
             ADDRESS: AddressStrategy(netlink),
             PROXY: ProxyStrategy(netlink, self._sysctls),
         }
@@ -135,6 +138,11 @@ class HostReach:
             self._ways = frozenset()
             if failures:
                 raise failures[0]
+
+    async def leave(self) -> None:
+        """Leave all that was set up to a successor that starts now; daemons answer on until it replaces them."""
+        async with self._turn:
+            await self._responder.stay(_SUCCESSION)
 
     async def answer_for(self, added: Sequence[int]) -> None:
         """Answer neighbours for these addresses too; what fails does not raise, `inspect` tells of it."""

@@ -63,6 +63,9 @@ class Kernel:
     async def withdraw_all(self) -> None:
         pass
 
+    async def leave(self) -> None:
+        pass
+
     async def answer_for(self, added: Sequence[int]) -> None:
         pass
 

@@ -22,6 +22,7 @@ from ipv6console.listen import (
     open_tcp,
     open_unix,
     parse_endpoint,
+    passed,
     remove_socket_file,
 )
 
@@ -44,6 +45,25 @@ def test_both_loopbacks_and_the_unix_socket_accept_connections(bound: list[socke
         with closing(socket.socket(sock.family)) as client:
             client.settimeout(5)
             client.connect(sock.getsockname())
+
+
+def test_sockets_that_were_opened_before_are_taken_and_the_others_are_opened(path: Path) -> None:
+    before = [open_unix(path), open_tcp(Endpoint("::1", 0))]
+    six = listeners(before)[1]
+    sockets = bind(EngineSettings(listen=("127.0.0.1:0", six), socket=str(path)), before)
+    try:
+        assert sockets[:2] == before
+        assert [name for name in listeners(sockets) if name.startswith("127.")] == list(listeners(sockets)[2:])
+    finally:
+        for sock in sockets:
+            sock.close()
+
+
+def test_what_was_passed_to_another_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LISTEN_PID", str(os.getpid() + 1))
+    monkeypatch.setenv("LISTEN_FDS", "1")
+    assert passed() == []
+    assert "LISTEN_FDS" not in os.environ
 
 
 def test_listeners_have_readable_names(bound: list[socket.socket], path: Path) -> None:

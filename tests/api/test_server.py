@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from ipv6console.api import protocol
 from ipv6console.api.limits import LIMITS, Limits
 from ipv6console.listen import ListenError
 from tests.api.service import Service, serving, settings_in
@@ -81,6 +83,27 @@ async def test_requests_are_not_logged(service: Service, caplog: pytest.LogCaptu
     async with service.over_ipv4() as client:
         await client.get("/leases")
     assert not [record for record in caplog.records if "/leases" in record.getMessage() and "httpx" not in record.name]
+
+
+async def test_a_connection_that_was_just_made_gets_its_first_answer_though_the_server_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "_FIRST_REQUEST", 60.0)
+    async with serving(settings_in(tmp_path), tmp_path, replace(LIMITS, grace=60)) as service:
+        reading, writing = await asyncio.open_connection("127.0.0.1", service.ports[0])
+        # This one is taken after the one before it; when it is closed, the server ends.
+        second, answering = await asyncio.open_connection("127.0.0.1", service.ports[0])
+        answering.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await second.readuntil(b"\r\n\r\n")
+        service.stop.set()
+        with anyio.fail_after(30):
+            await second.read()
+            writing.write(b"GET /pick HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            answer = await reading.read()
+        assert answer.startswith(b"HTTP/1.1 200 OK")
+        for writer in (writing, answering):
+            writer.close()
+        await service.task
 
 
 async def test_signals_are_left_to_the_program(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ import pytest
 import tomli
 import yaml
 
+from ipv6console import succession
 from ipv6console.cli import root
 from ipv6console.client import EngineUnreachable, IPv6Client
 from ipv6console.commands.connection import answers
@@ -33,6 +34,7 @@ from ipv6console.configfile import load
 
 FOLDER = Path(__file__).resolve().parents[2] / "packaging"
 UNIT = FOLDER / "ipv6console.service"
+SOCKET = FOLDER / "ipv6console.socket"
 PREFIX = "2001:db8:4f8:10::/64"
 PATIENCE = 30.0
 
@@ -80,6 +82,23 @@ def test_the_page_on_security_tells_how_systemd_rates_the_unit() -> None:
     assert rating is not None
     page = UNIT.parents[1] / "docs" / "security.md"
     assert f"**{rating[1]}**" in page.read_text(encoding="utf-8")
+
+
+def test_the_socket_unit_listens_where_the_engine_would_and_systemd_finds_no_fault_in_it(tmp_path: Path) -> None:
+    lines = SOCKET.read_text(encoding="utf-8").splitlines()
+    listened = [line.partition("=")[2] for line in lines if line.startswith("ListenStream=")]
+    assert listened == [*Settings().engine.listen, "/run/ipv6console/engine.sock"]
+    assert {f"SocketGroup={service()['Group']}", "SocketMode=0660"} <= set(lines)
+    for unit in (UNIT, SOCKET):
+        text = unit.read_text(encoding="utf-8").replace(service()["ExecStart"].split()[0], sys.executable)
+        (tmp_path / unit.name).write_text(text, encoding="utf-8")
+    command = ["systemd-analyze", "verify", "--man=no", str(tmp_path / SOCKET.name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_reload_is_what_the_engine_takes_for_an_upgrade() -> None:
+    assert service()["ExecReload"] == f"/bin/kill -{succession.SIGNAL.name.removeprefix('SIG')} $MAINPID"
 
 
 def test_the_units_command_line_is_understood() -> None:

@@ -89,6 +89,26 @@ def test_an_engine_serves_until_told_to_stop_and_leaves_no_socket(
     assert not (folder / "e.sock").exists()
 
 
+def test_sockets_that_a_service_manager_opened_are_served_and_left_to_it(folder: Path, eventually: Eventually) -> None:
+    manager = ("systemd-socket-activate", "--listen=127.0.0.1:16000", f"--listen={folder / 'e.sock'}")
+    named = [f"--setenv={name}" for name in os.environ if name.startswith(("IPV6", "PYTHON", "HOME", "XDG"))]
+    engine = subprocess.Popen([*NAMESPACE, *manager, *named, *PROGRAM, "serve"], stderr=subprocess.PIPE, text=True)
+    try:
+        eventually((folder / "e.sock").exists, "the manager listens", PATIENCE)
+        eventually(lambda: engine_pid(folder) is not None, "the engine answers", PATIENCE)
+        with IPv6Client(socket=folder / "e.sock") as client:
+            assert client.state().engine.pid == engine.pid
+            assert sorted(client.state().engine.listeners) == [
+                "127.0.0.1:16000",
+                "[::1]:16000",
+                f"unix:{folder / 'e.sock'}",
+            ]
+    finally:
+        engine.terminate()
+        code, err = ended(engine)
+    assert code == ExitCode.DONE, err
+
+
 def test_the_older_servers_flags_live_on(start: Start, folder: Path, eventually: Eventually) -> None:
     start("serve", "-p", "17000", "-n", "33", "-v")
     eventually(lambda: answers(folder / "e.sock"), "the socket answers", PATIENCE)

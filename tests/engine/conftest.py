@@ -86,6 +86,9 @@ class HandReach:
     async def withdraw_all(self) -> None:
         self.announced.clear()
 
+    async def leave(self) -> None:
+        pass
+
     async def answer_for(self, added: Sequence[int]) -> None:
         self.answered.update(added)
 

@@ -64,6 +64,7 @@ def layers(modules: set[str]) -> set[str]:
         ("ipv6console.paths", set(), set()),
         ("ipv6console.olderfiles", set(), set()),
         ("ipv6console.listen", set(), set()),
+        ("ipv6console.succession", set(), set()),
         ("ipv6console.pool.pool", set(), {"pool"}),
         ("ipv6console.engine.engine", {"httptools"}, {"engine", "pool"}),
         ("ipv6console.client", set(), {"client"}),

@@ -64,6 +64,10 @@ class ResponderChild(Child):
         live.difference_update(removed)
         await self._send([*_lines("+", added), *_lines("-", removed)])
 
+    async def stay(self, seconds: float) -> None:
+        """Let the process go on for so long once the engine has gone."""
+        await self._send([f"~{seconds:g}"])
+
     def command(self) -> tuple[str, ...]:
         """Return the program and its arguments; by its file and in isolation, so that no environment gets in."""
         join = ("--join",) if self._join else ()
@@ -149,6 +153,11 @@ class ResponderStrategy:
         while self._children:
             _, child = self._children.popitem()
             await child.stop()
+
+    async def stay(self, seconds: float) -> None:
+        """Let every responder go on for so long once the engine has gone."""
+        for child in self._children.values():
+            await child.stay(seconds)
 
     async def answer(self, prefix: HostPrefix, added: Collection[int], removed: Collection[int]) -> None:
         """Take up and drop live addresses of `prefix`."""

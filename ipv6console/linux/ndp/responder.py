@@ -4,7 +4,8 @@ A process of its own, so that a busy engine does not delay answers: `python -m i
 needs CAP_NET_RAW and the standard library alone. The set comes as lines on standard input, each of a sign and
 addresses as 32 hexadecimal digits: `=` answer for exactly these, `+` for these too, `-` for these no longer, and `/`
 for the prefixes (digits, slash, length) to count by. Each line is acknowledged by `done`. The end of input ends the
-process, so it cannot outlive the engine. Counters are told as `count PREFIX SEEN ANSWERED`.
+process, so it cannot outlive the engine; after `~` and seconds it goes on for so long, in silence, while an engine makes way
+for its successor. Counters are told as `count PREFIX SEEN ANSWERED`.
 
 Sources: RFC 4861 sections 4.3, 4.4, 7.1.1 and 7.2.4 for what is asked and answered, RFC 4862 section 5.4 for duplicate
 address detection, packet(7).
@@ -164,7 +165,7 @@ class Groups:
 
 
 class Responder:
-    """Answers on one interface until its input ends."""
+    """Answers on one interface until its input ends, and for as long after that as it was told."""
 
     def __init__(self, interface: str, *, join: bool) -> None:
         self._interface = interface
@@ -177,6 +178,7 @@ class Responder:
         self._input = b""
         self._told = 0.0
         self._fresh = False
+        self._stay = 0.0
 
     def run(self) -> None:
         """Serve; raises OSError when the interface is gone."""
@@ -188,8 +190,17 @@ class Responder:
             if self._socket.fileno() in ready:
                 self._answer()
             if 0 in ready and not self._read():
-                return
+                return self._go_on()
             self._tell()
+
+    def _go_on(self) -> None:
+        """Answer without anybody to hear of it."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        until = time.monotonic() + self._stay
+        while (left := until - time.monotonic()) > 0:
+            if poll.poll(left * 1_000):
+                self._answer()
 
     def _answer(self) -> None:
         mine = self._socket.getsockname()[4]
@@ -236,6 +247,9 @@ class Responder:
     def _take(self, sign: bytes, words: list[bytes]) -> None:
         if sign == b"/":
             self._count_by(words)
+            return
+        if sign == b"~":
+            self._stay = float(words[0])
             return
         addresses = {bytes.fromhex(word.decode()) for word in words}
         if sign == b"+":
