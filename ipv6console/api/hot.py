@@ -100,13 +100,19 @@ class HotHttp(Http):
             self.timeout_keep_alive_task = None
 
     def on_response_complete(self) -> None:
-        """Go on with a request that was sent ahead, or rest, with one timer for all rests: to make one costs a tenth of a pick."""
+        """Go on with a request that was sent ahead, or rest; leave when the server ends.
+
+        There is one timer for all rests: to make one costs a tenth of a pick.
+        """
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+            return
+        if self.leaving:
+            self.transport.close()
             return
         self._rests_since = self.loop.time()
         if self.timeout_keep_alive_task is None:

@@ -73,7 +73,7 @@ class Http(HttpToolsProtocol):
         self._parsing = False
         self._changed = False
         self._crowded = False
-        self._leaving = False
+        self.leaving = False
 
     @property
     def _idle(self) -> bool:
@@ -103,16 +103,16 @@ class Http(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Close, once nothing is owed: whose connection was just made has a request on its way, and gets its answer."""
-        if cast("RequestResponseCycle | None", self.cycle) is not None or self._leaving:
+        if cast("RequestResponseCycle | None", self.cycle) is not None or self.leaving:
             super().shutdown()
             return
-        self._leaving = True
+        self.leaving = True
         self.loop.call_later(_FIRST_REQUEST, self._leave)
 
     def on_response_complete(self) -> None:
         """Close after the answer when the server ends."""
         super().on_response_complete()
-        if self._leaving and not self.transport.is_closing():
+        if self.leaving and not self.transport.is_closing():
             self.transport.close()
 
     def _leave(self) -> None:
