@@ -129,21 +129,21 @@ def kill(pid: int, patience: float) -> bool:
         return True
     try:
         signal.pidfd_send_signal(handle, signal.SIGKILL)
-        ended = bool(select.select([handle], [], [], patience)[0])
-        if ended:
-            # A child of the engine that this process was before: nobody else would bury it.
-            with suppress(ChildProcessError):
-                os.waitid(os.P_PIDFD, handle, os.WEXITED | os.WNOHANG)
+        return bool(select.select([handle], [], [], patience)[0])
     except ProcessLookupError:
         return True
     except PermissionError as error:
         raise HostError(
             errno.EPERM, f"ending {name(pid)} {pid} failed: it is another user's; repeat it as root"
         ) from error
-    else:
-        return ended
     finally:
         os.close(handle)
+
+
+def bury(pid: int) -> None:
+    """Take note of the end of `pid` if it was a child of the engine that this process was before: nobody else does."""
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
 
 
 def _arguments(entry: Path) -> list[bytes]:

@@ -93,7 +93,8 @@ class Child(ABC):
         """
         if self._task is None:
             for pid in process.with_argument(*leftover):
-                await asyncio.to_thread(process.kill, pid, _STOP)
+                if await asyncio.to_thread(process.kill, pid, _STOP):
+                    process.bury(pid)
             self._settled.clear()
             self._task = asyncio.create_task(self._supervise(), name=f"{self.name} {self.interface}")
         await self._settled.wait()
