@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import ipv6console
@@ -16,6 +18,7 @@ from ipv6console.store.database import SqliteStore
 WORKER = Path(__file__).with_name("worker.py")
 ROOT = Path(ipv6console.__file__).parents[1]
 ROUNDS = 6
+PACKED_ROUNDS = 4
 
 
 def command(act: str, path: Path) -> list[str]:
@@ -59,6 +62,35 @@ def test_everything_acknowledged_survives_kill_9_and_nothing_is_there_by_half(tm
         found = {row.address_id: row.uses for row in contents(path).usages}
         assert [task for task, uses in acknowledged.items() if found[2 * task] < uses] == []
         assert [number for number in found if found[number] != found[number ^ 1]] == []
+
+
+def test_after_kill_9_the_addresses_are_those_of_the_rows_whatever_was_packed(tmp_path: Path) -> None:
+    path = tmp_path / "engine.db"
+    chance = random.Random(7)
+    gone: set[int] = set()
+    for _ in range(PACKED_ROUNDS):
+        added = 0
+        enough = chance.randrange(1, 20)
+        with subprocess.Popen(command("pack", path), stdout=subprocess.PIPE, text=True) as worker:
+            assert worker.stdout is not None
+            for count, line in enumerate(worker.stdout):
+                word, number = line.split()
+                if word == "added":
+                    added = int(number)
+                else:
+                    gone.add(int(number))
+                if count == enough:
+                    worker.kill()
+        with closing(sqlite3.connect(path)) as connection:
+            rows = [row for (row,) in connection.execute("SELECT id FROM address ORDER BY id")]
+        assert [address.id for address in contents(path).addresses] == rows
+        assert gone.isdisjoint(rows)
+        # One more may have been removed, which nobody was told any more.
+        unsaid = set(range(added)) - gone - set(rows)
+        assert len(unsaid) <= 1
+        gone |= unsaid
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM address_block").fetchone()[0] > 0
 
 
 def test_of_a_log_cut_off_or_garbled_anywhere_every_commit_before_that_is_there_and_none_by_half(

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 from ipv6console.engine.protocol import Durability, StoreError
-from ipv6console.pool.change import AddressAdded, MirrorRecorded, PrefixRecorded, UsageRecorded
+from ipv6console.pool.change import AddressAdded, AddressRemoved, MirrorRecorded, PrefixRecorded, UsageRecorded
 from ipv6console.store.database import SqliteStore
 
 TASKS = 8
+LOT = 700
 BASE = 0x20010DB8 << 96
 
 
@@ -55,6 +56,30 @@ async def run_for_ever(path: Path) -> None:
     await asyncio.gather(*(task(number) for number in range(TASKS)))
 
 
+async def pack_for_ever(path: Path) -> None:
+    """Add addresses, take one of them away after each lot, and pack them meanwhile."""
+    store = await SqliteStore.open(path)
+    known = (await store.load()).addresses
+    fresh = known[-1].id + 1 if known else 0
+    if not known:
+        await store.commit([PrefixRecorded(1, BASE, 64, "eth0", "interface", "active", 0.0, 0.0)])
+
+    async def pack() -> None:
+        while True:
+            await store.pack_addresses()
+
+    async def change() -> None:
+        end = fresh
+        while True:
+            begin, end = end, end + LOT
+            await store.commit([AddressAdded(row, 1, BASE + row, 0.0) for row in range(begin, end)])
+            say(f"added {end}")
+            await store.commit([AddressRemoved(begin // 2)])
+            say(f"removed {begin // 2}")
+
+    await asyncio.gather(pack(), change())
+
+
 async def fill(path: Path) -> None:
     """Make the database and close it."""
     store = await filled(path)
@@ -90,7 +115,7 @@ async def survive_a_failed_sync(path: Path) -> None:
     await store.close()
 
 
-ACTS = {"fill": fill, "run": run_for_ever, "twice": commit_twice, "eio": survive_a_failed_sync}
+ACTS = {"fill": fill, "run": run_for_ever, "pack": pack_for_ever, "twice": commit_twice, "eio": survive_a_failed_sync}
 
 if __name__ == "__main__":
     asyncio.run(ACTS[sys.argv[1]](Path(sys.argv[2])))
