@@ -67,12 +67,17 @@ def test_with_nothing_to_wait_for_the_thread_ends_and_starts_again(
 
 
 def test_a_fork_waits_with_a_thread_of_its_own(clock: FakeClock) -> None:
+    """What it is left with: a thread that is none here, and a lock that somebody held in the parent."""
     clocks = Alarm()
     parents, childs = Sleeper(clock), Sleeper(clock)
-    clocks.set(parents, clock.now + 60)
+    clocks._thread, clocks._due = threading.Thread(), {parents: clock.now}
+    holder = threading.Thread(target=clocks._changed.acquire)
+    holder.start()
+    holder.join()
     clocks.reset()
     clocks.set(childs, clock.now)
     assert childs.begun.acquire(timeout=10)
+    assert not parents.begun.acquire(blocking=False)
 
 
 def test_sessions_have_no_thread_of_their_own_before_half_of_their_time(engine: StubEngine) -> None:

@@ -172,7 +172,7 @@ def test_a_context_of_the_callers_own_is_used(
 def test_a_silent_site_is_httpx_read_timeout(site: Site) -> None:
     with (
         _sync_client() as client,
-        client.stream("GET", f"{site.url}/hanging", timeout=httpx.Timeout(10, read=0.2)) as response,
+        client.stream("GET", f"{site.url}/hanging", timeout=httpx.Timeout(10, read=1.0)) as response,
     ):
         parts = response.iter_bytes()
         assert next(parts) == b"one"
@@ -184,7 +184,7 @@ def test_a_silent_site_is_httpx_read_timeout(site: Site) -> None:
 async def test_a_silent_site_is_httpx_read_timeout_in_async(site: Site) -> None:
     async with (
         _async_client() as client,
-        client.stream("GET", f"{site.url}/hanging", timeout=httpx.Timeout(10, read=0.2)) as response,
+        client.stream("GET", f"{site.url}/hanging", timeout=httpx.Timeout(10, read=1.0)) as response,
     ):
         parts = response.aiter_bytes()
         assert await anext(parts) == b"one"
