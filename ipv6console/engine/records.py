@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from ipv6console.engine.core import Core
@@ -36,10 +36,10 @@ class Records:
         """Return addresses in pages; `cursor` is the `next` of the page before."""
         table, after = self._core.pool.table, _number(cursor)
         if wanted == AddressFilter():
-            window, total = list(islice(table.rows_after(after), limit + 1)), table.live
+            rows, total = table.rows_after(after), table.live
         else:
-            rows = self._matching(wanted)
-            window, total = list(islice((row for row in rows if row > after), limit + 1)), len(rows)
+            rows, total = self._matching(wanted, after)
+        window = list(islice(rows, limit + 1))
         return AddressPage(
             addresses=self._rows(window[:limit]),
             total=total,
@@ -116,24 +116,32 @@ class Records:
         count = mirror.count()
         return MirrorStats(dbname=dbname, total=count.total, idle=count.idle, using=count.using, bad=count.bad)
 
-    def _matching(self, wanted: AddressFilter) -> list[int]:
-        pool = self._core.pool
-        rows = pool.table.rows()
-        if wanted.prefix is not None:
-            network, length = parsed_prefix(wanted.prefix)
-            rows = (row for row in rows if covers(network, length, pool.table.address(row)))
-        if wanted.state is not None:
-            statuses = _STATES.get(wanted.state)
-            if statuses is None or wanted.dbname is None:
-                raise InvalidRequest(
-                    "a state is idle, using or bad in one mirror", next="give dbname and state=idle, using or bad"
-                )
-            mirror = self._mirror(wanted.dbname)
-            rows = (row for row in rows if mirror.status(row) in statuses)
-        elif wanted.dbname is not None:
-            mirror = self._mirror(wanted.dbname)
-            rows = (row for row in rows if mirror.status(row) is not Status.IDLE)
-        return list(rows)
+    def _matching(self, wanted: AddressFilter, after: int) -> tuple[Iterator[int], int]:
+        """Return the rows above `after` that fit, oldest first, and how many fit in all.
+
+        No more of the pool is walked through than has to be: picks wait meanwhile.
+        """
+        table = self._core.pool.table
+        place = None if wanted.prefix is None else parsed_prefix(wanted.prefix)
+        statuses = _STATES.get(wanted.state or "")
+        if wanted.state is not None and (statuses is None or wanted.dbname is None):
+            raise InvalidRequest(
+                "a state is idle, using or bad in one mirror", next="give dbname and state=idle, using or bad"
+            )
+        mirror = None if wanted.dbname is None else self._mirror(wanted.dbname)
+        if mirror is None or statuses == (Status.IDLE,):
+            used = set() if mirror is None else set(mirror.touched())
+            if place is None:
+                return (row for row in table.rows_after(after) if row not in used), table.live - len(used)
+            found = [row for row in table.rows_within(*place) if row not in used]
+        else:
+            found = sorted(
+                row
+                for row in set(mirror.touched())
+                if (statuses is None or mirror.status(row) in statuses)
+                and (place is None or covers(*place, table.address(row)))
+            )
+        return (row for row in found if row > after), len(found)
 
     def _mirror(self, name: str) -> Mirror:
         mirror = self._core.known_mirror(name)

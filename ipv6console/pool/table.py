@@ -9,6 +9,7 @@ from itertools import pairwise
 from ipv6console.pool.columns import AddressColumns
 from ipv6console.pool.trail import Trail
 
+_NET_BITS = 64
 _LOW = (1 << 64) - 1
 _GOLDEN = 0x9E37_79B9_7F4A_7C15
 _NARROW = (1 << 16) - 1
@@ -178,6 +179,19 @@ class AddressTable:
         """Yield the live rows of one prefix, oldest first."""
         nets = {index for index, net in enumerate(self._nets) if net[1] == prefix_id}
         return (row for row in self.rows() if self._net[row] in nets)
+
+    def rows_within(self, network: int, length: int) -> Iterator[int]:
+        """Yield the live rows inside a network, oldest first."""
+        if length <= _NET_BITS:
+            shift = _NET_BITS - length
+            nets = {number for number, (net, _) in enumerate(self._nets) if net >> shift == network >> 128 - length}
+            return (
+                row for row, (live, net) in enumerate(zip(self._live, self._net, strict=True)) if live and net in nets
+            )
+        shift, wanted = 128 - length, (network & _LOW) >> 128 - length
+        nets = {number for number, (net, _) in enumerate(self._nets) if net == network >> _NET_BITS}
+        rows = enumerate(zip(self._live, self._net, self._low, strict=True))
+        return (row for row, (live, net, low) in rows if live and net in nets and low >> shift == wanted)
 
     def _slot(self, address: int) -> int:
         return ((address ^ address >> 64) * _GOLDEN & _LOW) >> self._shift

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from ipv6console.engine.caller import Scope
 from ipv6console.engine.errors import InvalidRequest, NotFound, Unavailable
 from ipv6console.engine.protocol import HostPrefix, StoreError
 from ipv6console.engine.report import ReportItem
+from ipv6console.pool.table import AddressTable
 from ipv6console.wire.address import AddressChanges, AddressFilter, AddressRow
 from ipv6console.wire.importing import ImportedAddress, ImportedMirror, ImportedUsage, ImportRequest
 from ipv6console.wire.mirror import MirrorSettings
@@ -74,6 +76,24 @@ async def test_the_hosts_that_ban_us_are_counted(filled: World) -> None:
     ]
 
 
+def _all(world: World) -> list[str]:
+    return [row.addr for row in world.engine.addresses(AddressFilter(), None, 1_000).addresses]
+
+
+def _paged(world: World, wanted: AddressFilter) -> tuple[list[str], set[int]]:
+    """Return what fits in pages of two, and the totals they tell."""
+    found: list[str] = []
+    totals: set[int] = set()
+    cursor = None
+    while True:
+        page = world.engine.addresses(wanted, cursor, 2)
+        found += [row.addr for row in page.addresses]
+        totals.add(page.total)
+        cursor = page.next
+        if cursor is None:
+            return found, totals
+
+
 class TestAddresses:
     async def test_addresses_are_listed_in_pages(self, filled: World) -> None:
         first = filled.engine.addresses(AddressFilter(), None, 3)
@@ -89,6 +109,36 @@ class TestAddresses:
         using = filled.engine.addresses(AddressFilter(dbname="task1", state="using"), None, 10)
         assert [(row.addr, row.leased_in) for row in using.addresses] == [(picked.addrs[1], ("task1",))]
         assert filled.engine.addresses(AddressFilter(prefix="2001:db8:0:2::/64"), None, 10).total == 0
+
+    async def test_every_filter_gives_what_fits_page_by_page_and_counts_it(self, filled: World) -> None:
+        await filled.engine.spawn(7, filled.caller)
+        picked = (await filled.engine.picks("task1", 5, filled.caller)).addrs
+        await filled.engine.report("task1", [ReportItem(addr=addr, status="bad") for addr in picked[:2]])
+        states = {addr: "bad" if addr in picked[:2] else "using" if addr in picked else "idle" for addr in _all(filled)}
+        half = "2001:db8:0:1:8000::/65"
+        for prefix in (None, half, "2001:db8::/32", "2001:db8:0:2::/64"):
+            inside = [addr for addr in states if prefix is None or IPv6Address(addr) in IPv6Network(prefix)]
+            for state in (None, "idle", "using", "bad"):
+                wanted = AddressFilter(dbname="task1", prefix=prefix, state=state)
+                fits = [a for a in inside if states[a] == state or (state is None and states[a] != "idle")]
+                assert _paged(filled, wanted) == (fits, {len(fits)})
+            assert _paged(filled, AddressFilter(prefix=prefix)) == (inside, {len(inside)})
+
+    async def test_what_one_mirror_uses_is_found_without_a_walk_through_the_pool(
+        self, filled: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        picked = (await filled.engine.picks("task1", 2, filled.caller)).addrs
+
+        def walk(_: AddressTable) -> Iterator[int]:
+            raise AssertionError("that takes seconds in a large pool, and picks wait")
+
+        monkeypatch.setattr(AddressTable, "rows", walk)
+        for state in (None, "using"):
+            assert _paged(filled, AddressFilter(dbname="task1", state=state)) == (
+                sorted(picked, key=_all(filled).index),
+                {2},
+            )
+        assert _paged(filled, AddressFilter(dbname="task1", state="idle"))[1] == {3}
 
     async def test_a_row_tells_how_often_it_was_used_when_last_and_when_it_is_tried_again(self, filled: World) -> None:
         start = filled.clock.now()

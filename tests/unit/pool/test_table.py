@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ipv6console.pool.change import AddressAdded
 from ipv6console.pool.columns import AddressColumns
+from ipv6console.pool.prefix import covers
 from ipv6console.pool.table import AddressTable
 
 addresses = st.integers(0, 400).map(lambda number: (0x20010DB8 << 96) | (number % 7) << 64 | number)
@@ -85,3 +86,22 @@ def test_more_64s_than_sixteen_bits_number_are_told_apart() -> None:
         table.append(address, 1, 0)
     assert [table.address(row) for row in table.rows()] == addresses
     assert (table.find(addresses[0]), table.find(addresses[-1])) == (0, len(addresses) - 1)
+
+
+@given(
+    st.sets(addresses, max_size=60),
+    st.sets(addresses),
+    st.sampled_from((32, 48, 61, 63, 64, 65, 100, 120, 127, 128)),
+    addresses,
+)
+def test_the_rows_within_a_network_are_those_whose_addresses_are(
+    added: set[int], gone: set[int], length: int, place: int
+) -> None:
+    table, network = AddressTable(), place >> 128 - length << 128 - length
+    rows = {table.append(address, address % 3, 5.0): address for address in sorted(added)}
+    for row, address in rows.items():
+        if address in gone:
+            table.kill(row)
+    assert list(table.rows_within(network, length)) == [
+        row for row, address in rows.items() if address not in gone and covers(network, length, address)
+    ]
