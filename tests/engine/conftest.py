@@ -24,6 +24,7 @@ from ipv6console.wire.status import Level, Stamp
 
 URL = "http://echo.test/ip"
 OTHER_URL = "http://other.test/ip"
+PATIENCE = 30.0
 
 
 class HandClock:
@@ -204,8 +205,8 @@ class World:
     caller: Caller = field(default=Caller("test", frozenset(Scope)))
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Let the engine's tasks run until `condition` holds; fails after five seconds."""
-        async with asyncio.timeout(5):
+        """Let the engine's tasks run until `condition` holds; fails after so long that they must hang."""
+        async with asyncio.timeout(PATIENCE):
             while not condition():  # noqa: ASYNC110 - many tasks change the state; none of them tells tests so
                 await asyncio.sleep(0.001)
 
@@ -214,14 +215,15 @@ class World:
 
     async def event(self, kind: str) -> Event:
         """Wait for the one event of this kind."""
-        async with asyncio.timeout(5):
-            while True:
-                page = await self.engine.events(0, 1_000)
-                found = [event for event in page.events if event.kind == kind]
-                if found:
-                    assert len(found) == 1
-                    return found[0]
-                await asyncio.sleep(0.001)
+        with self.engine.news.subscribe() as news:
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    page = await self.engine.events(0, 1_000)
+                    found = [event for event in page.events if event.kind == kind]
+                    if found:
+                        assert len(found) == 1
+                        return found[0]
+                    await news.next()
 
 
 def host_prefix(text: str, *, deprecated: bool = False, interface: str = "up0", on_link: bool = True) -> HostPrefix:

@@ -229,7 +229,7 @@ def service_settings(folder: Path) -> NetworkSettings:
     return NetworkSettings(ndp="ndppd", ndppd_service=True, ndppd_conf=str(conf), ndppd_restart=str(script))
 
 
-async def until(condition: Callable[[], object | Awaitable[object]], within: float = 5.0) -> float:
+async def until(condition: Callable[[], object | Awaitable[object]], within: float = 20.0) -> float:
     """Wait until `condition` holds of the kernel or of another process; returns the seconds it took."""
     began = time.monotonic()
     while True:

@@ -65,7 +65,7 @@ async def test_strangers_open_no_connection_to_pool_addresses_and_all_else_passe
     upstream: Peer, service: None, reach: HostReach
 ) -> None:
     assert not connects(upstream, POOLED)
-    assert connects(upstream, ADDRESS)
+    await until(lambda: connects(upstream, ADDRESS))
     assert await seen_from(POOLED) == POOLED
     upstream.shell(f"ping -c1 -W2 -I {SITE} {POOLED}")
 
@@ -96,7 +96,7 @@ async def test_with_the_firewall_off_nothing_is_dropped(
     for prefix in (await KernelWatch(settings, netlink).view()).prefixes:
         await reach.announce(prefix)
 
-    assert connects(upstream, POOLED)
+    await until(lambda: connects(upstream, POOLED))
     assert host.shell("nft list ruleset") == ""
     await reach.withdraw_all()
 
@@ -145,7 +145,7 @@ async def test_a_new_address_of_the_host_is_spared(host: Host, upstream: Peer, s
     host.add_address(f"{other}/64")
     await reach.inspect()
 
-    assert connects(upstream, other)
+    await until(lambda: connects(upstream, other))
 
 
 async def test_a_table_of_somebody_else_is_left_alone_and_said(

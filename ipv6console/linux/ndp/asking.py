@@ -103,9 +103,12 @@ def _listen(
             # One that is not reachable must not keep the others from being asked.
             with suppress(OSError):
                 mouth.sendto(call, (format_address(target), 0, 0, index))
-        deadline = began + until
-        while (left := deadline - time.monotonic()) > 0 and not stop.is_set():
-            for ear in select.select(ears, [], [], min(left, _GLANCE))[0]:
+        over = False
+        while not over and not stop.is_set():
+            # What came while this thread could not run counts too, so the last look is one after the time is over.
+            left = began + until - time.monotonic()
+            over = left <= 0
+            for ear in select.select(ears, [], [], min(max(left, 0), _GLANCE))[0]:
                 found = _read(ear, address)
                 if found is not None:
                     return found

@@ -158,10 +158,13 @@ class Groups:
         if self._members[group]:
             return
         del self._members[group]
-        for sock, groups in self._sockets:
-            if group in groups:
-                groups.discard(group)
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_LEAVE_GROUP, group + struct.pack("@I", self._index))
+        home = next(pair for pair in self._sockets if group in pair[1])
+        sock, groups = home
+        groups.discard(group)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_LEAVE_GROUP, group + struct.pack("@I", self._index))
+        if not groups:
+            sock.close()
+            self._sockets.remove(home)
 
 
 class Responder:
