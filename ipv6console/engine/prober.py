@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import chain, islice
 
 from ipv6console.engine.checker import Checker, Outcome
 from ipv6console.engine.core import Core
@@ -24,7 +25,7 @@ class Prober:
         self._core = core
         self._checker = checker
         self._keeper = keeper
-        self._turn = 0
+        self._places: dict[int, int] = {}
 
     async def run(self) -> None:
         """Probe every `check.probe` seconds until cancelled; 0 is never."""
@@ -37,7 +38,6 @@ class Prober:
         """Probe every prefix that serves, or fell silent, once."""
         if self._core.broken is not None:
             return
-        self._turn += 1
         for prefix in list(self._core.pool.prefixes.values()):
             try:
                 if self._keeper.silent(prefix):
@@ -68,7 +68,11 @@ class Prober:
             )
 
     def _witnesses(self, prefix: Prefix, count: int) -> list[int]:
+        """Return up to `count` addresses of `prefix`, the next ones each time; a large pool is not walked through."""
         table = self._core.pool.table
-        rows = list(table.rows_of(prefix.id))
-        start = self._turn * count % len(rows) if rows else 0
-        return [table.address(row) for row in (rows[start:] + rows[:start])[:count]]
+        around = chain(table.rows_after(self._places.get(prefix.id, -1)), table.rows_after(-1))
+        ours = (row for row in around if table.prefix_id(row) == prefix.id)
+        rows = list(islice(ours, min(count, prefix.live)))
+        if rows:
+            self._places[prefix.id] = rows[-1]
+        return [table.address(row) for row in rows]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ipv6console.config import CheckSettings, PoolSettings, Settings
 from ipv6console.engine.errors import Refusal
-from ipv6console.pool.address import parse_address
+from ipv6console.pool.address import format_address, parse_address
+from ipv6console.pool.table import AddressTable
+from ipv6console.wire.address import AddressFilter
 from ipv6console.wire.state import PrefixState
 from ipv6console.wire.status import Level
 
@@ -90,3 +93,21 @@ class TestSeveralUrls:
             await filled.engine.drain_prefix(filled.engine.state().prefixes[0].prefix, False, filled.caller)
         filled.echo.down = set()
         await filled.until(lambda: _state(filled) is PrefixState.ACTIVE)
+
+
+async def test_each_probe_asks_the_next_address_without_a_walk_through_the_pool(
+    filled: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled.until(lambda: bool(filled.engine.state().ndp))
+    addresses = {row.addr for row in filled.engine.addresses(AddressFilter(), None, 10).addresses}
+
+    def walk(_: AddressTable) -> Iterator[int]:
+        raise AssertionError("that takes a tenth of a second in a large pool, and picks wait")
+
+    monkeypatch.setattr(AddressTable, "rows", walk)
+    [prefix] = filled.engine._core.pool.prefixes.values()
+    prober = filled.engine._prober
+    asked = [address for _ in range(5) for address in prober._witnesses(prefix, 2)]
+    assert {format_address(address) for address in asked} == addresses
+    assert all(asked.count(address) == 2 for address in asked)
+    assert len(prober._witnesses(prefix, 9)) == 5
