@@ -242,12 +242,12 @@ async def until(condition: Callable[[], object | Awaitable[object]], within: flo
         await asyncio.sleep(0.01)
 
 
-async def seen_from(source: str, site: str = SITE) -> str:
-    """Return what the site sees when it is called from `source`; raises OSError when it cannot be reached in 3 s."""
+async def seen_from(source: str, site: str = SITE, *, within: float = 15.0) -> str:
+    """Return what the site sees when it is called from `source`; raises OSError when it cannot be reached in that time."""
     with bound_socket(source) as sock:
         sock.setblocking(False)
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(within):
             await loop.sock_connect(sock, (site, PORT))
             return (await loop.sock_recv(sock, 100)).decode()
 

@@ -81,7 +81,7 @@ async def test_notices_are_typed_and_carry_what_changed(host: Host, upstream: Pe
     async with netlink.notices() as notices:
         host.shell("ip addr add 2001:db8:f00d::2/64 dev up0 nodad && ip addr del 2001:db8:f00d::2/64 dev up0")
         seen: list[Notice] = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not any(notice.removed and notice.kind is NoticeKind.ADDRESS for notice in seen):
                 seen.extend(await notices.next())
 

@@ -189,7 +189,7 @@ def about(notice: Notice, address: str) -> bool:
 
 async def gathered(notices: Notices, enough: Callable[[list[Notice]], bool]) -> list[Notice]:
     seen: list[Notice] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not enough(seen):
             seen.extend(await notices.next())
     return seen

@@ -29,7 +29,7 @@ def shown(view: HostView) -> list[tuple[str, bool]]:
 
 
 async def later(views: AsyncIterator[HostView], wanted: list[tuple[str, bool]]) -> HostView:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         async for view in views:
             if shown(view) == wanted:
                 return view
@@ -70,7 +70,7 @@ async def test_a_tentative_address_counts_from_the_event_that_clears_it(
     await later(views, [(PREFIX, False)])
 
     host.shell("sysctl -qw net.ipv6.conf.up0.accept_dad=1 && ip addr add 2001:db8:f00d::2/64 dev up0")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         tentative = await anext(views)
     assert shown(tentative) == [(PREFIX, False)]
     assert any("tentative" in finding.text for finding in tentative.findings)
@@ -81,7 +81,7 @@ async def test_a_tentative_address_counts_from_the_event_that_clears_it(
 async def test_the_poll_yields_a_view_without_any_event(host: Host, netlink: Netlink) -> None:
     views = KernelWatch(NetworkSettings(poll=0.05), netlink).views()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         first, second = await anext(views), await anext(views)
     assert second.stamp.at > first.stamp.at
 
@@ -98,7 +98,7 @@ async def test_an_overrun_of_the_event_socket_is_survived(host: Host, upstream: 
         kinds: set[NoticeKind] = set()
         while NoticeKind.OVERRUN not in kinds:
             host.shell(f"ip -6 -batch - <<'END'\n{batch}\nEND")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 kinds |= {notice.kind for notice in await notices.next()}
 
     host.shell("ip addr add 2001:db8:f00d::2/64 dev up0 nodad")
@@ -125,7 +125,7 @@ async def test_a_kernel_that_cannot_be_asked_for_a_moment_is_said_and_asked_agai
     with monkeypatch.context() as patch:
         patch.setattr(netlink, "dump", refuse)
         host.shell("ip addr add 2001:db8:f00d::2/64 dev up0 nodad")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             blind = await anext(views)
         assert shown(blind) == [(PREFIX, False)]
         assert [(one.subject, one.level) for one in blind.findings] == [("kernel", Level.FAIL)]

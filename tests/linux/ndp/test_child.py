@@ -35,7 +35,7 @@ async def test_a_daemon_that_cannot_be_started_for_lack_of_files_is_started_when
 
     with monkeypatch.context() as patch:
         patch.setattr(asyncio, "create_subprocess_exec", refuse)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             await reach.announce(prefix)
         found, text = await level()
         assert found is Level.FAIL
@@ -44,5 +44,5 @@ async def test_a_daemon_that_cannot_be_started_for_lack_of_files_is_started_when
     async def answers() -> bool:
         return (await level())[0] in (Level.OK, Level.WARN)
 
-    await until(answers, within=15)
+    await until(answers)
     await reach.withdraw_all()
