@@ -56,6 +56,9 @@ class _HeadTooLargeError(Exception):
 class Http(HttpToolsProtocol):
     """Puts the peer's credentials and `abort` into the request's state; bounds the head and slow senders."""
 
+    leaving = False
+    """Whether the server ends and the next answer is the last."""
+
     def __init__(
         self,
         config: Config,
@@ -73,7 +76,6 @@ class Http(HttpToolsProtocol):
         self._parsing = False
         self._changed = False
         self._crowded = False
-        self.leaving = False
 
     @property
     def _idle(self) -> bool:
