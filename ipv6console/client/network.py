@@ -58,19 +58,18 @@ def connected(
 ) -> socket.socket:
     """Return a socket bound to `source` and connected to the first address of `host` that answers.
 
-    `ends_at` is a time of time.monotonic. Raises NoIPv6Address, what `guard` raises, and OSError.
+    `ends_at` is a time of time.monotonic; a silent address leaves the others their share of what is left until then.
+    Raises NoIPv6Address, what `guard` raises, and OSError.
     """
     failure = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-    for destination in _resolved(host, port):
+    destinations = _resolved(host, port)
+    for tried, destination in enumerate(destinations):
         guard()
         sock = _prepared(source, options)
         try:
-            sock.settimeout(None if ends_at is None else max(ends_at - time.monotonic(), 0.001))
+            sock.settimeout(_share(ends_at, len(destinations) - tried))
             sock.connect(destination)
             guard()  # TLS, which may come next, writes by itself
-        except TimeoutError:
-            sock.close()
-            raise
         except OSError as error:
             sock.close()
             failure = error
@@ -80,6 +79,11 @@ def connected(
         else:
             return sock
     raise failure
+
+
+def _share(ends_at: float | None, untried: int) -> float | None:
+    """Return the seconds that one of so many addresses may take to answer."""
+    return None if ends_at is None else max((ends_at - time.monotonic()) / untried, 0.001)
 
 
 def _resolved(host: str, port: int) -> list[Destination]:
@@ -132,8 +136,9 @@ class AsyncLeasedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Connect to the first address of `host` that answers; raises NoIPv6Address and httpcore's ConnectError."""
         del local_address
+        ends_at = None if timeout is None else time.monotonic() + timeout
         with _as(httpcore.ConnectTimeout, httpcore.ConnectError), anyio.fail_after(timeout):
-            sock = await self._connected(host, port, socket_options)
+            sock = await self._connected(host, port, ends_at, socket_options)
             try:
                 stream = await anyio.abc.SocketStream.from_socket(sock)
             except BaseException:
@@ -141,13 +146,17 @@ class AsyncLeasedBackend(httpcore.AsyncNetworkBackend):
                 raise
             return AsyncLeasedStream(stream, self._guard)
 
-    async def _connected(self, host: str, port: int, options: Iterable[httpcore.SOCKET_OPTION] | None) -> socket.socket:
+    async def _connected(
+        self, host: str, port: int, ends_at: float | None, options: Iterable[httpcore.SOCKET_OPTION] | None
+    ) -> socket.socket:
         failure = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-        for destination in await self._resolved(host, port):
+        destinations = await self._resolved(host, port)
+        for tried, destination in enumerate(destinations):
             self._guard()
             sock = _prepared(self._source, options)
             try:
-                await _connect(sock, destination)
+                with anyio.fail_after(_share(ends_at, len(destinations) - tried)):
+                    await _connect(sock, destination)
             except OSError as error:
                 sock.close()
                 failure = error

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -270,3 +271,32 @@ async def test_a_guard_that_shuts_while_much_is_written_at_once_stops_the_rest()
     with pytest.raises(LeaseLost):
         await stream.write(bytes(10_000_000), 10.0)
     assert sum(sent) < 1_000_000
+
+
+@pytest.fixture
+def silent_first(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The site under a name whose first address drops every packet: its queue of connections is full."""
+    with socket.create_server(("::", 0), family=socket.AF_INET6, backlog=0) as listener:
+        callers = [socket.socket(socket.AF_INET6) for _ in range(3)]
+        for caller in callers:
+            caller.setblocking(False)
+            caller.connect_ex((SITE, listener.getsockname()[1]))
+        found = [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", (SITE, port, 0, 0))
+            for port in (listener.getsockname()[1], site.port)
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        yield "http://shop.example/ip"
+        for caller in callers:
+            caller.close()
+
+
+def test_an_address_that_is_silent_leaves_time_for_the_next(silent_first: str) -> None:
+    with _sync_client() as client:
+        assert client.get(silent_first, timeout=httpx.Timeout(30, connect=3.0)).text == SOURCE
+
+
+@pytest.mark.anyio
+async def test_an_address_that_is_silent_leaves_time_for_the_next_in_async(silent_first: str) -> None:
+    async with _async_client() as client:
+        assert (await client.get(silent_first, timeout=httpx.Timeout(30, connect=3.0))).text == SOURCE
