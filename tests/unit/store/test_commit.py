@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -22,6 +23,7 @@ from ipv6console.pool.change import (
     PrefixRecorded,
     UsageRecorded,
 )
+from ipv6console.store import writer
 from ipv6console.store.database import SqliteStore
 from ipv6console.wire.status import Level
 
@@ -93,6 +95,35 @@ async def test_commits_that_wait_together_share_one_transaction(store: SqliteSto
     assert store.status().commits == before + 1
     assert store.status().queue == 0
     assert len((await store.load()).usages) == 9
+
+
+class Bell(SimpleQueue[object]):
+    """A queue that counts how often its reader is woken."""
+
+    rings = 0
+
+    def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:
+        Bell.rings += 1
+        super().put(item, block, timeout)
+
+
+async def test_commits_of_one_turn_of_the_loop_wake_the_writer_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "SimpleQueue", Bell)
+    store = await SqliteStore.open(tmp_path / "engine.db")
+    before = Bell.rings
+    rows = [MirrorRecorded(number, f"task{number}", 0.0, draining=False) for number in range(9)]
+    await asyncio.gather(*(store.commit([row]) for row in rows))
+    assert Bell.rings == before + 1
+    assert (await store.load()).mirrors == tuple(rows)
+    await store.close()
+
+
+async def test_what_is_asked_in_the_same_turn_as_a_commit_and_after_it_knows_of_it(store: SqliteStore) -> None:
+    commit, load = asyncio.create_task(store.commit([using(3)])), asyncio.create_task(store.load())
+    await commit
+    assert [row.address_id for row in (await load).usages] == [3]
 
 
 async def test_commits_one_after_the_other_are_transactions_of_their_own(store: SqliteStore) -> None:
