@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ipv6console.commands import listener
 from ipv6console.commands.connection import Engine, engine_options
 from ipv6console.commands.option import MOMENT
 from ipv6console.commands.sheet import level_mark, moment, print_json, print_rows
@@ -95,7 +96,7 @@ def _after(client: IPv6Client, since: int, limit: int, wanted: EventFilter) -> t
 
 
 async def _follow(engine: Engine, since: int, wanted: EventFilter) -> None:
-    with engine.failures():
+    async def tell() -> None:
         async with (
             engine.async_client() as client,
             aclosing(client.follow_events(since, attempts=None)) as news,
@@ -103,6 +104,9 @@ async def _follow(engine: Engine, since: int, wanted: EventFilter) -> None:
             async for item in news:
                 if isinstance(item, EventsFrame):
                     _print(engine, tuple(event for event in item.events if wanted.wants(event)))
+
+    with engine.failures():
+        await listener.told(tell())
 
 
 def _print(engine: Engine, batch: tuple[Event, ...]) -> None:

@@ -28,4 +28,7 @@ def reset(engine: Engine, addrs: tuple[str, ...], everything: bool, dbname: str)
     else:
         asked = "" if reply.total_count is None else f" of {reply.total_count}"
         click.echo(f"{reply.reset_count}{asked} made idle in mirror {dbname}")
+    if not reply.success:
+        click.echo("ipv6console: nothing changed: none of them is in the pool, or their leases are owned", err=True)
+        click.echo("  next: `ipv6console addresses` lists the pool, `ipv6console leases` who holds what", err=True)
     return ExitCode.DONE if reply.success else ExitCode.NO

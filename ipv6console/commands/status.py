@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import select
 import sys
 import time
 from contextlib import aclosing, suppress
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ipv6console.commands import listener
 from ipv6console.commands.connection import Engine, engine_options
 from ipv6console.commands.failure import ExitCode
 from ipv6console.commands.option import MOMENT
@@ -67,7 +67,7 @@ async def _watch(engine: Engine, *, plain: bool) -> None:
         async with engine.async_client() as client:
             ticker = Ticker() if plain and not engine.as_json else None
             latest = _Latest(ticker)
-            watching = {asyncio.create_task(latest.read(client)), asyncio.create_task(_listener_gone())}
+            watching = {asyncio.create_task(latest.read(client)), asyncio.create_task(listener.gone())}
             try:
                 while not any(task.done() for task in watching):
                     state = await latest.changed(watching)
@@ -81,22 +81,6 @@ async def _watch(engine: Engine, *, plain: bool) -> None:
             for task in watching:
                 if task.done() and not task.cancelled():
                     task.result()
-
-
-async def _listener_gone() -> None:
-    """Raise BrokenPipeError once nobody reads what is printed, also while there is nothing to print."""
-    gone, loop = asyncio.Event(), asyncio.get_running_loop()
-    with select.epoll() as poll:
-        try:
-            poll.register(sys.stdout.fileno(), 0)  # errors and hang-ups are told unasked
-        except PermissionError:
-            await gone.wait()  # a file: it is always there
-        loop.add_reader(poll.fileno(), gone.set)
-        try:
-            await gone.wait()
-        finally:
-            loop.remove_reader(poll.fileno())
-    raise BrokenPipeError
 
 
 class _Latest:

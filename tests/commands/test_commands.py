@@ -114,6 +114,9 @@ async def test_reset_makes_addresses_idle(command: Callable[..., Any]) -> None:
     assert (await command("reset", addr)).out == "1 of 1 made idle in mirror default\n"
     await command("pick", "-n", "2")
     assert (await command("reset", "--all")).out == "2 made idle in mirror default\n"
+    unknown = await command("reset", "2001:db8:9::1")
+    assert (unknown.code, unknown.out) == (ExitCode.NO, "0 of 1 made idle in mirror default\n")
+    assert "next: `ipv6console addresses`" in unknown.err
 
 
 async def test_spawn_prints_what_it_made(command: Callable[..., Any]) -> None:

@@ -76,10 +76,13 @@ async def test_ctrl_c_ends_it_without_a_word(service: Service, words: tuple[str,
         assert (process.returncode, err) == (ExitCode.DONE, b"")
 
 
-async def test_it_ends_when_nobody_reads_any_more_though_nothing_changes(service: Service) -> None:
+@pytest.mark.parametrize("words", [("status", "-w", "--plain"), ("events", "-f")])
+async def test_it_ends_when_nobody_reads_any_more_though_nothing_changes(
+    service: Service, words: tuple[str, ...]
+) -> None:
     ours, theirs = os.pipe()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", "-m", "ipv6console", "status", "-w", "--plain", "--socket", str(service.path),
+        sys.executable, "-W", "error", "-m", "ipv6console", *words, "--socket", str(service.path),
         stdout=theirs, stderr=PIPE,
     )  # fmt: skip
     os.close(theirs)
