@@ -112,7 +112,9 @@ async def test_a_command_need_not_read_and_may_leave_something_in_the_background
     notice: Notice, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "end")
-    done = await shell(f"(read word <{tmp_path / 'end'}) & exit 0").carry(notice)
+    try:
+        done = await shell(f"(read word <{tmp_path / 'end'}) & exit 0").carry(notice)
+    finally:
+        # What it left still runs and waits: this ends it.
+        await asyncio.to_thread((tmp_path / "end").write_text, "now\n")
     assert done == "it ended with code 0"
-    # What it left still runs and waits: this ends it.
-    await asyncio.to_thread((tmp_path / "end").write_text, "now\n")
