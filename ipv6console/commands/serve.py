@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket as sockets
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -76,6 +77,10 @@ def _load() -> Callable[..., None]:
 
 
 def _run(launch: Launch, opened: Sequence[sockets.socket], tie: int | None) -> None:
+    from ipv6console.succession import SIGNAL  # noqa: PLC0415 - not for --help
+
+    # It would end an engine that is still starting; from then on the engine listens to it.
+    signal.signal(SIGNAL, signal.SIG_IGN)
     main = _load()
     from ipv6console.engine.protocol import StoreError  # noqa: PLC0415 - as above
     from ipv6console.listen import ListenError  # noqa: PLC0415 - as above

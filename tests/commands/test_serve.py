@@ -109,6 +109,23 @@ def test_sockets_that_a_service_manager_opened_are_served_and_left_to_it(folder:
     assert code == ExitCode.DONE, err
 
 
+def test_an_engine_that_is_asked_for_a_successor_while_it_starts_goes_on(
+    start: Start, folder: Path, eventually: Eventually
+) -> None:
+    engine = start("serve")
+    ignored = 1 << (signal.SIGUSR2 - 1)
+
+    def ignores() -> bool:
+        told = Path(f"/proc/{engine.pid}/status").read_text()
+        masks = {line.partition(":")[0]: line.partition(":")[2].strip() for line in told.splitlines()}
+        return bool((int(masks["SigIgn"], 16) | int(masks["SigCgt"], 16)) & ignored)
+
+    eventually(ignores, "it neither dies of the signal nor lacks it", PATIENCE)
+    engine.send_signal(signal.SIGUSR2)
+    eventually(lambda: engine_pid(folder), "the engine answers", PATIENCE)
+    assert engine_pid(folder) == engine.pid
+
+
 def test_the_older_servers_flags_live_on(start: Start, folder: Path, eventually: Eventually) -> None:
     start("serve", "-p", "17000", "-n", "33", "-v")
     eventually(lambda: answers(folder / "e.sock"), "the socket answers", PATIENCE)
