@@ -353,7 +353,8 @@ class Engine:
     async def flush(self, dbname: str | None, caller: Caller) -> FlushReply:
         """Forget one mirror's usage, or with None empty the pool; a mirror nobody knows has nothing to forget."""
         if dbname is not None and self._core.known_mirror(dbname) is None:
-            return FlushReply(success=False, dbname=dbname)
+            detail = f"there is no mirror {dbname}, so there is nothing to forget; GET /stats names those there are"
+            return FlushReply(success=False, dbname=dbname, detail=detail)
         await self._operating.flush(dbname, caller)
         return FlushReply(success=True, dbname=dbname)
 

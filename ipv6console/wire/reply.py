@@ -131,6 +131,7 @@ class FlushReply:
 
     success: bool
     dbname: str | None
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

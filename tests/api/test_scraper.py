@@ -222,14 +222,22 @@ async def test_save_succeeds(service: Service) -> None:
 async def test_flush_of_one_mirror_forgets_its_usage(service: Service) -> None:
     async with service.over_unix() as client:
         await picked(client)
-        assert (await client.post("/flush?dbname=task1")).json() == {"success": True, "dbname": "task1"}
+        assert (await client.post("/flush?dbname=task1")).json() == {"success": True, "dbname": "task1", "detail": None}
         assert (await counted(client)).using == 0
+
+
+async def test_flush_of_a_mirror_that_is_not_there_says_so_and_makes_none(service: Service) -> None:
+    async with service.over_unix() as client:
+        answer = (await client.post("/flush?dbname=nobody")).json()
+    assert answer["success"] is False
+    assert answer["detail"].startswith("there is no mirror nobody")
+    assert "nobody" not in service.engine.stats().mirrors
 
 
 async def test_flush_of_everything_empties_the_pool(service: Service) -> None:
     async with service.over_unix() as client:
         old = {(await picked(client)).addr for _ in range(4)}
-        assert (await client.post("/flush")).json() == {"success": True, "dbname": None}
+        assert (await client.post("/flush")).json() == {"success": True, "dbname": None, "detail": None}
         await client.get("/spawns?num=8")
         fresh = set((await client.get("/picks?dbname=task1&num=100")).json()["addrs"])
     assert not old & fresh
