@@ -15,6 +15,8 @@ from pathlib import Path
 from ipv6console.linux.trouble import HostError
 
 _ETH_P_IPV6 = 0x86DD
+_NONE_LEFT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Errors that say nothing of the process that is looked at."""
 _MEANINGFUL = 0.05
 """Seconds of free time below which a share of it says nothing."""
 
@@ -69,7 +71,10 @@ def stopped(pid: int) -> bool:
 
 
 def packet_sockets(pid: int) -> tuple[PacketSocket, ...]:
-    """Return the IPv6 packet sockets `pid` holds, looked up in its own network namespace; empty when it has ended."""
+    """Return the IPv6 packet sockets `pid` holds, looked up in its own network namespace; empty when it has ended.
+
+    Raises OSError when nothing can be looked up for lack of files.
+    """
     held = _held(str(pid))
     return tuple(sock for sock in _listed(str(pid)) if sock.inode in held)
 
@@ -173,7 +178,9 @@ def _listed(entry: str) -> list[PacketSocket]:
     """Return all IPv6 packet sockets of the network namespace of /proc/`entry`, whoever holds them."""
     try:
         rows = Path(f"/proc/{entry}/net/packet").read_text().splitlines()[1:]
-    except OSError:
+    except OSError as error:
+        if error.errno in _NONE_LEFT:
+            raise
         return []
     fields = [row.split() for row in rows]
     return [PacketSocket(int(row[4]), int(row[8])) for row in fields if int(row[3], 16) == _ETH_P_IPV6]
@@ -183,7 +190,9 @@ def _held(entry: str) -> set[int]:
     """Return the inodes of the sockets of process `entry`."""
     try:
         targets = [_target(fd) for fd in Path(f"/proc/{entry}/fd").iterdir()]
-    except OSError:
+    except OSError as error:
+        if error.errno in _NONE_LEFT:
+            raise
         return set()
     return {int(target[8:-1]) for target in targets if target.startswith("socket:[")}
 

@@ -401,6 +401,7 @@ async def test_a_stopped_responder_of_an_engine_that_hangs_too_is_told_and_its_f
 ) -> None:
     monkeypatch.setattr(child, "SAMPLE", 60.0)
     os.kill(responding.pid, signal.SIGSTOP)
+    await until(lambda: process.stopped(responding.pid))
 
     broken = step(await responding.alone.examine(None), "ndp")
 

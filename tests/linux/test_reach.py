@@ -211,7 +211,11 @@ async def test_a_stopped_ndppd_is_replaced(on_link: HostPrefix, reach: HostReach
     assert first.pid is not None
 
     os.kill(first.pid, signal.SIGSTOP)
-    assert "stopped" in (await only(reach)).ndp.text
+
+    async def said() -> bool:
+        return "stopped" in (await only(reach)).ndp.text
+
+    await until(said)
 
     async def replaced() -> bool:
         row = (await only(reach)).ndp

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ipv6console.linux import process
 from ipv6console.linux.ndp.interface import index_of
+from ipv6console.linux.process import CpuUse
 from ipv6console.wire.status import Level
 
 FIRST_BACKOFF = 0.2
@@ -59,6 +60,7 @@ class Child(ABC):
         self._output: deque[str] = deque(maxlen=8)
         self._trouble: Condition | None = None
         self._illness: str | None = None
+        self._number: int | None = None
         self._looked_at = 0.0
         self._mishap: tuple[float, str] | None = None
         self._shown: object = None
@@ -115,7 +117,7 @@ class Child(ABC):
 
     def _verdict(self) -> Condition:
         """Return how the child is as it was seen last."""
-        if index_of(self.interface) is None:
+        if self._index() is None:
             return Condition(
                 Level.FAIL, f"interface {self.interface} is gone; {self.name} starts again when it is back"
             )
@@ -131,11 +133,14 @@ class Child(ABC):
         return Condition(Level.OK, f"{self.name} {self.pid} answers on {self.interface}")
 
     def _look(self, pid: int) -> None:
-        self._looked_at, self._illness = time.monotonic(), None
-        if process.stopped(pid):
-            self._illness = "is stopped by a signal and answers nobody"
-        elif not self._hears(pid):
-            self._illness = f"has no packet socket on {self.interface}"
+        self._looked_at = time.monotonic()
+        with suppress(OSError):  # for lack of files nothing can be seen: it is as it was seen last
+            if process.stopped(pid):
+                self._illness = "is stopped by a signal and answers nobody"
+            elif not self._hears(pid):
+                self._illness = f"has no packet socket on {self.interface}"
+            else:
+                self._illness = None
 
     async def _supervise(self) -> None:
         backoff = FIRST_BACKOFF
@@ -172,7 +177,7 @@ class Child(ABC):
             stderr=STDOUT,
             start_new_session=True,
         )
-        self.pid, self.started_at, self.cpu = child.pid, time.time(), None
+        self.pid, self.started_at, self.cpu, self._illness = child.pid, time.time(), None, None
         reading = asyncio.create_task(self._read(child))
         exited = asyncio.create_task(child.wait())
         try:
@@ -186,13 +191,13 @@ class Child(ABC):
     async def _observe(self, child: Process, exited: asyncio.Task[int]) -> str | None:
         await self._until_ready(child.pid, exited)
         self._look(child.pid)
-        used, sick = process.cpu_use(child.pid), 0
+        used, sick = _used(child.pid), 0
         while not exited.done():
             if not self._poke.is_set():
                 self._settle(None)
             if await self._poked(SAMPLE, exited):
                 return None
-            now = process.cpu_use(child.pid)
+            now = _used(child.pid)
             if now is not None and used is not None:
                 share = now.share(used)
                 self.cpu = self.cpu if share is None else share
@@ -209,13 +214,22 @@ class Child(ABC):
 
     async def _until_ready(self, pid: int, exited: asyncio.Task[int]) -> None:
         deadline = time.monotonic() + _READY
-        while not exited.done() and not self._hears(pid) and time.monotonic() < deadline:
-            await asyncio.wait({exited}, timeout=_GLANCE)
+        with suppress(OSError):
+            while not exited.done() and not self._hears(pid) and time.monotonic() < deadline:
+                await asyncio.wait({exited}, timeout=_GLANCE)
 
     def _hears(self, pid: int) -> bool:
-        """Return whether `pid` has its packet socket bound to the interface: from then on solicitations wait in it."""
-        index = index_of(self.interface)
+        """Return whether `pid` has its packet socket bound to the interface: from then on solicitations wait in it.
+
+        Raises OSError when that cannot be looked up.
+        """
+        index = self._index()
         return any(sock.index == index for sock in process.packet_sockets(pid))
+
+    def _index(self) -> int | None:
+        with suppress(OSError):
+            self._number = index_of(self.interface)
+        return self._number
 
     async def _read(self, child: Process) -> None:
         if child.stdout is None:
@@ -238,7 +252,7 @@ class Child(ABC):
         return self._poke.is_set()
 
     def _hindrance(self) -> Condition | None:
-        if index_of(self.interface) is None:
+        if self._index() is None:
             return Condition(Level.FAIL, f"interface {self.interface} is gone")
         return self.obstacle()
 
@@ -258,6 +272,13 @@ class Child(ABC):
         if shown != self._shown:
             self._shown = shown
             self._changed()
+
+
+def _used(pid: int) -> CpuUse | None:
+    try:
+        return process.cpu_use(pid)
+    except OSError:
+        return None
 
 
 async def _end(child: Process, exited: asyncio.Task[int]) -> None:

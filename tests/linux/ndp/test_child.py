@@ -3,12 +3,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ipv6console.config import NetworkSettings
+from ipv6console.linux import process
+from ipv6console.linux.ndp import child
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.reach import HostReach
 from ipv6console.linux.watch import KernelWatch
@@ -45,4 +50,46 @@ async def test_a_daemon_that_cannot_be_started_for_lack_of_files_is_started_when
         return (await level())[0] in (Level.OK, Level.WARN)
 
     await until(answers)
+    await reach.withdraw_all()
+
+
+@contextmanager
+def no_files_left() -> Iterator[None]:
+    """Take every file this process may have."""
+    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.open(os.devnull, os.O_RDONLY)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 64, most))
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
+
+
+async def test_a_daemon_that_is_well_is_left_alone_when_there_are_no_files_to_look_at_it_with(
+    upstream: Peer, netlink: Netlink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "SAMPLE", 0.02)
+    settings = NetworkSettings(ndp="ndppd", firewall=False)
+    reach = HostReach(settings, tmp_path, netlink)
+    (prefix,) = (await KernelWatch(settings, netlink).view()).prefixes
+    await reach.announce(prefix)
+    (before,) = await reach.inspect()
+    stopped, looks = process.stopped, 0
+
+    def counted(pid: int) -> bool:
+        nonlocal looks
+        looks += 1
+        return stopped(pid)
+
+    monkeypatch.setattr(process, "stopped", counted)
+    with no_files_left():
+        await until(lambda: looks > 3 * child.SICK_SAMPLES)
+
+    (after,) = await reach.inspect()
+    assert (after.ndp.level, after.ndp.pid, after.ndp.restarts) == (Level.OK, before.ndp.pid, 0)
     await reach.withdraw_all()
