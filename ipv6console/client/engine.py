@@ -332,7 +332,10 @@ def _asked(request: EngineRequest[Any], place: Place, token: str | None, timeout
         f"{place.url}{request.path}{query}",
         json=request.json,
         headers={"User-Agent": "ipv6console", "Accept": "application/json", **authorization(token)},
-        extensions={"timeout": httpx.Timeout(timeout, read=_patience(request, timeout)).as_dict()},
+        extensions={
+            "timeout": httpx.Timeout(timeout, read=_patience(request, timeout)).as_dict(),
+            "waits": request.wait > 0 or request.slow,
+        },
     )
 
 

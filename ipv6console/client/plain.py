@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 import httpx
+from anyio.lowlevel import RunVar
 
 from ipv6console.client.connection import Connection, Connections
 from ipv6console.client.place import Place
@@ -20,6 +21,12 @@ _AGAIN = 0.01
 """Seconds between two tries to connect to a Unix socket whose queue is full, which connect(2) does not wait for."""
 
 _PIECE = 65_536
+
+_MOST_AT_ONCE = 100
+"""Requests of one event loop under way: thousands of tasks have not as many files. Those that wait in line do not count,
+for they would keep from the engine what ends their wait."""
+
+_turns: RunVar[anyio.Semaphore] = RunVar("ipv6console_turns")
 
 _Peer = tuple[int, Any]
 """An address family and an address of it."""
@@ -67,7 +74,7 @@ class PlainTransport(httpx.BaseTransport):
 
 
 class AsyncPlainTransport(httpx.AsyncBaseTransport):
-    """The same on asyncio and trio."""
+    """The same on asyncio and trio; a request whose extension `waits` is not true takes its turn."""
 
     def __init__(self, place: Place, connections: Connections, close: Callable[[], object]) -> None:
         self._place = place
@@ -77,6 +84,17 @@ class AsyncPlainTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; raises httpx's TransportErrors."""
         timeouts = request.extensions.get("timeout", {})
+        if request.extensions.get("waits"):
+            return await self._sent(request, timeouts)
+        turns = _turns_here()
+        with _as(httpx.PoolTimeout, httpx.PoolTimeout), anyio.fail_after(timeouts.get("pool")):
+            await turns.acquire()
+        try:
+            return await self._sent(request, timeouts)
+        finally:
+            turns.release()
+
+    async def _sent(self, request: httpx.Request, timeouts: dict[str, float | None]) -> httpx.Response:
         connection = self._connections.take() or self._connections.add(await self._connected(timeouts.get("connect")))
         try:
             answer = await _exchange_async(connection, request, timeouts)
@@ -99,6 +117,15 @@ class AsyncPlainTransport(httpx.AsyncBaseTransport):
                 except OSError as error:
                     failure = error
             raise failure
+
+
+def _turns_here() -> anyio.Semaphore:
+    try:
+        return _turns.get()
+    except LookupError:
+        turns = anyio.Semaphore(_MOST_AT_ONCE, fast_acquire=True)
+        _turns.set(turns)
+        return turns
 
 
 def _exchange(connection: Connection, request: httpx.Request, timeouts: dict[str, float | None]) -> httpx.Response:

@@ -20,8 +20,8 @@ import anyio
 import httpx
 import pytest
 
-from ipv6console.client import AsyncIPv6Client, AsyncIPv6Session, EngineUnreachable, IPv6Client, IPv6Session
-from ipv6console.client.connection import Connection
+from ipv6console.client import AsyncIPv6Client, AsyncIPv6Session, EngineUnreachable, IPv6Client, IPv6Session, plain
+from ipv6console.client.connection import Connection, Connections
 from tests.client.conftest import ADDRS, SITE, Answer, StubEngine
 
 FIRST = ADDRS[0]
@@ -364,3 +364,40 @@ def test_an_engine_behind_tls_is_reached_by_clients_and_sessions(
     engine.pool.idle[:] = ADDRS
     asyncio.run(visit())
     assert engine.pool.leases == {}
+
+
+def test_as_many_tasks_as_there_are_use_no_more_than_a_hundred_connections_at_once(
+    engine: StubEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[int] = []
+    put = Connections.put
+
+    def noted(connections: Connections, connection: Connection) -> None:
+        used.append(len(connections._busy))
+        put(connections, connection)
+
+    async def pick() -> int:
+        async with AsyncIPv6Client(socket=engine.path, timeout=60) as client:
+            return sum([reply.success for reply in await asyncio.gather(*(client.pick() for _ in range(300)))])
+
+    monkeypatch.setattr(Connections, "put", noted)
+    assert asyncio.run(pick()) == len(ADDRS)
+    assert (len(used), len(engine.asks)) == (300, 300)
+    assert max(used) <= 100
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_who_waits_in_line_takes_nobodys_turn(
+    engine: StubEngine, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    monkeypatch.setattr(plain, "_MOST_AT_ONCE", 0)
+
+    async def ask() -> None:
+        async with AsyncIPv6Client(socket=engine.path) as client:
+            assert (await client.pick(wait=1.0)).success
+        async with AsyncIPv6Client(socket=engine.path, timeout=0.05) as client:
+            with pytest.raises(EngineUnreachable, match=r"no answer within 0\.05 s"):
+                await client.pick()
+
+    anyio.run(ask, backend=backend)
+    assert len(engine.asks) == 1
