@@ -196,7 +196,7 @@ ACTIONS: tuple[Action, ...] = (
         key="left_square_bracket",
         command="status --at TIME",
         footer=12,
-        help="Show all panes as they were 5 seconds earlier, up to half an hour; Esc is live again.",
+        help="Show all panes as they were 5 seconds earlier, up to half an hour; {back} is live again.",
     ),
     Action(
         id="rewind_forth",
@@ -204,8 +204,15 @@ ACTIONS: tuple[Action, ...] = (
         key="right_square_bracket",
         help="While rewinding: 5 seconds later, at last live again.",
     ),
-    Action(id="leap_back", title="Rewind a minute", key="left_curly_bracket", help="As [, a minute at a time."),
-    Action(id="leap_forth", title="Forward a minute", key="right_curly_bracket", help="As ], a minute at a time."),
+    Action(
+        id="leap_back", title="Rewind a minute", key="left_curly_bracket", help="As {rewind_back}, a minute at a time."
+    ),
+    Action(
+        id="leap_forth",
+        title="Forward a minute",
+        key="right_curly_bracket",
+        help="As {rewind_forth}, a minute at a time.",
+    ),
     Action(
         id="engines",
         title="Engines",
@@ -348,7 +355,13 @@ ACTIONS: tuple[Action, ...] = (
         footer=10,
         help="Explain the focused pane and list the keys.",
     ),
-    Action(id="back", title="Back", key="escape", palette=False, help="Leave the filter, the zoom or a dialog."),
+    Action(
+        id="back",
+        title="Back",
+        key="escape",
+        palette=False,
+        help="Leave the past, the filter, the zoom or a dialog; toasts go as well.",
+    ),
     Action(
         id="quit",
         title="Quit",

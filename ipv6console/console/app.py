@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import aclosing
 from datetime import UTC, datetime, tzinfo
 from typing import Any, ClassVar
 
@@ -20,24 +18,21 @@ from ipv6console.console.context import Context, Contexts, standing_of
 from ipv6console.console.crew import Crew, provider
 from ipv6console.console.dress import Dress, bindings
 from ipv6console.console.keyring import Keys, for_key
+from ipv6console.console.listener import Listener
 from ipv6console.console.look import Look, Looks
 from ipv6console.console.means import Means
-from ipv6console.console.model import SILENCE, Condition, Model
+from ipv6console.console.model import Condition, Model
 from ipv6console.console.rewind import Rewinder
 from ipv6console.console.screens.page import BREAKPOINTS, Page
-from ipv6console.console.seen import Unremembered
-from ipv6console.console.source import Owner, Refused, Source
+from ipv6console.console.source import Owner, Source
 from ipv6console.console.standing import Standing, obstacle
 from ipv6console.console.tab import TABS
 from ipv6console.console.terminal import Terminal, TerminalDriver, Vanished
 from ipv6console.console.tone import Tone
 from ipv6console.console.widgets.chrome import Where
 from ipv6console.console.widgets.pane import View
-from ipv6console.wire.delta import DeltaGap
-from ipv6console.wire.frame import StateFrame
 
 TICK = 0.25
-_PROBE_AFTER = SILENCE * 0.6
 _KEEP_EVERY = 30.0
 
 
@@ -81,10 +76,11 @@ class ConsoleApp(Crew, App[str]):
         self.bind_keys(self.dress.look.keys)
         self._filters.append(self.dress.ascii)
         self.contexts = Contexts(first)
+        self.listener = Listener(self)
         self._furnish(first)
         self._terminal = Terminal(self)
         self._drawn: tuple[object, ...] = ()
-        self._drawing = self._forgetful = self._rested = False
+        self.drawing = self._rested = False
         self._last_page: Page | None = None
         self.animation_level = "none"
         self.HORIZONTAL_BREAKPOINTS = list(BREAKPOINTS)
@@ -105,9 +101,9 @@ class ConsoleApp(Crew, App[str]):
         for context in self.contexts:
             if context.rewinder is None:
                 self._furnish(context)
-            self.listen(context)
+            self.listener.listen(context)
         if self.means.memory is not None:
-            self.set_interval(_KEEP_EVERY, self._keep_in_mind)
+            self.set_interval(_KEEP_EVERY, self.listener.keep_in_mind)
 
     @on(Vanished)
     def _leave_with_the_terminal(self) -> None:
@@ -122,8 +118,8 @@ class ConsoleApp(Crew, App[str]):
 
     def on_page_shown(self) -> None:
         """Draw a page that has come to the front; from the first one on, go on drawing."""
-        if not self._drawing:
-            self._drawing = True
+        if not self.drawing:
+            self.drawing = True
             self.set_interval(TICK, self.draw)
         self.redraw()
 
@@ -131,7 +127,7 @@ class ConsoleApp(Crew, App[str]):
         """Let go of signals and connections, and keep in mind what was seen."""
         if self._minds_signals:
             self._terminal.let_go()
-        self._keep_in_mind()
+        self.listener.keep_in_mind()
         for context in self.contexts:
             await context.source.close()
 
@@ -160,7 +156,7 @@ class ConsoleApp(Crew, App[str]):
         """Open another engine and show it."""
         self.contexts.add(context)
         self._furnish(context)
-        self.listen(context)
+        self.listener.listen(context)
         self.show_engine(context)
 
     def show_engine(self, context: Context) -> None:
@@ -176,61 +172,12 @@ class ConsoleApp(Crew, App[str]):
 
     async def close_engine(self, context: Context) -> None:
         """Let go of an engine that is not on the screen; it runs on."""
+        if context not in self.contexts:
+            return  # the key was pressed twice
         self.contexts.drop(context)
-        self._keep(context)
-        self.workers.cancel_group(self, f"listen-{context.number}")
-        await context.source.close()
-        for tab in TABS:
+        for tab in TABS:  # at first: the next engine that is opened may get the same number
             await self.remove_mode(context.mode(tab.mode))
-
-    def listen(self, context: Context) -> None:
-        """Go on reading what an engine tells, for as long as it is open."""
-        self.run_worker(self._listen(context), name="listen", group=f"listen-{context.number}", exit_on_error=True)
-
-    async def _listen(self, context: Context) -> None:
-        async with aclosing(context.source.frames()) as frames:
-            async for frame in frames:
-                try:
-                    context.model.take(frame)
-                except DeltaGap:
-                    await self._ask_state(context)
-                if isinstance(frame, StateFrame) and not context.welcomed:
-                    context.welcomed = True
-                    if self._drawing:
-                        self.draw()  # the next tick would be up to a quarter of a second away
-                    self.call_after_refresh(self._settle, context)
-
-    def _settle(self, context: Context) -> None:
-        """Load what keys need before one is pressed, and greet, now that the engine is on the screen."""
-        self.run_worker(self.get_ready(lambda: self.desk.welcome(context)), name="settle", exit_on_error=True)
-
-    async def _ask_state(self, context: Context) -> None:
-        context.probing = True
-        try:
-            async with asyncio.timeout(SILENCE):
-                context.model.take(StateFrame(state=await context.source.state()))
-        except (Refused, TimeoutError):
-            context.model.version += 1
-        finally:
-            context.probing = False
-
-    def _keep_in_mind(self) -> None:
-        for context in self.contexts:
-            self._keep(context)
-
-    def _keep(self, context: Context) -> None:
-        if self.means.memory is None or not context.welcomed:
-            return
-        from ipv6console.console.recall import keep_in_mind  # noqa: PLC0415 - not for the first picture
-
-        try:
-            keep_in_mind(self.means.memory, context.model)
-        except Unremembered as error:
-            if not self._forgetful:
-                self._forgetful = True
-                self.say(
-                    "Since you last looked", Content(f"{error}, so it is not known next time."), severity="warning"
-                )
+        await self.listener.leave(context)
 
     @property
     def context(self) -> Context:
@@ -322,19 +269,14 @@ class ConsoleApp(Crew, App[str]):
         page = self.page
         return View(
             model=self.model, paused=self.paused, compact=page.has_class("-narrow"), wide=page.has_class("-wide"),
-            wall=self.wall, moment=self.moment, source=self.source, door=self.door,
+            wall=self.wall, moment=self.moment, source=self.source, door=self.door, past=self.past is not None,
         )  # fmt: skip
 
     def draw(self) -> None:
         """Draw what changed since the last time; panes compare, so that nothing else is painted."""
         if not self.is_running or not self.page.is_mounted:
             return
-        for context in self.contexts:
-            live = context.model
-            live.sample()
-            if live.joined and live.silence > _PROBE_AFTER and not context.probing:
-                context.probing = True
-                self.run_worker(self._ask_state(context), name="probe", exit_on_error=True)
+        self.listener.tick()
         model, past = self.context.model, self.past
         where = Where(
             label=self.label, place=self.door.target, read_only=self.read_only,

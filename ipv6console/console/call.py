@@ -21,7 +21,7 @@ class Call:
 
     def as_json(self) -> Call:
         """Return the same call with its answer as JSON."""
-        return self if self.cli.endswith(" --json") else replace(self, cli=f"{self.cli} --json")
+        return self if "--json" in shlex.split(self.cli) else replace(self, cli=f"{self.cli} --json")
 
 
 @dataclass(frozen=True, slots=True)

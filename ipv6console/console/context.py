@@ -27,7 +27,8 @@ class Context:
 
     `number` is 1 for the engine the console was started for; `label` is LOCAL or ATTACHED; `secrets` are what must
     never leave the console; `tab` is the page it was left at, `digest` what happened before it was opened; `welcomed`
-    once it has answered, `probing` while it is asked whether it still does.
+    once it has answered, `probing` while it is asked whether it still does; `unread` says why there is no digest, when
+    that is not because nothing happened.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Context:
     secrets: tuple[str, ...] = ()
     tab: str = "overview"
     digest: Digest | None = None
+    unread: str | None = "The engine has not told yet; press the key again in a moment."
     welcomed: bool = False
     probing: bool = False
     rewinder: Rewinder | None = None

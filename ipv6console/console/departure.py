@@ -30,6 +30,7 @@ class Departure:
 
     def __init__(self, app: ConsoleApp) -> None:
         self._app = app
+        self._asking = False
 
     @property
     def own(self) -> Context | None:
@@ -68,10 +69,17 @@ class Departure:
 
     async def ask(self) -> None:
         """Leave; with an own engine that is in use ask, and by default leave the engine running."""
+        if self._app.screen.id == _QUESTION:
+            self._app.exit("leave")
+        elif not self._asking:
+            self._asking = True
+            try:
+                await self._ask()
+            finally:
+                self._asking = False
+
+    async def _ask(self) -> None:
         app = self._app
-        if app.screen.id == _QUESTION:
-            app.exit("leave")
-            return
         stake = await self.at_stake()
         if stake is None:
             app.exit("stop")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +14,7 @@ from ipv6console.console import bundle, call, export, figure, lookup
 from ipv6console.console.context import Context
 from ipv6console.console.digest import headline
 from ipv6console.console.gathering import evidence
+from ipv6console.console.keyring import keyed
 from ipv6console.console.model import Model
 from ipv6console.console.portrait import Portrait, portrait
 from ipv6console.console.recall import since_last_look
@@ -23,17 +24,21 @@ from ipv6console.console.screens.dialog import Answer, Choice
 from ipv6console.console.screens.engines import OPEN, EnginesDialog, OpenDialog, Opening
 from ipv6console.console.screens.lookback import LookbackDialog
 from ipv6console.console.screens.presence import PresenceDialog
-from ipv6console.console.seen import Unremembered, engine_key
+from ipv6console.console.seen import Seen, Unremembered, engine_key
 from ipv6console.console.source import Refused
 from ipv6console.console.still import still
 from ipv6console.console.tone import content
 from ipv6console.console.widgets.table import TablePane
 from ipv6console.wire.event import EventLevel
+from ipv6console.wire.state import State
 
 if TYPE_CHECKING:
     from ipv6console.console.app import ConsoleApp
 
 T = TypeVar("T")
+SELECTED = 1_000
+"""Rows of a table that are shown as bare text."""
+
 _LASTING = 30.0
 _LOUD = {EventLevel.INFO: "information", EventLevel.WARNING: "warning", EventLevel.ERROR: "error"}
 
@@ -55,7 +60,7 @@ class Desk:
             "presence": self.presence,
             "digest": self.digest,
             "export": lambda: self._work(self.export()),
-            "select": self.select,
+            "select": lambda: self._work(self.select()),
             "bundle": self.bundle,
             "notify_test": self.notify_test,
         }
@@ -113,7 +118,7 @@ class Desk:
         """Go back to the engine shown before."""
         before = self._app.contexts.before
         if before is None:
-            self._warn("Engines", "No other engine was shown yet. x lists them and opens more.")
+            self._warn("Engines", keyed("No other engine was shown yet. {engines} lists them and opens more."))
         else:
             self._app.show_engine(before)
 
@@ -134,19 +139,18 @@ class Desk:
         try:
             seen = memory.recall(engine_key(state))
             context.digest = await since_last_look(context.source, state, seen, app.means.name)
-        except Unremembered as error:
-            self._warn("Since you last looked", f"{error}, so it is not known what happened.")
+        except (Unremembered, Refused) as error:
+            context.unread = f"It is not known what happened: {error}"
+            self._warn("Since you last looked", context.unread)
             return
-        except Refused as refusal:
-            self._warn("Since you last looked", f"It is not known what happened: {refusal.detail}")
-            return
+        context.unread = _unread(state, seen)
         told = context.digest
         if told is None:
             return
         worst = f"\n{told.worst[0].text}" if told.worst else ""
         ago = figure.span(context.model.now - told.since_at)
         app.notify(
-            f"{headline(told)}{worst}\nd tells all of it, 7 are the events.",
+            f"{headline(told)}{worst}\n{keyed('{digest} tells all of it, {events} are the events.')}",
             title=f"Since you last looked at {context.host}, {ago} ago",
             severity=_LOUD[told.level],  # type: ignore[arg-type] # one of Textual's words
             timeout=_LASTING,
@@ -157,9 +161,9 @@ class Desk:
         """Tell what happened since the last look."""
         context = self._app.context
         if context.digest is None:
-            known = self._app.means.memory is not None
-            text = "Nothing happened since you last looked here, or this is the first time." if known else "Not kept."
-            self._app.say("Since you last looked", content(text))
+            forgetful = self._app.means.memory is None
+            known = "This console keeps nothing in mind, so it is not known." if forgetful else context.unread
+            self._app.say("Since you last looked", content(known or "Nothing happened since you last looked here."))
             return
         self._app.push_screen(LookbackDialog(context.digest, context.model, context.door, self._events_there))
 
@@ -188,11 +192,10 @@ class Desk:
         if pane is None:
             self._warn("Export", "There is no table on this screen.")
             return
-        told = pane.exported(app.view)
-        if not told.rows:
+        if not len(pane.grid.rows):
             self._warn("Export", "The table shows nothing that could be written.")
             return
-        number = figure.many(len(told.rows), "row", "rows")
+        number = figure.many(len(pane.grid.rows), "row", "rows")
         question = content(f"{pane.topic}: {number}, with every column, as the filter leaves them. A new file is made.")
         outside = pane.outside(app.view).as_json()
         answers = [
@@ -201,11 +204,11 @@ class Desk:
         answer = await app.push_screen_wait(Choice(f"Export {pane.topic}", question, answers, cancel=None))
         if answer is None:
             return
-        form = export.Form(answer)
+        form, told = export.Form(answer), await pane.exported()
         data = (await asyncio.to_thread(export.written, told, form)).encode()
         path = await self._written("Export", self._stem(pane.topic.lower()), form.value, data)
         if path is not None:
-            app.say("Exported", content(f"{number} in {path}"))
+            app.say("Exported", content(f"{figure.many(len(told.rows), 'row', 'rows')} in {path}"))
 
     async def _written(self, heading: str, name: str, ending: str, data: bytes) -> Path | None:
         """Write a new file into the first folder that takes it; say so when none does."""
@@ -220,15 +223,18 @@ class Desk:
         self._warn(heading, f"Nothing was written. {told}. Start the console in a folder you may write to.")
         return None
 
-    def select(self) -> None:
-        """Show the focused pane as bare text."""
+    async def select(self) -> None:
+        """Show the focused pane as bare text; of a long table the beginning, as the rest is for a file."""
         app, pane = self._app, self._app.page.focused_pane
-        lines: Sequence[str] = ()
-        if isinstance(pane, TablePane):
-            lines = export.aligned(pane.exported(app.view))
+        lines: list[str] = []
+        if isinstance(pane, TablePane) and len(pane.grid.rows):
+            lines = export.aligned(await pane.exported(SELECTED))
+            more = len(pane.grid.rows) - SELECTED
+            if more > 0:
+                lines.append(keyed(f"and {figure.count(more)} more: {{export}} writes all of them into a file"))
         elif pane is not None:
             subject = pane.subject(app.view)
-            lines = [f"{label}: {value}" if label else "" for label, value in subject[1]] if subject else ()
+            lines = [f"{label}: {value}" if label else "" for label, value in subject[1]] if subject else []
         if not lines:
             self._warn("Select text", "There is nothing here to select.")
             return
@@ -304,3 +310,12 @@ class Desk:
             timeout=_LASTING,
             markup=False,
         )
+
+
+def _unread(state: State, seen: Seen | None) -> str | None:
+    """Return why nothing can be said of what happened since the last look, None when something can."""
+    if seen is None:
+        return "This is the first time you look at this engine."
+    if seen.event > state.engine.last_event:
+        return "The engine has begun a new log since. Events has all of it."
+    return None

@@ -116,8 +116,8 @@ def page(told: Digest, now: float, width: int) -> Content:
     if told.kinds:
         lines += [Content(""), content(("By kind", Tone.STRONG))]
         for row in told.kinds:
-            last = figure.whole_age(now - row.last_at)
-            body = content(f"{row.kind}  ", (figure.count(row.count), Tone.STRONG), (f"  last {last} ago", Tone.DIM))
+            last = figure.ago(now - row.last_at)
+            body = content(f"{row.kind}  ", (figure.count(row.count), Tone.STRONG), (f"  last {last}", Tone.DIM))
             lines.append(hang(content(loudness(row.level)), body, _COLUMN, width))
     if told.actors:
         lines += [Content(""), content(("Who did something", Tone.STRONG))]

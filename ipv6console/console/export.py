@@ -38,12 +38,16 @@ class Sheet:
     rows: tuple[Mapping[str, str], ...]
 
 
-def sheet(columns: Sequence[Column], rows: Sequence[GridRow]) -> Sheet:
-    """Return what the table holds, also the columns that do not fit on the screen."""
+def told(columns: Sequence[Column], row: GridRow) -> dict[str, str]:
+    """Return a row as text, also the columns that do not fit on the screen."""
+    return {column.key: cell_text(row.cells.get(column.key, ())) for column in columns}
+
+
+def sheet(columns: Sequence[Column], rows: Sequence[Mapping[str, str]]) -> Sheet:
+    """Return the sheet of these rows."""
     keys = tuple(column.key for column in columns)
     titles = tuple(column.title or column.key for column in columns)
-    told = tuple({key: cell_text(row.cells.get(key, ())) for key in keys} for row in rows)
-    return Sheet(keys=keys, titles=titles, rows=told)
+    return Sheet(keys=keys, titles=titles, rows=tuple(rows))
 
 
 def cell_text(cell: Cell) -> str:
@@ -52,26 +56,26 @@ def cell_text(cell: Cell) -> str:
     return "".join(character if character.isprintable() else "·" for character in text)
 
 
-def written(told: Sheet, form: Form) -> str:
+def written(table: Sheet, form: Form) -> str:
     """Return the sheet in `form`.
 
     In CSV a text that a spreadsheet would take for a formula gets an apostrophe in front: some of what tables show was
     chosen by whoever called the engine.
     """
     if form is Form.JSON:
-        return json.dumps(told.rows, ensure_ascii=False, indent=1) + "\n"
+        return json.dumps(table.rows, ensure_ascii=False, indent=1) + "\n"
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(told.titles)
-    writer.writerows([_harmless(row[key]) for key in told.keys] for row in told.rows)
+    writer.writerow(table.titles)
+    writer.writerows([_harmless(row[key]) for key in table.keys] for row in table.rows)
     return out.getvalue()
 
 
-def aligned(told: Sheet) -> list[str]:
+def aligned(table: Sheet) -> list[str]:
     """Return the sheet as lines of columns, for eyes: without the columns that are empty in every row."""
-    titles = dict(zip(told.keys, told.titles, strict=True))
-    keys = [key for key in told.keys if any(row[key] for row in told.rows)]
-    lines = [tuple(titles[key] for key in keys), *(tuple(row[key] for key in keys) for row in told.rows)]
+    titles = dict(zip(table.keys, table.titles, strict=True))
+    keys = [key for key in table.keys if any(row[key] for row in table.rows)]
+    lines = [tuple(titles[key] for key in keys), *(tuple(row[key] for key in keys) for row in table.rows)]
     widths = [max(cell_len(line[index]) for line in lines) for index in range(len(keys))]
     return [
         "  ".join(set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()

@@ -49,7 +49,7 @@ class Inquiry(Generic[T]):
             self._asked = (about, version)
             self.asking = True
             self._worker = self._owner.run_worker(
-                partial(self._ask, call, view), name=self._name, group=self._name, exclusive=True
+                partial(self._ask, about, call, view), name=self._name, group=self._name, exclusive=True
             )
 
     async def settled(self) -> None:
@@ -62,13 +62,16 @@ class Inquiry(Generic[T]):
         """Ask again at the next `want`, whatever has changed."""
         self._asked = None
 
-    async def _ask(self, call: Callable[[], Awaitable[T]], view: View) -> None:
+    async def _ask(self, about: Hashable, call: Callable[[], Awaitable[T]], view: View) -> None:
+        value, refused = None, None
         try:
-            self.value = await call()
+            value = await call()
         except Refused as refusal:
-            self.refusal = refusal
-        else:
-            self.refusal = None
-            self.at = view.model.now
+            refused = refusal
         self.asking = False
+        if about != self.about:
+            return  # it came after the cursor had gone to something else
+        self.refusal = refused
+        if refused is None:
+            self.value, self.at = value, view.model.now
         cast("ConsoleApp", self._owner.app).redraw()

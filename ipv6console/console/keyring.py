@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from ipv6console.console.action import ACTIONS, Action, Scope
@@ -13,6 +14,9 @@ _KEY_NAMES = {
     "space": "Space", "semicolon": ";",
 }  # fmt: skip
 
+
+_BY_ID = {item.id: item for item in ACTIONS}
+_ACTION = re.compile("{(" + "|".join(_BY_ID) + ")}")
 
 Keys = Mapping[str, tuple[str, ...]]
 """The keys of each action, by its id; the first is the one that is shown."""
@@ -59,6 +63,11 @@ def key_name(key: str) -> str:
 def in_force(name: str) -> str:
     """Return the key to show where a text names one as people write it: the operator's, if it was changed."""
     return _other_names.get(name, name)
+
+
+def keyed(text: str) -> str:
+    """Return `text` with the key in force in place of each action's id in braces: "{troubles} lists all"."""
+    return _ACTION.sub(lambda found: key_of(_BY_ID[found[1]]), text)
 
 
 def for_key(key: str, here: frozenset[Scope]) -> Action | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ipv6console.console.action import ACTIONS, Action, Danger, Scope
-from ipv6console.console.keyring import OWN_KEYS, spelling
+from ipv6console.console.keyring import OWN_KEYS, keyed, spelling
 from ipv6console.console.tab import TABS
 
 _HEAD = """# Keys
@@ -54,7 +54,7 @@ def markdown() -> str:
 
 def _row(item: Action) -> str:
     keys = " ".join(f"`{spelling(key)}`" for key in OWN_KEYS[item.id])
-    told = f"{item.help}{_GUARDS[item.danger]}".replace("|", "\\|")
+    told = f"{keyed(item.help)}{_GUARDS[item.danger]}".replace("|", "\\|")
     command = f"`ipv6console {item.command}`" if item.command else ""
     return f"| {keys} | {item.title} | {told} | {command} | {item.id} |"
 

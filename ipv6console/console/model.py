@@ -35,7 +35,8 @@ class Model:
     """The console's picture of one engine.
 
     `clock` is monotonic seconds. Ages are told in the engine's own time, so that a skewed clock on an attached host
-    does not matter. `version` grows with every change that a screen could show.
+    does not matter. `version` grows with every change that a screen could show, `log` whenever the
+    engine numbers its events anew.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -47,6 +48,7 @@ class Model:
         self.events: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self.missed = 0
         self.version = 0
+        self.log = 0
         self.rates: dict[str, deque[float]] = {}
         self.burn = Burn()
         self.spawn_rates: deque[float] = deque(maxlen=SAMPLES_KEPT)
@@ -63,7 +65,7 @@ class Model:
                 self.joined, self.loss = False, frame
                 return
             case StateFrame(state=state):
-                self.state = state
+                self._take_state(state)
             case DeltaFrame(delta=delta):
                 if self.state is None:
                     raise DeltaGap("a delta came before the document")
@@ -76,12 +78,30 @@ class Model:
         if not isinstance(frame, EventsFrame):
             self._heard_at = self._clock()
 
+    def _take_state(self, state: State) -> None:
+        """Take over a document, but not one that was asked for before what the stream has brought since."""
+        known = self.state
+        same = known is not None and _run(known) == _run(state)
+        if known is not None and same and state.generation < known.generation:
+            return
+        self.state = state
+        if not same and state.engine.last_event < self.last_event:
+            self._number_from(state.engine.last_event + 1)
+
+    def _number_from(self, first: int) -> None:
+        """Forget the events from number `first` on: the engine gives these numbers anew, as it does with a new database."""
+        while self.events and self.events[-1].id >= first:
+            self.events.pop()
+        self.log += 1
+
     def _add_events(self, events: Iterable[Event]) -> None:
-        newest = self.events[-1].id if self.events else 0
         for event in events:
-            if event.id > newest:
-                self.events.append(event)
-                newest = event.id
+            newest = self.events[-1] if self.events else None
+            if newest is not None and event.id <= newest.id:
+                if event.at <= newest.at:
+                    continue
+                self._number_from(event.id)
+            self.events.append(event)
 
     def sample(self) -> None:
         """Note the rates for the sparklines; call often, it keeps one sample a second."""
@@ -139,3 +159,7 @@ class Model:
     def last_event(self) -> int:
         """The id of the newest event seen, 0 before the first."""
         return self.events[-1].id if self.events else 0
+
+
+def _run(state: State) -> tuple[int, float]:
+    return state.engine.pid, state.engine.started_at

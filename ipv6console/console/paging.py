@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.worker import Worker
 
 from ipv6console.console import figure
+from ipv6console.console.keyring import keyed
 from ipv6console.console.ledger import Gap, Ledger
 from ipv6console.console.model import Condition
 from ipv6console.console.source import Refused
@@ -84,11 +85,14 @@ class Paging:
         if self._reading == gap or self._seeking:
             return f"⟳ reading {size}", Tone.BUSY
         if self.refusal is not None:
-            return f"r asks again: {self.refusal.detail} Not read: {size}", Tone.WARN
+            return f"{keyed('{again}')} asks again: {self.refusal.detail} Not read: {size}", Tone.WARN
         if view.model.condition is not Condition.LIVE:
             return f"{size}, read when the engine answers", Tone.DIM
         if self._fruitless >= FRUITLESS:
-            return f"r looks on: none of {figure.count(FRUITLESS * PAGE)} passes, {size} left", Tone.WARN
+            return (
+                f"{keyed('{again}')} looks on: none of {figure.count(FRUITLESS * PAGE)} passes, {size} left",
+                Tone.WARN,
+            )
         return f"{size} not read yet", Tone.DIM
 
     def _start(self) -> None:

@@ -16,7 +16,7 @@ from textual.widgets import OptionList, Static
 from ipv6console.console import lookup
 from ipv6console.console.action import ACTIONS, Action
 from ipv6console.console.call import Door, command
-from ipv6console.console.keyring import key_of
+from ipv6console.console.keyring import key_of, keyed
 from ipv6console.console.screens.who import address_in
 from ipv6console.console.standing import obstacle
 from ipv6console.console.tone import Tone, content
@@ -57,7 +57,7 @@ class ActionProvider(Provider):
 
     def _told(self, item: Action) -> tuple[str, str]:
         reason = obstacle(item, self._console.standing)
-        return f"{item.title} ({key_of(item)})", f"Not now: {reason}" if reason else item.help
+        return f"{item.title} ({key_of(item)})", f"Not now: {reason}" if reason else keyed(item.help)
 
     def _offer(self, item: Action) -> Offer:
         return Offer(partial(self.app.run_action, f"act('{item.id}')"), outside(item, self._console.door))

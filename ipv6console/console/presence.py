@@ -94,9 +94,9 @@ def _attendant(one: Attendant, now: float, width: int) -> list[Content]:
     else:
         may = ("RO", Tone.WARN) if row.read_only else ("RW" if row.kind is WatcherKind.CONSOLE else "", Tone.PLAIN)
         who = ("● this console", Tone.OK) if one.own else (f"● {row.kind.value}", Tone.BUSY)
-        since = (f"  since {figure.span(now - row.since)}", Tone.DIM)
+        stay = (f"  for {figure.span(now - row.since)}", Tone.DIM)
         told = content(
-            who, "  ", (row.name or "no name", Tone.STRONG), "  ", may, since, (f"  {row.transport}", Tone.DIM)
+            who, "  ", (row.name or "no name", Tone.STRONG), "  ", may, stay, (f"  {row.transport}", Tone.DIM)
         )
         lines = [hang(content("  "), told, 2, width)]
     for event in one.deeds:

@@ -141,8 +141,8 @@ class _Maker:
         if name == "uses":
             if not value.isascii() or not value.isdigit():
                 raise BadFilter(f"uses is compared with a whole number: uses{sign}3")
-            limit = int(value)
-            return (lambda stock, slot: stock.uses[slot] > limit) if more else _fewer(limit)
+            limit, also = int(value), sign.endswith("=")
+            return _oftener(limit - also) if more else _fewer(limit + also)
         self.timed = True
         length, now = _length(name, sign, value), self.context.now
         # What never happened was never used, and is never tried again: it is neither long ago nor soon.
@@ -153,6 +153,10 @@ class _Maker:
         if name == "used":
             return (lambda stock, slot: stock.used_at[slot] < edge) if more else _used_since(edge)
         return (lambda stock, slot: stock.verified_at[slot] < edge) if more else _verified_since(edge)
+
+
+def _oftener(limit: int) -> Test:
+    return lambda stock, slot: stock.uses[slot] > limit
 
 
 def _fewer(limit: int) -> Test:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, cast
 
+from ipv6console.console.keyring import keyed
 from ipv6console.console.model import Model
 from ipv6console.console.source import Joined, Refused, Source
 from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter, EventPage
@@ -51,6 +52,17 @@ def lacks_events(live: Model, at: float) -> bool:
     """Return whether the live model remembers too few events from before `at` to fill a screen."""
     before = sum(event.at <= at for event in live.events)
     return before < EVENTS_WANTED and (not live.events or live.events[0].id > 1)
+
+
+_LACKS = {
+    "targets": ("who banned a mirror is counted as of now only", "Events tell its bans by then. "),
+    "lease_page": ("who holds what is known as of now only", "Who held one address by then is told. "),
+    "leases": ("who holds what is known as of now only", "Who held one address by then is told. "),
+    "mirror_settings": ("a mirror's own settings are known as of now only", ""),
+    "doctor": ("the chain can be walked as it is now only", ""),
+    "ndp_config": ("the configuration can be read as it is now only", ""),
+}
+"""What is asked, why there is no answer from the past, and what there is instead."""
 
 
 class PastSource:
@@ -99,10 +111,10 @@ class PastSource:
             raise AttributeError(name)
 
         async def refused(*_args: object, **_options: object) -> NoReturn:
-            what = name.replace("_", " ")
+            what, instead = _LACKS.get(name, ("what that would tell is not kept from then", ""))
             raise Refused(
-                f"The screen shows {self._told}, and nothing of {what} is kept from then.",
-                next="Esc goes back to live.",
+                f"The screen shows {self._told}: {what}.",
+                next=keyed(f"{instead}{{back}} goes back to live."),
                 kind="rewinding",
                 title="Not in the past",
             )
@@ -163,7 +175,7 @@ class Rewinder:
         if self._live.state is None:
             self._say("Nothing is known of this engine yet, so there is no past to show.")
         elif self._wanted is None and seconds > 0:
-            self._say("This is live: there is nothing later. [ goes back.")
+            self._say(keyed("This is live: there is nothing later. {rewind_back} goes back."))
         else:
             self.go((self._live.now if self._wanted is None else self._wanted) + seconds)
 

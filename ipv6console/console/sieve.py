@@ -87,6 +87,15 @@ def sieve(text: str, level: EventLevel) -> Sieve:
     return Sieve(level, tuple(term for term in map(_term, text.split()) if term is not None))
 
 
+def unknown(text: str) -> str | None:
+    """Return the first word that names a level there is none of, also when more is typed; None when all are known."""
+    for word in text.split():
+        field, _, value = word.removeprefix("!").lower().partition(":")
+        if field == "level" and not any(name.startswith(value) for name in _BY_WORD):
+            return word
+    return None
+
+
 def louder(level: EventLevel, steps: int) -> EventLevel:
     """Return the level so many steps louder (below zero: quieter), as far as there are."""
     return LEVELS[min(len(LEVELS) - 1, max(0, LEVELS.index(level) + steps))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ipv6console.console.action import Action, Scope
+from ipv6console.console.keyring import keyed
 from ipv6console.console.model import Condition
 from ipv6console.console.tab import TABS
 
@@ -30,8 +31,8 @@ class Standing:
 _HINDRANCES = {
     Condition.STALE: "The data is stale: the engine does not answer, so nothing can be planned on it.",
     Condition.LOADING: "The engine has not answered yet.",
-    Condition.DENIED: "This user may not talk to the engine. f says what to do.",
-    Condition.ERROR: "There is no connection to the engine. f says what to do.",
+    Condition.DENIED: "This user may not talk to the engine. {troubles} says what to do.",
+    Condition.ERROR: "There is no connection to the engine. {troubles} says what to do.",
 }
 
 
@@ -39,7 +40,8 @@ def obstacle(item: Action, standing: Standing) -> str | None:
     """Return why `item` cannot be done right now and what would help, None when it can."""
     if item.scope not in standing.here | _EVERYWHERE:
         tab = _TABS.get(item.scope)
-        return f"That is done on {tab.title}: {tab.key} goes there." if tab else f"That is done in {item.scope}."
+        there = f"That is done on {tab.title}: {{{tab.mode}}} goes there." if tab else f"That is done in {item.scope}."
+        return keyed(there)
     return _hindrance(item, standing) if item.acts else None
 
 
@@ -47,10 +49,10 @@ def _hindrance(item: Action, standing: Standing) -> str | None:
     if standing.too_small:
         return "The terminal is too small to show what would be done. Make it at least 60x15."
     if standing.past:
-        return "The screen shows the past, where nothing can be done. Esc goes back to live."
+        return keyed("The screen shows the past, where nothing can be done. {back} goes back to live.")
     if standing.read_only:
-        return "The console is read-only. L allows acts."
+        return keyed("The console is read-only. {read_only} allows acts.")
     found = _HINDRANCES.get(standing.condition)
     if found is None and item.id == "notify_test" and not standing.notifiers:
         return "Nobody is told of faults. Add [[notify.webhook]] or [[notify.command]] to the engine's settings."
-    return found
+    return None if found is None else keyed(found)

@@ -56,8 +56,10 @@ def _parts(state: State) -> list[Trouble]:
         for url in state.pool.check_urls
         if url.level in _GRAVE and url.level is not Level.UNKNOWN
     ]
+    # With a pool that is ill itself a mirror starves for its sake: flushing it would help nobody.
+    key, title = ("w", "Why?") if state.pool.level in _GRAVE else ("F", "Flush")
     found += [
-        Trouble(row.level, f"mirror {row.name}", row.text, None, "F", "Flush")
+        Trouble(row.level, f"mirror {row.name}", row.text, None, key, title)
         for row in state.mirrors
         if row.level in _GRAVE and not row.draining
     ]

@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 from textual.widgets import Button, Input
 
+from ipv6console.console.keymap import keymap
+from ipv6console.console.look import Look
 from ipv6console.console.screens.dialog import Choice, Reader
 from ipv6console.console.screens.plan import PlanDialog
 from ipv6console.console.screens.revoke import NotRevocable, RevokeDialog, wanted
@@ -16,6 +18,7 @@ from ipv6console.console.source import Refused
 from ipv6console.wire.notify import NotifierMeans, NotifyResult, NotifyTested
 from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
 from ipv6console.wire.reply import SpawnsReply
+from ipv6console.wire.state import PrefixState
 from tests.console import scene
 from tests.console.stage import Stage, staged
 
@@ -377,3 +380,51 @@ async def test_a_test_of_notify_tells_how_each_took_it() -> None:
                 await stage.settle()
         assert "✖ siren: it ended with code 7\n  see it" in stage.toasts()
         assert f"ipv6console notify test --socket {scene.SOCKET}" in stage.toasts()
+
+
+async def test_a_plan_that_is_over_is_not_called_a_changed_set() -> None:
+    async with staged() as stage:
+        screen = await _plan_pool(stage)
+        screen.query_one("#word", Input).focus()
+        await stage.press(*"flush", "enter")
+        stage.source.refusals = [Refused("There is no plan p1.", kind="not-found", title="Not found")]
+        await stage.press("enter")
+        await stage.until_shows("▲ The plan was over, nothing was done.")
+        assert "The set changed" not in stage.text()
+
+
+async def test_drain_in_the_prefix_pane_of_a_host_without_one_says_so() -> None:
+    async with staged(scene.state(prefixes=())) as stage:
+        await stage.press("tab", "tab", "D")
+        assert "This host has no prefix to drain." in stage.toasts()
+
+
+async def test_a_prefix_that_is_gone_is_not_offered_to_be_resumed() -> None:
+    async with staged(scene.state(prefixes=(scene.prefix_row(state=PrefixState.GONE),))) as stage:
+        await stage.press("tab", "tab", "D")
+        await stage.settle()
+        assert f"{scene.PREFIX} is gone already: there is nothing left of it to drain." in stage.toasts()
+        assert not isinstance(stage.app.screen, Choice)
+
+
+@pytest.mark.parametrize("key", ["F", "D", "X"])
+async def test_q_leaves_a_question_but_is_typed_into_a_line(key: str) -> None:
+    async with staged(size=(80, 24)) as stage:
+        await stage.press(key)
+        screen = await stage.until_screen(Choice if key != "X" else RevokeDialog)
+        if key == "X":
+            await stage.press("q")
+            assert screen.query_one("#what", Input).value.endswith("q")
+            screen.query_one("#cancel").focus()
+        await stage.press("q")
+        await stage.until_home()
+        assert stage.asked() == []
+
+
+async def test_what_read_only_refuses_is_named_by_the_keys_in_force() -> None:
+    async with staged(read_only=True, look=Look(keys=keymap(["spawn=S", "reset=Q"]))) as stage:
+        await stage.press("L")
+        await stage.until_screen(Choice)
+        assert "S F X D Q R" in stage.text()
+        await stage.press("escape", "F")
+        assert "The console is read-only. L allows acts." in stage.toasts()

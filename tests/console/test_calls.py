@@ -138,3 +138,8 @@ def test_a_line_too_long_to_show_is_cut_and_says_so() -> None:
     shown = cut(call.reset(DOORS[0], NAME, tuple(f"2001:db8::{number:x}" for number in range(200))).cli)
     assert len(shown) < 700
     assert shown.endswith("characters)")
+
+
+def test_a_command_that_answers_in_json_already_is_not_told_so_twice() -> None:
+    assert lookup.state(Door("/run/x.sock")).as_json().cli == "ipv6console status --json --socket /run/x.sock"
+    assert lookup.addresses(Door("/run/x.sock")).as_json().cli == "ipv6console addresses --socket /run/x.sock --json"

@@ -26,8 +26,8 @@ from ipv6console.console.source import Refused
 from ipv6console.wire.event import Event, EventLevel
 from ipv6console.wire.presence import AttachedRow, WatcherKind
 from ipv6console.wire.state import PrefixState, State
-from tests.console import scene
-from tests.console.scene import ScriptedSource
+from tests.console import pool, scene
+from tests.console.scene import ScriptedSource, calm
 from tests.console.stage import DEADLINE, Stage, staged
 
 pytestmark = pytest.mark.anyio
@@ -356,6 +356,7 @@ async def test_opening_can_be_cancelled(keys: tuple[str, ...]) -> None:
         ("nowhere", "", "", "is no engine"),
         ("http://a:1", "/etc/x", "abc", "two tokens"),
         ("http://a:1", "/nonexistent/token", "", "No such file"),
+        ("http://a:1", "~nobody-of-this-name/token", "", "home directory"),
         (scene.SOCKET, "", "", "is open already, as number 1"),
     ],
 )
@@ -647,3 +648,73 @@ async def test_a_revoked_prefix_of_the_past_does_not_come_back() -> None:
         await stage.press("escape")
         await until(stage, lambda: "REWIND" not in stage.text())
         assert stage.app.model.prefix is not None
+
+
+async def test_the_pool_of_the_past_opens_and_copies_no_address_of_now() -> None:
+    async with staged() as stage:
+        stage.source.pool = [pool.address(7, leased_in=("news",))]
+        await stage.press("2")
+        await stage.until_shows("● using news")
+        await rewound(stage)
+        await stage.until_shows("○ not kept")
+        assert "● using news" not in stage.text()
+        await stage.press("enter", "y")
+        assert "There is no address under the cursor." in stage.toasts()
+        assert "There is nothing under the cursor to copy." in stage.toasts()
+        assert len(stage.app.screen_stack) == 1
+        await stage.press("escape")
+        await stage.until_shows("● using news")
+
+
+async def test_the_past_is_named_where_there_is_no_room_for_its_banner() -> None:
+    async with staged(calm()) as stage:
+        await rewound(stage)
+        await stage.pilot.resize_terminal(50, 12)
+        await stage.until_shows("◀◀ REWIND 14:12:20, 1 m ago · Esc live")
+        assert "● all well" not in stage.text()
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (None, "This is the first time you look at this engine."),
+        (900, "The engine has begun a new log since."),
+        (5, "It is not known what happened: There is no room."),
+    ],
+)
+async def test_what_is_not_known_of_the_time_between_is_not_called_nothing(
+    tmp_path: Path, kept: int | None, said: str
+) -> None:
+    memory = Memory(tmp_path / "seen.json")
+    if kept is not None:
+        memory.keep(engine_key(scene.state()), Seen(event=kept, at=scene.NOW - 100))
+    async with staged(live=False, means=Means(memory=memory, name=OWN)) as stage:
+        stage.source.refusals = [Refused("There is no room.")] if kept == 5 else []
+        await stage.press("d")
+        assert "The engine has not told yet" in stage.toasts()
+        stage.source.go_live(told=scene.events())
+        await until(stage, lambda: said.startswith(str(stage.app.context.unread)[:20]))
+        stage.app.clear_notifications()
+        await stage.press("d")
+        assert said in stage.toasts()
+
+
+async def test_an_engine_closed_by_two_presses_is_closed_once() -> None:
+    second = another()
+    async with staged(means=connecting(second)) as stage:
+        await open_second(stage, second)
+        await stage.press("minus")
+        closed = stage.app.contexts.numbered(2)
+        assert closed is not None
+        await stage.app.close_engine(closed)
+        await stage.app.close_engine(closed)
+        assert second.closed
+        assert len(stage.app.contexts) == 1
+
+
+async def test_what_was_fresh_in_the_past_is_not_said_to_be_now() -> None:
+    for size in ((80, 24), (120, 40)):
+        async with staged(size=size) as stage:
+            await rewound(stage)
+            await stage.until_shows("engine then")
+            assert "engine now" not in stage.text()

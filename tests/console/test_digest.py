@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ipv6console.console.digest import Digest, digest, headline, page
 from ipv6console.wire.event import Event, EventLevel
 from tests.console import scene
@@ -49,3 +51,10 @@ def test_the_page_tells_how_long_ago_what_was_worst_and_who_acted() -> None:
 def test_every_line_of_the_page_fits() -> None:
     for width in (50, 74, 106):
         assert max(map(len, page(of(*scene.events()), scene.NOW, width).plain.splitlines())) <= width
+
+
+def test_what_has_just_happened_is_told_in_plain_words() -> None:
+    newest = scene.events()[-1]
+    text = page(of(replace(newest, at=scene.NOW)), scene.NOW, 70).plain
+    assert "last now" in text
+    assert "now ago" not in text

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ipv6console.console.export import Form, Sheet, aligned, cell_text, sheet, stem, write_new, written
+from ipv6console.console.export import told as row_told
 from ipv6console.console.tone import Tone
 from ipv6console.console.widgets.grid import Column, GridRow
 
@@ -19,7 +20,7 @@ COLUMNS = (Column(key="name", title="NAME", width=10), Column(key="note", title=
 
 def told(*rows: tuple[str, str]) -> Sheet:
     cells = [{"name": ((name, Tone.STRONG),), "note": ((note, Tone.DIM),)} for name, note in rows]
-    return sheet(COLUMNS, [GridRow(str(number), cell) for number, cell in enumerate(cells)])
+    return sheet(COLUMNS, [row_told(COLUMNS, GridRow(str(number), cell)) for number, cell in enumerate(cells)])
 
 
 def test_csv_has_titles_and_every_row() -> None:

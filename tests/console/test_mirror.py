@@ -9,8 +9,9 @@ from textual.widgets import Input
 
 from ipv6console.console.screens.dialog import Choice
 from ipv6console.console.screens.mirror import MirrorDialog, settings
-from ipv6console.console.screens.who import WhoDialog, address_in
+from ipv6console.console.screens.who import MOST, WhoDialog, address_in, held
 from ipv6console.console.source import Refused
+from ipv6console.wire.history import HistoryPage
 from ipv6console.wire.mirror import MirrorSettings
 from tests.console import scene
 from tests.console.stage import Stage, staged
@@ -151,3 +152,37 @@ async def test_the_palette_takes_an_address() -> None:
 @pytest.mark.parametrize("text", ["", "who", "192.0.2.1", "2001:db8::/64", "troubles"])
 def test_a_query_without_an_address_names_none(text: str) -> None:
     assert address_in(text) is None
+
+
+async def test_what_was_asked_of_a_mirror_tells_how_old_it_is() -> None:
+    async with staged(size=TALL) as stage:
+        await _open(stage)
+        await stage.until_shows("Live leases · 23  told now")
+        stage.clock.advance(4)
+        await stage.until_shows("Live leases · 23  told 4 s ago")
+
+
+async def test_a_mirror_that_is_no_more_is_not_shown_as_if_it_were() -> None:
+    async with staged(size=TALL) as stage:
+        await _open(stage)
+        stage.source.change(scene.state(mirrors=()))
+        await stage.source.taken()
+        await stage.until_shows("◌ the engine does not list it any more")
+
+
+async def test_who_held_an_address_is_told_as_of_when_it_was_asked() -> None:
+    async with staged() as stage:
+        await stage.press("a", *"2001:db8:0:1::7", "enter")
+        await stage.until_shows("as of 2026-09-21 14:13:20 UTC")
+
+
+async def test_a_history_that_is_cut_says_so() -> None:
+    row = (await scene.ScriptedSource().history("2001:db8::7", 1)).entries[0]
+    told = held("2001:db8::7", HistoryPage(entries=(row,) * MOST), str, scene.NOW, 80).plain
+    assert "These are the newest 100; there may be older ones" in told
+
+
+async def test_while_a_line_is_typed_in_the_key_that_copies_all_the_same_is_named() -> None:
+    async with staged() as stage:
+        await stage.press("a")
+        await stage.until_shows("Ctrl+Y while typing")

@@ -341,7 +341,7 @@ async def test_in_the_past_nobody_is_said_to_hold_a_lease_of_now() -> None:
         await within(stage)
         await stage.press("left_square_bracket")
         await stage.until_shows("REWIND")
-        await stage.until_shows("is kept from then")
+        await stage.until_shows("who holds what is known as of now only")
         assert LEASED not in stage.text()
         stage.app.past.leave()  # type: ignore[union-attr] # it is there: the screen shows the past
         await stage.until_shows(LEASED)

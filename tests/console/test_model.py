@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ipv6console.console.model import Condition, Model
-from ipv6console.console.source import Joined, LossKind, Lost
+from ipv6console.console.source import Frame, Joined, LossKind, Lost
 from ipv6console.wire.delta import DeltaGap, difference
 from ipv6console.wire.frame import DeltaFrame, EventsFrame, MissedFrame, StateFrame
 from ipv6console.wire.state import PrefixState, State
@@ -152,3 +152,37 @@ def test_the_prefix_in_use_comes_first(model: Model) -> None:
     assert [row.state for row in model.prefixes] == [PrefixState.ACTIVE, PrefixState.DRAINING, PrefixState.GONE]
     assert model.prefix is not None
     assert model.prefix.prefix == scene.PREFIX
+
+
+def test_a_document_asked_for_before_a_delta_came_does_not_take_it_back(model: Model) -> None:
+    old = scene.state()
+    model.take(Joined())
+    model.take(StateFrame(state=old))
+    new = replace(old, generation=old.generation + 1, mirrors=())
+    model.take(DeltaFrame(delta=difference(old, new)))
+    model.take(StateFrame(state=old))
+    assert model.state == new
+
+
+def test_another_run_of_the_engine_may_count_its_generations_anew(model: Model) -> None:
+    model.take(Joined())
+    model.take(StateFrame(state=scene.state()))
+    again = replace(scene.state(), generation=1, engine=replace(scene.state().engine, pid=902, started_at=scene.NOW))
+    model.take(StateFrame(state=again))
+    assert model.state == again
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+def test_events_numbered_anew_take_the_place_of_those_before(model: Model, told_first: bool) -> None:
+    model.take(Joined())
+    model.take(StateFrame(state=scene.state()))
+    model.take(EventsFrame(events=scene.events()))
+    engine = replace(scene.state().engine, pid=902, started_at=scene.NOW, last_event=2)
+    frames: list[Frame] = [
+        StateFrame(state=replace(scene.state(), engine=engine)),
+        EventsFrame(events=(replace(scene.events()[0], id=2, at=scene.NOW, text="engine started, pid 902"),)),
+    ]
+    for frame in frames if told_first else reversed(frames):
+        model.take(frame)
+    assert [event.text for event in model.events][1:] == ["engine started, pid 902"]
+    assert model.log >= 1

@@ -10,6 +10,9 @@ import pytest
 from ipv6console.console.screens.dialog import Reader
 from ipv6console.console.screens.doctor import DoctorDialog
 from ipv6console.console.source import Refused
+from ipv6console.console.widgets.chain import ChainPane
+from ipv6console.console.widgets.strategy import StrategyPane
+from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.state import State
 from ipv6console.wire.status import Level
 from tests.console import scene
@@ -233,3 +236,62 @@ async def test_a_configuration_that_was_compared_before_the_engine_fell_silent_i
         await stage.settle()
         await stage.until_shows("◌ was as wanted")
         assert "●" not in stage.text("#all")
+
+
+async def test_looking_at_the_chain_does_not_change_which_fix_is_copied_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with staged() as stage:
+        await _shown(stage)
+        copied: list[str] = []
+        monkeypatch.setattr(stage.app, "copy_to_clipboard", copied.append)
+        await stage.press("tab", "tab", "enter")
+        await stage.until_screen(Reader)
+        await stage.until_shows("walked")
+        await stage.press("escape")
+        await stage.until_home()
+        await stage.press("y", "y")
+        assert len(copied) == 2
+        assert copied[0] == FIX
+
+
+async def test_the_doctor_s_dialog_tells_its_age_and_walks_again() -> None:
+    async with staged() as stage:
+        await stage.press("w")
+        await stage.until_screen(DoctorDialog)
+        await stage.until_shows("walked now")
+        stage.clock.advance(7)
+        await stage.until_shows("walked 7 s ago")
+        await stage.press("r")
+        await stage.until_asked("doctor", times=2)
+        await stage.until_shows("walked now")
+
+
+async def test_an_answer_about_a_prefix_the_cursor_has_left_is_not_shown_for_another() -> None:
+    async with staged(two()) as stage:
+        await _shown(stage)
+        pane = stage.app.page.query_one(StrategyPane)
+        gate, first = asyncio.Event(), pane.config.value
+        assert first is not None
+
+        async def late() -> NdpConfig:
+            await gate.wait()
+            return replace(first, text="of the former prefix")
+
+        view = stage.app.view
+        pane.config.want(("former", None), 1, late, view)
+        stage.clock.advance(60)
+        pane.config.want(("latter", None), 1, late, stage.app.view)
+        gate.set()
+        await pane.config.settled()
+        assert pane.config.value is None
+
+
+async def test_where_nothing_is_to_be_mended_no_fix_is_offered_to_copy() -> None:
+    async with staged() as stage:
+        await _shown(stage)
+        await stage.until_shows("y copies the fix")
+        pane = stage.app.page.query_one(ChainPane)
+        report = pane.report.value
+        assert report is not None
+        pane.report.value = replace(report, steps=report.steps[:1])
+        await stage.settle()
+        await stage.until_shows("y copies the verdict")

@@ -26,7 +26,7 @@ from ipv6console.wire.state import PrefixState, State
 from ipv6console.wire.status import Level
 from tests.console import scene
 from tests.console.scene import RecordedOwner
-from tests.console.stage import Stage, staged
+from tests.console.stage import DEADLINE, Stage, staged
 
 pytestmark = pytest.mark.anyio
 
@@ -118,7 +118,9 @@ async def test_missed_frames_are_admitted() -> None:
     async with staged() as stage:
         stage.source.put(MissedFrame(count=41))
         await stage.settle()
-        assert "41 frames missed" in stage.text("#events")
+        assert "missed" not in stage.text("#events")
+        await stage.press("i")
+        await stage.until_shows("41 changes that came too fast")
 
 
 async def test_the_verdict_line_names_the_gravest_trouble_and_what_mends_it() -> None:
@@ -717,3 +719,41 @@ async def test_a_prefix_the_network_deprecated_is_told_from_one_an_operator_drai
         assert told in text
         assert untold not in text
         assert "now ago" not in text
+
+
+async def test_q_twice_asks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ipv6console.console.departure.PATIENCE", DEADLINE)
+    async with staged(owner=RecordedOwner()) as stage:
+        stage.source.gate = asyncio.Event()
+        await stage.press("ctrl+c", "ctrl+c")
+        await stage.until_asked("state")
+        stage.source.gate.set()
+        await stage.until_screen(Choice)
+        await stage.settle()
+        assert len(stage.app.screen_stack) == 2
+        assert stage.app.return_value is None
+        await stage.press("ctrl+c")
+        assert stage.app.return_value == "leave"
+
+
+async def test_what_is_open_goes_on_with_the_ages_in_it() -> None:
+    async with staged() as stage:
+        await stage.press("shift+tab", "enter")
+        await stage.until_screen(Reader)
+        await stage.until_shows("engine, 0.0 s ago")
+        stage.clock.advance(2)
+        await stage.until_shows("engine, 2.0 s ago")
+        stage.source.lose()
+        await stage.source.taken()
+        await stage.until_shows("◌ stale 2 s: the engine told this last")
+
+
+async def test_what_the_cursor_has_left_is_shown_as_it_was_and_when() -> None:
+    async with staged() as stage:
+        await stage.press("tab", "enter")
+        await stage.until_shows("Event 9")
+        newer = Event(id=10, at=scene.NOW, level=EventLevel.INFO, kind="pool.spawned", text="5 addresses")
+        stage.source.put(EventsFrame(events=(newer,)))
+        await stage.source.taken()
+        await stage.until_shows("as of 14:13:20, now")
+        assert "ndppd answers for the prefix on eth0, pid 844" in stage.text()

@@ -436,3 +436,58 @@ async def test_cancel_is_first_in_every_dialog_of_the_pool() -> None:
             assert stage.app.focused.id == "cancel"
             await stage.press("escape")
             await until(stage, lambda: not stage.app.screen.is_modal)
+
+
+async def test_while_nobody_knows_who_leases_what_nothing_is_claimed() -> None:
+    async with opened() as stage:
+        stage.source.gate = asyncio.Event()
+        screen(stage).table.ask_filter()
+        await stage.press(*"lease:crawler", "enter")
+        await stage.until_shows("⟳ loading who leases what")
+        assert "◌ not known who leases what" in stage.text()
+        assert "nothing passes" not in stage.text()
+        stage.source.refusals = [Refused("Leases are not told.", next="Ask for the scope read.", title="Refused")]
+        stage.source.gate.set()
+        await stage.until_shows("Leases are not told.")
+        assert stage.toasts() == ""
+
+
+async def test_several_addresses_that_are_idle_are_told_as_several() -> None:
+    async with opened([pool.address(1), pool.address(2)]) as stage:
+        await stage.press("m", "R")
+        await until(stage, lambda: "2 marked addresses are idle in every mirror" in stage.toasts())
+
+
+async def test_the_address_beside_the_table_names_its_source_and_age() -> None:
+    async with opened() as stage:
+        await stage.until_shows("in full")
+        assert "engine now" in stage.text("#address").splitlines()[-1]
+
+
+async def test_a_long_table_is_written_down_a_few_rows_at_a_time_and_without_what_has_left() -> None:
+    async with opened([pool.address(low) for low in range(1, 1_001)]) as stage:
+        table = screen(stage).table
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                if turns == 3:
+                    table.listing.drop(number(pool.address(1_000).addr))
+                await asyncio.sleep(0)
+
+        working = asyncio.create_task(others())
+        told = await table.exported()
+        working.cancel()
+        assert turns >= 8
+        assert len(told.rows) == 999
+
+
+async def test_of_a_long_table_the_beginning_is_shown_as_text_and_the_rest_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ipv6console.console.desk.SELECTED", 3)
+    async with opened() as stage:
+        await stage.press("Y")
+        await stage.until_shows("and 1 more: e writes all of them into a file")

@@ -10,6 +10,7 @@ import pytest
 from ipv6console.console.screens.dialog import Choice, Reader
 from ipv6console.console.screens.doctor import DoctorDialog
 from ipv6console.console.screens.plan import PlanDialog
+from ipv6console.console.screens.prefixes import PrefixesScreen
 from ipv6console.console.source import Refused
 from ipv6console.console.widgets.prefixes import PrefixesPane, lifetime_bar
 from ipv6console.console.widgets.timeline import stages
@@ -333,3 +334,16 @@ def test_a_longer_lifetime_has_a_longer_bar() -> None:
     bars = [lifetime_bar(left, 0.0, 5).count("█") for left in (120.0, 3_600.0, 86_400.0, 864_000.0)]
     assert bars == sorted(bars)
     assert bars[0] < bars[1] < bars[-1]
+
+
+async def test_a_prefix_that_the_filter_hides_is_revealed_all_the_same() -> None:
+    other = scene.prefix_row("2001:db8:0:9::/64", id=2)
+    async with staged(scene.state(prefixes=(scene.prefix_row(), other))) as stage:
+        await stage.press("4", "slash", *"2001:db8:0:1::", "enter")
+        page = stage.app.page
+        assert isinstance(page, PrefixesScreen)
+        await stage.until_shows("1 of 2 pass")
+        page.reveal(other.prefix)
+        await stage.until_shows("Prefixes · 2")
+        await stage.settle()
+        assert page.query_one(PrefixesPane).chosen(stage.app.view) == other

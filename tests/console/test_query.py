@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ipv6console.console.query import BadFilter, Context, parse
 from ipv6console.console.stock import Stock, number
 from ipv6console.wire.address import AddressRow
+from tests.console import pool
 
 NOW = 1_790_000_000.0
 ADDR = "2001:db8:0:1:5:ab:1:beef"
@@ -215,3 +216,12 @@ def test_every_beginning_of_the_canonical_spelling_is_understood(address: int, d
 def test_no_line_breaks_the_filter(text: str) -> None:
     with suppress(BadFilter):
         passes(text)
+
+
+@pytest.mark.parametrize(("line", "uses"), [("uses>3", [4]), ("uses>=3", [3, 4]), ("uses<3", [2]), ("uses<=3", [2, 3])])
+def test_a_limit_that_is_meant_with_its_own_number_has_it(line: str, uses: list[int]) -> None:
+    stock = Stock()
+    for low in (2, 3, 4):
+        stock.put(pool.address(low, uses=low))
+    query = parse(line, Context())
+    assert [stock.uses[slot] for slot in stock.slots() if query.passes(stock, slot)] == uses

@@ -64,7 +64,7 @@ def test_more_events_are_wanted_only_when_the_console_knows_too_few() -> None:
 async def test_every_act_and_question_is_refused_with_the_reason() -> None:
     source = ScriptedSource()
     then = past_source(source, scene.NOW - 100, "04:12:07")
-    with pytest.raises(Refused, match="04:12:07, and nothing of leases is kept from then"):
+    with pytest.raises(Refused, match="The screen shows 04:12:07: who holds what is known as of now only"):
         await then.leases("news", 10)
     with pytest.raises(Refused) as refusal:
         await then.spawn(3)
@@ -88,3 +88,11 @@ async def test_a_prefix_of_the_past_has_only_the_turns_it_had_taken_by_then() ->
     assert [entry.turn for entry in (await source.prefix_story(other)).entries] == ["seen"]
     live = ScriptedSource()
     assert len((await live.prefix_story(other)).entries) == 2
+
+
+@pytest.mark.anyio
+async def test_who_bans_in_the_past_is_refused_with_what_there_is_instead() -> None:
+    then = past_source(ScriptedSource(), scene.NOW - 100, "04:12:07")
+    with pytest.raises(Refused, match="who banned a mirror is counted as of now only") as refusal:
+        await then.targets("news", 10)
+    assert refusal.value.next == "Events tell its bans by then. Esc goes back to live."

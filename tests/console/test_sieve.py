@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipv6console.console.sieve import EVERYTHING, louder, sieve
+from ipv6console.console.sieve import EVERYTHING, louder, sieve, unknown
 from ipv6console.wire.event import EVERY_EVENT, LEVELS, Event, EventFilter, EventLevel
 
 INFO, WARNING, ERROR = LEVELS
@@ -93,3 +93,8 @@ def test_levels_end_where_there_are_no_more() -> None:
 
 def test_a_sieve_is_told_as_it_could_be_typed() -> None:
     assert str(sieve("!kind:lease. word", EventLevel.WARNING)) == "level:warn !kind:lease. word"
+
+
+def test_a_level_there_is_none_of_is_named_once_it_cannot_become_one() -> None:
+    assert unknown("ndp !level:war level:") is None
+    assert unknown("ndp level:eror") == "level:eror"

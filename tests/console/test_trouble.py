@@ -41,3 +41,8 @@ def test_a_draining_mirror_is_not_a_trouble() -> None:
     full = scene.calm()
     row = scene.mirror_row("archive", draining=True, level=Level.WARN, text="draining")
     assert troubles(replace(full, mirrors=(row,))) == ()
+
+
+def test_a_mirror_that_starves_for_the_pool_s_sake_is_not_offered_to_be_flushed() -> None:
+    assert [item.key for item in troubles(scene.state()) if item.subject.startswith("mirror")] == ["F"]
+    assert [item.key for item in troubles(scene.broken()) if item.subject.startswith("mirror")] == ["w"]

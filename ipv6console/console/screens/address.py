@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -14,8 +15,6 @@ from ipv6console.console.source import Refused, Source
 from ipv6console.console.widgets.address import MOST, Known, describe
 from ipv6console.console.widgets.pane import View
 from ipv6console.wire.history import HistoryPage
-
-_EACH = 1.0
 
 
 class AddressDialog(Reader):
@@ -33,8 +32,7 @@ class AddressDialog(Reader):
         return lookup.who(self._view.door, self._known.row.addr)
 
     def on_mount(self) -> None:
-        """Keep state and ages live."""
-        self.set_interval(_EACH, self.write)
+        """Ask who held it."""
         self.action_ask()
 
     def action_ask(self) -> None:
@@ -43,13 +41,13 @@ class AddressDialog(Reader):
 
     async def _ask(self) -> None:
         history = await asked(self._view.source, self._known.row.addr)
-        self._known = Known(self._known.row, history)
+        self._known = Known(self._known.row, history, self._view.model.now)
         self.write()
 
     def _told(self, width: int) -> Content:
         now = self._fresh()
         if now is not None and now.row.addr == self._known.row.addr:
-            self._known = Known(now.row, self._known.history)
+            self._known = replace(self._known, row=now.row)
         return describe(self._known, self._view.model, self._view.moment, width)
 
 

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ipv6console.console.call import Call
+from ipv6console.console.keyring import keyed
 from ipv6console.console.screens.dialog import COPIED_MOST
 from ipv6console.console.tone import Tone, content
 
@@ -92,7 +93,7 @@ class BareText(ModalScreen[None]):
         """Send all of it to the terminal's clipboard."""
         if len(self._text.encode()) > COPIED_MOST:
             self.notify(
-                f"It is longer than the {COPIED_MOST:,} bytes terminals take. Select it, or e exports the table.",
+                f"It is longer than the {COPIED_MOST:,} bytes terminals take. Select it, or {keyed('{export}')} exports the table.",
                 title="Not copied",
                 severity="warning",
             )

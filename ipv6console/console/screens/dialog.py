@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 COPIED_MOST = 56_000
 """Bytes: encoded for OSC 52 they just stay below the 75,000 at which terminals drop it without a word."""
 
+_EACH = 1.0
 _SHOWN_MOST = 600
 """Characters of a line that are shown; all of it is copied."""
 
@@ -34,7 +35,7 @@ class Dialog(ModalScreen[Result], Generic[Result]):
     CSS_PATH = "dialog.tcss"
     AUTO_FOCUS = "#cancel"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", show=False),
+        Binding("escape,q", "leave", show=False),
         Binding("left,h,up,k", "app.focus_previous", show=False),
         Binding("right,l,down,j", "app.focus_next", show=False),
         Binding("pageup", "scroll_page(-1)", show=False),
@@ -60,6 +61,11 @@ class Dialog(ModalScreen[Result], Generic[Result]):
             box.border_subtitle = content(self.place)
             yield from self.inside()
 
+    def on_mount(self) -> None:
+        """Show the calls with the keys that copy them, now that it is known whether there is a line to type in."""
+        for calls in self.query(".calls").results(Static):
+            calls.update(self.calls_shown())
+
     @property
     def room(self) -> int:
         """The width of the text in cells; one is kept for the scroll bar."""
@@ -84,6 +90,15 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         """Scroll the text by pages."""
         for body in self.query(".body"):
             body.scroll_relative(y=pages * max(1, body.size.height - 1), animate=False)
+
+    def action_scroll_by(self, lines: int) -> None:
+        """Scroll the text by lines."""
+        self.query_one(".body").scroll_relative(y=lines, animate=False)
+
+    def action_edge(self, end: int) -> None:
+        """Scroll to the first or the last line of the text."""
+        body = self.query_one(".body")
+        body.scroll_to(y=body.max_scroll_y if end else 0, animate=False)
 
     def calls(self) -> Call | None:
         """Return the act outside the console, None when there is none."""
@@ -137,6 +152,12 @@ def shown(call: Call | None, copying: Content) -> Content:
     if call.note:
         lines.append(content((f"({call.note})", Tone.DIM)))
     return Content("\n").join([*lines, copying])
+
+
+def _put(static: Static, text: Content) -> None:
+    """Let a widget show `text`, if it does not: every update lays the screen out anew."""
+    if not (isinstance(static.content, Content) and static.content.is_same(text)):
+        static.update(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +238,7 @@ class Choice(Dialog[str]):
 class Reader(Dialog[None]):
     """Text to read: details, help, troubles. Keys scroll, `y` copies `copied`, else the command that tells the same.
 
-    `call` is that command; `C` copies it in any case.
+    `call` is that command; `C` copies it in any case. The text is written anew every second, for the ages in it.
     """
 
     AUTO_FOCUS = ".body"
@@ -275,25 +296,20 @@ class Reader(Dialog[None]):
         curl = ((", ", Tone.DIM), ("Y", Tone.PRESS), (" the curl line", Tone.DIM)) if call and call.curl else ()
         return content(("C" if self._copied else "y", Tone.PRESS), (" copies the command", Tone.DIM), *curl)
 
+    def on_mount(self) -> None:
+        """Keep it current."""
+        self.set_interval(_EACH, self.write)
+
     def write(self) -> None:
         """Write the text for the room there is, and the calls."""
-        self.query_one("#text", Static).update(self._writer(self.room))
         calls = self.query_one(".calls", Static)
         calls.display = self.calls() is not None
-        calls.update(self.calls_shown())
+        _put(self.query_one("#text", Static), self._writer(self.room))
+        _put(calls, self.calls_shown())
 
     def on_resize(self) -> None:
         """Write the text anew."""
         self.call_after_refresh(self.write)
-
-    def action_scroll_by(self, lines: int) -> None:
-        """Scroll by lines."""
-        self.query_one(".body").scroll_relative(y=lines, animate=False)
-
-    def action_edge(self, end: int) -> None:
-        """Scroll to the first or the last line."""
-        body = self.query_one(".body")
-        body.scroll_to(y=body.max_scroll_y if end else 0, animate=False)
 
     def action_copy_text(self) -> None:
         """Copy what this is about, else the command."""

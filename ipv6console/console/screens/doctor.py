@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from ipv6console.console import call, lookup
+from ipv6console.console import call, figure, lookup
 from ipv6console.console.layout import hang
+from ipv6console.console.model import Condition, Model
 from ipv6console.console.screens.dialog import Reader
 from ipv6console.console.source import Refused, Source
 from ipv6console.console.tone import Tone, content, verdict
@@ -18,11 +22,14 @@ _NAME, _TEXT = 11, 22
 class DoctorDialog(Reader):
     """Walks the chain when opened; `y` copies the gravest fix, then the next one, last the command of the walk."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "walk", show=False)]
+    hints = (("r", "walk again"),)
     names_copying = False
 
-    def __init__(self, source: Source, prefix: str | None, door: call.Door) -> None:
+    def __init__(self, source: Source, model: Model, prefix: str | None, door: call.Door) -> None:
         super().__init__("Why? The chain from interface to echo", self._told, wide=True)
-        self._source, self._prefix, self._door = source, prefix, door
+        self._source, self._model, self._prefix, self._door = source, model, prefix, door
+        self._walked_at = 0.0
         self._report: DoctorReport | None = None
         self._refusal: Refused | None = None
         self._fixes: tuple[str, ...] = ()
@@ -34,7 +41,13 @@ class DoctorDialog(Reader):
 
     def on_mount(self) -> None:
         """Walk."""
-        self.run_worker(self._walk())
+        self.action_walk()
+
+    def action_walk(self) -> None:
+        """Walk, or walk again: what the last walk found is no longer told."""
+        self._report, self._refusal, self._fixes, self._turn = None, None, (), 0
+        self.run_worker(self._walk(), exclusive=True, group="walk")
+        self.write()
 
     async def _walk(self) -> None:
         try:
@@ -42,7 +55,7 @@ class DoctorDialog(Reader):
         except Refused as refusal:
             self._refusal = refusal
         else:
-            self._fixes = fixes(self._report)
+            self._fixes, self._walked_at = fixes(self._report), self._model.now
         self.write()
 
     def copying(self) -> Content:
@@ -70,7 +83,9 @@ class DoctorDialog(Reader):
             )
         if self._report is None:
             return content(("⟳ looking", Tone.BUSY), " at every step from interface to echo")
-        return told(self._report, width)
+        stale = self._model.condition is Condition.STALE
+        age = content((f"\n\nwalked {figure.ago(self._model.now - self._walked_at)}", Tone.DIM))
+        return told(self._report, width, stale=stale) + age
 
 
 def fixes(report: DoctorReport) -> tuple[str, ...]:

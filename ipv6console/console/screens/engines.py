@@ -16,6 +16,7 @@ from textual.widgets import Button, Input, Label, Static
 from ipv6console.console import lookup
 from ipv6console.console.call import Call, opening
 from ipv6console.console.context import MOST, Context, Contexts, standing_of
+from ipv6console.console.keyring import keyed
 from ipv6console.console.screens.dialog import Dialog
 from ipv6console.console.tone import Tone, content
 from ipv6console.console.widgets.grid import Column, Grid, GridRow
@@ -136,7 +137,7 @@ class EnginesDialog(Dialog[int | None]):
         if chosen is None:
             return
         if chosen is self._contexts.shown:
-            self._say("This one is on the screen. Switch to another one first, or q leaves the console.")
+            self._say(keyed("This one is on the screen. Switch to another one first, or {quit} leaves the console."))
         elif chosen.owner is not None:
             self._say("This console started that engine and minds it; it is closed by leaving.")
         else:
@@ -210,7 +211,7 @@ class OpenDialog(Dialog[Opening | None]):
         try:
             opening = self._typed(read_only=event.button.id == "look")
             self._check(opening)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, RuntimeError) as error:  # RuntimeError: nobody has the home that ~NAME is
             self.query_one("#hint", Static).update(content((f"✖ {error}", Tone.FAIL)))
             self.query_one("#target", Input).focus()
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
 
@@ -11,6 +12,7 @@ from ipv6console.console.action import Scope
 from ipv6console.console.screens.page import Page
 from ipv6console.console.tone import Tone
 from ipv6console.console.widgets.absent import AbsentPane, Told
+from ipv6console.console.widgets.events import LifeEventsPane
 from ipv6console.wire.state import PrefixState, State
 
 _GUIDE = (
@@ -52,11 +54,13 @@ def telling(state: State) -> Sequence[Told]:
 
 
 class HaScreen(Page):
-    """One page of text."""
+    """One page of text; in a wide terminal what happened to this engine below it."""
 
+    CSS_PATH: ClassVar[list[str]] = ["page.tcss", "ha.tcss"]
     mode = "ha"
     scopes = frozenset({Scope.HA})
 
     def inside(self) -> ComposeResult:
-        """The one pane."""
+        """The page, and in a wide terminal the engine's life."""
         yield AbsentPane("High availability", _GUIDE, telling, id="ha")
+        yield LifeEventsPane(id="life")

@@ -27,7 +27,6 @@ MOST = 100
 """How many leases and targets are listed; the command line lists all."""
 
 _COLUMN = 20
-_EACH = 1.0
 _ABOVE = {"name", "level", "text", "stamp"}
 
 
@@ -48,14 +47,11 @@ class MirrorDialog(Reader):
         self._settings: MirrorSettings | Refused | None = None
         self._targets: TargetPage | Refused | None = None
         self._leases: LeasePage | Refused | None = None
+        self._asked_at: float | None = None
 
     def calls(self) -> call.Call | None:
         """The same outside the console."""
         return lookup.mirror(self._door, self._row.name)
-
-    def on_mount(self) -> None:
-        """Keep counters and ages live."""
-        self.set_interval(_EACH, self.write)
 
     def on_screen_resume(self) -> None:
         """Ask, also after a dialog over this one."""
@@ -76,17 +72,24 @@ class MirrorDialog(Reader):
             _answer(source.targets(name, MOST)),
             _answer(source.leases(name, MOST)),
         )
+        self._asked_at = self._model.now
         self.write()
 
     def _told(self, width: int) -> Content:
-        self._row = self._model.mirror(self._row.name) or self._row
+        found = self._model.mirror(self._row.name)
+        self._row = found or self._row
+        gone = content(("◌ the engine does not list it any more: below is what it told last\n", Tone.UNKNOWN))
         parts = [
-            counters(self._row, self._model, width),
-            _section("Settings of its own", _told(self._settings, lambda page: settings(page, width), width)),
-            _section("Who bans it", _told(self._targets, lambda page: self._bans(page, width), width)),
-            _section(self._leases_title(), _told(self._leases, lambda page: self._held(page, width), width)),
+            (Content("") if found else gone) + counters(self._row, self._model, width),
+            self._section("Settings of its own", _told(self._settings, lambda page: settings(page, width), width)),
+            self._section("Who bans it", _told(self._targets, lambda page: self._bans(page, width), width)),
+            self._section(self._leases_title(), _told(self._leases, lambda page: self._held(page, width), width)),
         ]
         return Content("\n\n").join(parts)
+
+    def _section(self, title: str, body: Content) -> Content:
+        asked = "" if self._asked_at is None else f"  told {figure.ago(self._model.age_of(self._asked_at))}"
+        return content((title, Tone.STRONG), (asked, Tone.DIM)) + Content("\n") + body
 
     def _leases_title(self) -> str:
         number = self._leases.total if isinstance(self._leases, LeasePage) else self._row.using
@@ -103,6 +106,9 @@ class MirrorDialog(Reader):
             why = f": {row.last_reason}" if row.last_reason else ""
             told = content((row.target, Tone.STRONG), f"  {bans} on {on}", (f", last {last} ago{why}", Tone.DIM))
             lines.append(hang(Content(""), told, 2, width))
+        if page.next is not None:
+            command = lookup.targets(self._door, self._row.name).cli
+            lines.append(hang(Content(""), content((f"and more: {command}", Tone.DIM)), 2, width))
         return Content("\n").join(lines)
 
     def _held(self, page: LeasePage, width: int) -> Content:
@@ -128,10 +134,6 @@ async def _answer(asked: Awaitable[T]) -> T | Refused:
         return await asked
     except Refused as refusal:
         return refusal
-
-
-def _section(title: str, body: Content) -> Content:
-    return content((title, Tone.STRONG)) + Content("\n") + body
 
 
 def _told(answer: T | Refused | None, write: Callable[[T], Content], width: int) -> Content:

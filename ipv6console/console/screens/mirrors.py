@@ -11,6 +11,7 @@ from textual.containers import Container
 
 from ipv6console.console import call, figure
 from ipv6console.console.action import Scope
+from ipv6console.console.keyring import keyed
 from ipv6console.console.model import Condition
 from ipv6console.console.screens.dialog import Answer, Choice
 from ipv6console.console.screens.order import Head, OrderDialog
@@ -204,14 +205,18 @@ class MirrorsScreen(Page):
         if lease is not None:
             text = (
                 f"Makes {lease.addr} idle again in {mirror.name}: its lease, held by {lease.holder}, ends now unless it has an "
-                "owner. A lease with an owner stays; only its holder ends it, or X withdraws the address."
+                f"owner. A lease with an owner stays; only its holder ends it, or {keyed('{revoke}')} withdraws the address."
             )
             made = call.reset(console.door, mirror.name, (lease.addr,))
         else:
+            ends = (
+                f"and those of {figure.many(mirror.using, 'lease', 'leases')} that have no owner end"
+                if mirror.using
+                else "and no lease is live"
+            )
             text = (
                 f"Makes every address of {mirror.name} idle again: {figure.count(mirror.bad)} bad ones are handed out again "
-                f"before their cool-down is over, and those of {figure.many(mirror.using, 'lease', 'leases')} that have no "
-                "owner end."
+                f"before their cool-down is over, {ends}."
             )
             made = call.reset_all(console.door, mirror.name)
         heading = f"Reset mirror {mirror.name}" if lease is None else f"Reset {lease.addr}"
@@ -232,7 +237,8 @@ class MirrorsScreen(Page):
             self._shown_in.acts.refused(refusal, made)
             return
         if owned and not reply.reset_count:
-            said = "Nothing was changed: the lease has an owner, or is over. Only its holder ends it; X withdraws the address."
+            why = "Nothing was changed: the lease has an owner, or is over. Only its holder ends it; "
+            said = f"{why}{keyed('{revoke}')} withdraws the address."
             self._shown_in.say("Reset", content(said), severity="warning")
             return
         count = figure.many(reply.reset_count, "address is", "addresses are")

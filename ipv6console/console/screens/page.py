@@ -13,12 +13,15 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from ipv6console.console import figure
 from ipv6console.console.action import Scope
 from ipv6console.console.compositor import SparingCompositor
+from ipv6console.console.keyring import keyed
+from ipv6console.console.model import Condition
 from ipv6console.console.standing import Standing
 from ipv6console.console.tone import Tone, content, verdict
 from ipv6console.console.trouble import troubles
-from ipv6console.console.widgets.chrome import KeyBar, TabLine, TopLine, VerdictLine, Where
+from ipv6console.console.widgets.chrome import KeyBar, TabLine, TopLine, VerdictLine, Where, liveness
 from ipv6console.console.widgets.grid import Grid
 from ipv6console.console.widgets.pane import Pane, View
 from ipv6console.console.widgets.table import TablePane
@@ -120,7 +123,7 @@ class Page(Screen[None]):
             return
         self.set_class(self.too_small, "-small")
         if self.too_small:
-            self._draw_small(view)
+            self._draw_small(view, where)
             return
         width = self.size.width
         self.query_one(TopLine).redraw(view.model, where, width)
@@ -136,18 +139,28 @@ class Page(Screen[None]):
         for pane in self._all_panes:
             pane.forget()
 
-    def _draw_small(self, view: View) -> None:
-        model = view.model
+    def _draw_small(self, view: View, where: Where) -> None:
+        model, past = view.model, where.past
+        live = model.condition is Condition.LIVE
         lines = [content(("The terminal is too small", Tone.STRONG))]
         lines.append(content(f"have {self.size.width}x{self.size.height}, need {LEAST[0]}x{LEAST[1]}"))
         found = troubles(model.state) if model.state else ()
-        if model.condition != "live":
-            lines.append(content((f"◌ {model.condition.value} {int(model.silence)} s", Tone.WARN)))
+        if past is not None:
+            lines.append(
+                content(
+                    (
+                        f"◀◀ REWIND {where.wall(past.at)}, {figure.span(past.ago)} ago · {keyed('{back}')} live",
+                        Tone.WARN,
+                    )
+                )
+            )
+        elif not live:
+            lines.append(content(liveness(model, where.notice)))
         if found:
-            word, tone = verdict(found[0].level)
+            word, tone = verdict(found[0].level, stale=not live)
             lines.append(content((f"{word} ", tone), f"{found[0].subject}: {found[0].text}"))
-        elif model.condition == "live":
-            lines.append(content(("● all well", Tone.OK)))
+        elif live:
+            lines.append(content(("● all was well", Tone.UNKNOWN) if past else ("● all well", Tone.OK)))
         if model.events:
             lines.append(content((model.events[-1].text, Tone.DIM)))
         lines.append(content(("q", Tone.KEY), " quits"))

@@ -46,7 +46,7 @@ class PlanDialog(Dialog[Applied]):
         self._request, self._source, self._model, self._door = request, source, model, door
         self._word = _WORDS.get(request.action)
         self._plan: Plan | None = None
-        self._changed = 0
+        self._again: Span | None = None
         self._applied: Applied | None = None
         self._phase = _Phase.PLANNING
         self.add_class("-grave")
@@ -112,9 +112,7 @@ class PlanDialog(Dialog[Applied]):
         self._weigh()
 
     def _described(self, plan: Plan) -> Content:
-        changed: tuple[Span | str, ...] = ()
-        if self._changed:
-            changed = (("▲ The set changed since the plan, nothing was done. This is the new plan.\n", Tone.WARN),)
+        again = () if self._again is None else (self._again,)
         sample = "\n".join(plan.sample[:_SHOWN])
         more = plan.count - min(len(plan.sample), _SHOWN)
         tail = f"\nand {figure.count(more)} more" if sample and more > 0 else ""
@@ -135,7 +133,7 @@ class PlanDialog(Dialog[Applied]):
             ("plan", ((f"{plan.id}, generation {plan.generation}, holds for {figure.span(left)}", Tone.DIM),)),
         ]
         told = sheet([(label, content(*spans)) for label, spans in lines], self.room, indent=11)
-        return content(*changed) + told
+        return content(*again) + told
 
     def on_input_changed(self) -> None:
         """See whether word and reason are there."""
@@ -190,7 +188,8 @@ class PlanDialog(Dialog[Applied]):
             applied = await self._source.apply(request)
         except Refused as refusal:
             if refusal.outdated:
-                self._changed += 1
+                why = "The set changed since the plan" if refusal.kind == "plan-changed" else "The plan was over"
+                self._again = (f"▲ {why}, nothing was done. This is the new plan.\n", Tone.WARN)
                 self._make()
                 return
             self._end(content((f"✖ {refusal.title}: ", Tone.FAIL), refusal.detail, "\n", (refusal.next, Tone.STRONG)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -13,6 +14,7 @@ from textual.timer import Timer
 from ipv6console.console import call, figure
 from ipv6console.console.action import Scope
 from ipv6console.console.following import Following, Standpoint
+from ipv6console.console.keyring import keyed
 from ipv6console.console.listing import Listing
 from ipv6console.console.query import Context
 from ipv6console.console.screens.address import AddressDialog, asked
@@ -52,6 +54,7 @@ class PoolScreen(Page):
         self._following: Following | None = None
         self._known: Known | None = None
         self._holders: dict[int, str] | None = None
+        self._asking_holders = False
         self._due = False
         self._timer: Timer | None = None
 
@@ -60,7 +63,10 @@ class PoolScreen(Page):
         yield AddressesPane(
             id="addresses", following=lambda: self.following, past=lambda: self._shown_in.past is not None
         )
-        yield AddressPane(id="address", known=lambda: self._known)
+        yield AddressPane(
+            id="address", known=lambda: None if self._shown_in.past is not None else self._known,
+            read_at=lambda: self.following.read_at,
+        )  # fmt: skip
 
     @property
     def _shown_in(self) -> ConsoleApp:
@@ -127,22 +133,23 @@ class PoolScreen(Page):
         """List by another filter or order; who leases what is asked for when the filter is about it."""
         event.stop()
         self.run_worker(self.following.arrange(event.query, event.order), group="arrange", exclusive=True)
-        if event.query.needs_holders and self._holders is None:
-            self._holders = {}
+        if event.query.needs_holders and not self._asking_holders:
+            self._asking_holders = True
             self.run_worker(self._ask_holders(), group="holders", exclusive=True)
 
     async def _ask_holders(self) -> None:
         while self.table.needs_holders:
+            found, refused = None, None
             try:
                 found = await self.following.holders()
             except Refused as refusal:
-                self._shown_in.say("Who leases what", content(refusal.detail), severity="warning")
-                found = {}
-            if found != self._holders:
+                refused = refusal
+            self.table.unheld = refused
+            if found != self._holders or refused is not None:
                 self._holders = found
                 self._ask_anew()
             await asyncio.sleep(_HOLDERS_EACH)
-        self._holders = None
+        self._holders, self._asking_holders = None, False
 
     def _ask_anew(self) -> None:
         state = self._shown_in.model.state
@@ -165,7 +172,7 @@ class PoolScreen(Page):
             self._known = Known(row)
             self.run_worker(self._ask_past(row.addr), group="past", exclusive=True)
         elif before.row != row:
-            self._known = Known(row, before.history)
+            self._known = replace(before, row=row)
             if (before.row.leased_in, before.row.bad_in) != (row.leased_in, row.bad_in):
                 self.run_worker(self._ask_past(row.addr), group="past", exclusive=True)
         if self._known is not before:
@@ -177,7 +184,7 @@ class PoolScreen(Page):
             return
         answer = await asked(self._shown_in.view.source, addr)
         if self._known is not None and self._known.row.addr == addr:
-            self._known = Known(self._known.row, answer)
+            self._known = Known(self._known.row, answer, self._shown_in.model.now)
             self._draw_detail()
 
     def _draw_detail(self) -> None:
@@ -191,8 +198,8 @@ class PoolScreen(Page):
         if row is None:
             console.say("Detail", content("There is no address under the cursor."), severity="warning")
             return
-        history = self._known.history if self._known is not None and self._known.row.addr == row.addr else None
-        self.app.push_screen(AddressDialog(Known(row, history), lambda: self._known, console.view))
+        known = self._known if self._known is not None and self._known.row.addr == row.addr else Known(row)
+        self.app.push_screen(AddressDialog(replace(known, row=row), lambda: self._known, console.view))
 
     def act_who(self) -> None:
         """Tell who held the address under the cursor."""
@@ -239,12 +246,13 @@ class PoolScreen(Page):
         console, addrs = self._shown_in, self.table.meant()
         where = self._taken(addrs)
         if not where:
+            verb = "is" if len(addrs) == 1 else "are"
             said = (
-                "is idle in every mirror: there is nothing to reset"
+                f"{_named(addrs)} {verb} idle in every mirror: there is nothing to reset."
                 if addrs
                 else "There is no address under the cursor."
             )
-            console.say("Reset", content(f"{_named(addrs)} {said}" if addrs else said), severity="warning")
+            console.say("Reset", content(said), severity="warning")
             return
         dbname = await self._ask_reset(where, addrs)
         if dbname is None:
@@ -257,7 +265,7 @@ class PoolScreen(Page):
             return
         rest = len(wanted) - freed
         stay = (
-            f" {figure.many(rest, 'lease has an owner and stays', 'leases have an owner and stay')}; X revokes."
+            f" {figure.many(rest, 'lease has an owner and stays', 'leases have an owner and stay')}; {keyed('{revoke}')} revokes."
             if rest
             else ""
         )

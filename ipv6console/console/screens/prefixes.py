@@ -42,10 +42,6 @@ class PrefixesScreen(Page):
         row = self.query_one(PrefixesPane).chosen(self._shell.view)
         if row is None:
             self._shell.say(verb, content("There is no prefix under the cursor."), severity="warning")
-        elif row.state is PrefixState.REVOKED or (verb == "Drain" and row.state is PrefixState.GONE):
-            text = f"{row.prefix} is {row.state.value} already: there is nothing left of it to {verb.lower()}."
-            self._shell.say(verb, content(text), severity="warning")
-            return None
         return row
 
     async def act_drain(self) -> None:
@@ -57,7 +53,10 @@ class PrefixesScreen(Page):
     async def act_revoke(self) -> None:
         """Plan the revocation of the prefix under the cursor, and apply the plan."""
         row = self._chosen("Revoke")
-        if row is not None:
+        if row is not None and row.state is PrefixState.REVOKED:
+            text = f"{row.prefix} is revoked already: there is nothing left of it to revoke."
+            self._shell.say("Revoke", content(text), severity="warning")
+        elif row is not None:
             request = PlanRequest(action=PlanAction.REVOKE_PREFIX, prefix=row.prefix)
             await self._shell.acts.plan(f"Revoke prefix {row.prefix}", request)
 

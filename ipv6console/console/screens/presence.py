@@ -19,8 +19,6 @@ from ipv6console.wire.event import Event
 LOOKED_AT = 1_000
 """The newest so many events are looked through for deeds."""
 
-_EACH = 1.0
-
 
 class PresenceDialog(Reader):
     """Who is attached is live; what was done is asked when it opens, and again on `r`. `own` is this console's name."""
@@ -36,7 +34,6 @@ class PresenceDialog(Reader):
 
     def on_mount(self) -> None:
         """Ask what was done."""
-        self.set_interval(_EACH, self.write)
         self.action_ask()
 
     def action_ask(self) -> None:

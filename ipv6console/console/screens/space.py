@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
 
@@ -11,6 +12,7 @@ from ipv6console.console.action import Scope
 from ipv6console.console.screens.page import Page
 from ipv6console.console.tone import Tone
 from ipv6console.console.widgets.absent import AbsentPane, Told
+from ipv6console.console.widgets.prefixes import PrefixesPane
 from ipv6console.wire.state import State
 
 _GUIDE = (
@@ -50,11 +52,13 @@ def telling(state: State) -> Sequence[Told]:
 
 
 class SpaceScreen(Page):
-    """One page of text."""
+    """One page of text; in a wide terminal the prefixes that space would be cut from below it."""
 
+    CSS_PATH: ClassVar[list[str]] = ["page.tcss", "space.tcss"]
     mode = "space"
     scopes = frozenset({Scope.SPACE})
 
     def inside(self) -> ComposeResult:
-        """The one pane."""
+        """The page, and in a wide terminal the prefixes."""
         yield AbsentPane("Address space", _GUIDE, telling, id="space")
+        yield PrefixesPane(id="prefixes")

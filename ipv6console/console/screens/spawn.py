@@ -11,6 +11,7 @@ from textual.widgets import Button, Input, Label, Static
 from textual.worker import Worker
 
 from ipv6console.console import call, figure
+from ipv6console.console.keyring import keyed
 from ipv6console.console.model import Model
 from ipv6console.console.screens.dialog import Dialog
 from ipv6console.console.source import Refused, Source
@@ -98,7 +99,7 @@ class SpawnDialog(Dialog[None]):
         pool = self._model.state.pool if self._model.state else None
         made = min(self._asked, max(0, pool.spawned - self._before)) if pool else 0
         self._say(content(
-            ("⟳ spawning  ", Tone.BUSY), (figure.bar(made, self._asked, 20), Tone.BUSY), f" {made} of {self._asked}",
+            ("⟳ spawning  ", Tone.BUSY), (figure.bar(made, self._asked, 20), Tone.BUSY), f" {made} new of {self._asked} asked",
             (f"   {pool.spawning} in check" if pool else "", Tone.DIM),
         ))  # fmt: skip
 
@@ -123,6 +124,6 @@ def outcome(reply: SpawnsReply) -> Content:
     return content(
         glyph, (f"{reply.spawned_count} of {reply.requested_count} spawned", Tone.STRONG),
         (f"\n{reply.detail}" if reply.detail else "", Tone.WARN if short else Tone.PLAIN),
-        ("\nAsking again at once is pointless: w shows why." if reply.should_stop else "", Tone.DIM),
+        (keyed("\nAsking again at once is pointless: {why} shows why.") if reply.should_stop else "", Tone.DIM),
         (f"\n{shown}{more}" if shown else "", Tone.DIM),
     )  # fmt: skip

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Label, Static
@@ -37,6 +39,12 @@ class WhoDialog(Dialog[None]):
     """
 
     AUTO_FOCUS = "#addr"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_by(1)", show=False),
+        Binding("k", "scroll_by(-1)", show=False),
+        Binding("g", "edge(0)", show=False),
+        Binding("G", "edge(1)", show=False),
+    ]
 
     def __init__(
         self,
@@ -52,6 +60,7 @@ class WhoDialog(Dialog[None]):
         self._source, self._door, self._moment, self._now, self._addr = source, door, moment, now, addr
         self._past = past
         self._page: HistoryPage | None = None
+        self._asked_at = 0.0
         self.add_class("-broad")
 
     def inside(self) -> ComposeResult:
@@ -102,13 +111,15 @@ class WhoDialog(Dialog[None]):
         except Refused as refusal:
             self._say(content((f"✖ {refusal.title}: ", Tone.FAIL), refusal.detail, "\n", (refusal.next, Tone.STRONG)))
             return
+        self._asked_at = self._now()
         self._write()
         self.query_one(".body").focus()
 
     def _write(self) -> None:
         if self._page is not None:
-            told = held(self._addr, self._page, self._moment, self._now(), self.room, past=self._past)
-            self._say(told)
+            told = held(self._addr, self._page, self._moment, self._asked_at, self.room, past=self._past)
+            as_of = "" if self._past else f"\nas of {self._moment(self._asked_at)}; Enter in the line above asks again"
+            self._say(told + content((as_of, Tone.DIM)))
 
     def _say(self, text: Content) -> None:
         self.query_one("#text", Static).update(text)
@@ -143,6 +154,10 @@ def held(
         said = f", said {row.target}" if row.target else ""
         why = f": {row.reason}" if row.reason else ""
         lines.append(hang(Content(""), content((row.dbname, Tone.STRONG), f"  {row.holder}{said}{why}"), 2, width))
+    if len(page.entries) >= MOST:
+        lines.append(
+            content((f"These are the newest {MOST}; there may be older ones: the command takes --limit", Tone.DIM))
+        )
     return Content("\n").join(lines)
 
 

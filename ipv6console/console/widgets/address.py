@@ -22,6 +22,7 @@ from ipv6console.console.widgets.prefix import state_of
 from ipv6console.wire.address import AddressRow
 from ipv6console.wire.history import HistoryPage, HistoryRow
 from ipv6console.wire.state import PrefixRow
+from ipv6console.wire.status import Stamp
 
 MOST = 100
 """How many leases of the past are listed."""
@@ -30,18 +31,20 @@ _COLUMN = 11
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An address and what was answered about its past: a page, a refusal, or nothing yet."""
+    """An address and what was answered about its past: a page, a refusal, or nothing yet; `at` is when (unix seconds)."""
 
     row: AddressRow
     history: HistoryPage | Refused | None = None
+    at: float | None = None
 
 
 def describe(known: Known, model: Model, moment: Callable[[float], str], width: int) -> Content:
     """Return everything known of an address, in `width` cells; `moment` writes a time as text."""
+    told = "" if known.at is None else f"  told {figure.ago(model.age_of(known.at))}"
     return Content("\n").join([
         standing(known, model, width),
         Content(""),
-        content(("Who held it", Tone.STRONG)),
+        content(("Who held it", Tone.STRONG), (told, Tone.DIM)),
         past(known, model, moment, width),
     ])  # fmt: skip
 
@@ -133,22 +136,29 @@ class AddressPane(TextPane):
     scopes = frozenset({Scope.POOL})
     guide: ClassVar[str] = (
         "The address under the cursor: its prefix and whether that is reached, where it is leased and bad and who said so, "
-        "and who held it, newest first. Enter in the table shows the same on the whole screen; w walks the chain from "
+        "and who held it, newest first. Enter in the table shows the same on the whole screen; {why} walks the chain from "
         "interface to echo."
     )
 
-    def __init__(self, *, id: str, known: Callable[[], Known | None]) -> None:  # noqa: A002 - Textual's name
+    def __init__(
+        self,
+        *,
+        id: str,  # noqa: A002 - Textual's name
+        known: Callable[[], Known | None],
+        read_at: Callable[[], float | None],
+    ) -> None:
         super().__init__(id=id)
-        self._known = known
+        self._known, self._read_at = known, read_at
 
     def basis(self, view: View) -> tuple[object, ...]:
-        """The address, its past, and the prefix it is in."""
-        return self._known(), view.model.prefixes
+        """The address, its past, the prefix it is in, and when the table was read."""
+        return self._known(), view.model.prefixes, self._read_at()
 
     def redraw(self, view: View) -> None:
         """Show the address."""
-        known = self._known()
-        self.frame(view, "Address" if known is None else f"Address {known.row.addr}", None)
+        known, at = self._known(), self._read_at()
+        stamp = None if known is None or at is None else Stamp(at, "engine")
+        self.frame(view, "Address" if known is None else f"Address {known.row.addr}", stamp)
         if known is None:
             nothing = content(("○ no address under the cursor", Tone.DIM))
             self.write(waiting(view, "the address") or nothing)

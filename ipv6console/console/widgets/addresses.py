@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import ClassVar
 
@@ -98,7 +98,7 @@ class _Rows(Window):
         slot = self._listing.slot(index)
         made = self._made.get(slot)
         if made is None:
-            made = self._made[slot] = self._row(slot)
+            made = self._made[slot] = self.made(slot)
         return made
 
     def find(self, key: str) -> int | None:
@@ -106,7 +106,8 @@ class _Rows(Window):
         slot = self._listing.stock.find(int(key))
         return None if slot is None else self._listing.place(slot)
 
-    def _row(self, slot: int) -> GridRow:
+    def made(self, slot: int) -> GridRow:
+        """Return the row of a slot that holds an address."""
         stock = self._listing.stock
         address, usage = stock.address[slot], stock.usage[slot]
         assert usage is not None  # noqa: S101 - what is listed is there
@@ -142,7 +143,7 @@ class PoolFilterLine(FilterLine):
 
 
 class AddressesPane(TablePane):
-    """The addresses of the pool."""
+    """The addresses of the pool. `unheld` says why it is not known who leases what, after that was asked."""
 
     topic = "Pool"
     scopes = frozenset({Scope.TABLE, Scope.POOL})
@@ -150,10 +151,10 @@ class AddressesPane(TablePane):
         "Every verified address, each nibble written, its prefix dimmed. ● names the mirrors it is leased in, ✖ those it is "
         "bad in, ○ is idle in all. USED is when it was leased last, USES how often, AGE since it was verified, RETRY when a "
         "bad one is checked again. The title tells how old this is.\n"
-        "/ filters: words; state:idle|using|bad (in the mirrors named); mirror:NAME; lease:HOLDER, lease:yes or no; "
+        "{filter} filters: words; state:idle|using|bad (in the mirrors named); mirror:NAME; lease:HOLDER, lease:yes or no; "
         "prefix:P; age>1h used<5m retry<10m uses>3; 2001:db8::/48 for what is inside, ::beef for an end, 2001:db8:: for a "
         "beginning, an address in any spelling; !word inverts.\n"
-        "o puts in order, Space marks, m marks all that pass; X revokes and R resets what is marked, else the row of the cursor."
+        "{order} puts in order, {mark} marks, {mark_all} marks all that pass; {revoke} revokes and {reset} resets what is marked, else the row of the cursor."
     )
     columns = (
         Column(key="mark", title="", width=1),
@@ -182,6 +183,7 @@ class AddressesPane(TablePane):
         self._problem: str | None = None
         self._asked_at = 0.0
         self._about = Context()
+        self.unheld: Refused | None = None
 
     def compose(self) -> ComposeResult:
         """Filter, what is wrong with it, table and note."""
@@ -217,15 +219,16 @@ class AddressesPane(TablePane):
         return tuple(spelled(address) for address in sorted(self._marks) if stock.find(address) is not None)
 
     def chosen(self) -> AddressRow | None:
-        """Return the row under the cursor."""
-        key = self.roll.cursor_key
+        """Return the row under the cursor; in the past there is none."""
+        key = None if self._past() else self.roll.cursor_key
         slot = None if key is None else self.listing.stock.find(int(key))
         return None if slot is None else self.listing.stock.row(slot)
 
     def meant(self) -> tuple[str, ...]:
         """Return the addresses that acts are about: those marked, else the one under the cursor."""
         row = self.chosen()
-        return self.marks or (() if row is None else (row.addr,))
+        marks = () if self._past() else self.marks
+        return marks or (() if row is None else (row.addr,))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as it is typed."""
@@ -251,6 +254,11 @@ class AddressesPane(TablePane):
     def needs_holders(self) -> bool:
         """Whether the filter asks who leases what."""
         return self._query.needs_holders
+
+    @property
+    def _guesses(self) -> bool:
+        """Whether the filter asks who leases what while nobody knows."""
+        return self._query.needs_holders and self._about.holders is None
 
     def put_in_order(self, column: str) -> None:
         """Order by a column; by the one it is already, the other way round."""
@@ -292,7 +300,7 @@ class AddressesPane(TablePane):
         following = self._following()
         return (
             following.listing.version, following.read_at, following.total, following.reading, following.arranged,
-            following.refusal, self._turn, self._problem, self._past(),
+            following.refusal, self._turn, self._problem, self._past(), self._guesses, self.unheld,
         )  # fmt: skip
 
     def redraw(self, view: View) -> None:
@@ -343,6 +351,8 @@ class AddressesPane(TablePane):
             told.append(f"{figure.count(len(self.marks))} marked")
         if following.refusal is not None and there:
             told.append("◌ not read just now")
+        if self._guesses:
+            told.append("◌ not known who leases what")
         if view.paused:
             told.append("paused")
         return " · ".join(told)
@@ -353,15 +363,25 @@ class AddressesPane(TablePane):
         body = waiting(view, "the addresses")
         if body is not None:
             return (body,)
-        if following.refusal is not None:
-            return refused(following.refusal)
+        refusal = following.refusal or (self.unheld if self._guesses else None)
+        if refusal is not None:
+            return refused(refusal)
+        if self._guesses or (following.reading and not len(self.listing.stock)):
+            return ("⟳ loading", Tone.BUSY), " who leases what" if self._guesses else " the addresses"
         if len(self.listing.stock):
             return ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it"
-        if following.reading:
-            return ("⟳ loading", Tone.BUSY), " the addresses"
         return (
             ("○ no addresses yet", Tone.DIM), "  ", ("s", Tone.KEY), " spawns, ", ("w", Tone.KEY), " shows why there are none",
         )  # fmt: skip
+
+    def lines(self) -> Iterator[GridRow]:
+        """Every row as the table is listed at first; an address that leaves meanwhile is left out."""
+        rows, stock = self._rows, self.listing.stock
+        if rows is None or self._past():
+            return
+        for slot in list(self.listing.listed()):
+            if stock.usage[slot] is not None:
+                yield rows.made(slot)
 
     def subject(self, view: View) -> tuple[str, list[tuple[str, str]]] | None:
         """Nothing: the page opens an address itself."""

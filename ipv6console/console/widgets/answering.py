@@ -7,17 +7,16 @@ from typing import ClassVar
 from ipv6console.console import figure, lookup
 from ipv6console.console.call import Call
 from ipv6console.console.detail import facts
-from ipv6console.console.filter import parse, passes
 from ipv6console.console.model import Condition
 from ipv6console.console.tone import Span, Tone, verdict
 from ipv6console.console.widgets.grid import Column, GridRow
 from ipv6console.console.widgets.ndp import ordered
-from ipv6console.console.widgets.pane import View, waiting
+from ipv6console.console.widgets.pane import View
 from ipv6console.console.widgets.roster import Roster
 from ipv6console.wire.state import NdpRow
 
 
-class AnsweringPane(Roster):
+class AnsweringPane(Roster[NdpRow]):
     """One line a prefix, the one in use first."""
 
     topic = "NDP"
@@ -25,7 +24,7 @@ class AnsweringPane(Roster):
         "For each prefix how neighbours learn that this host answers for its addresses: routed needs nothing; ndppd is\n"
         "the proxy daemon, responder a process of ours, both started again by the engine when they die; address and\n"
         "proxy are kernel entries. asked and answered count neighbour solicitations, where somebody counts them. A red\n"
-        "line has its reason in the chain below: w opens it large, r walks it again. c compares what is configured."
+        "line has its reason in the chain below: {why} opens it large, {again} walks it again. {config} compares what is configured."
     )
     fields = frozenset({"state", "prefix", "interface", "strategy", "text"})
     columns = (
@@ -42,38 +41,27 @@ class AnsweringPane(Roster):
         Column(key="text", title="HEALTH", width=22, flex=3, rank=8),
     )
 
-    def redraw(self, view: View) -> None:
-        """Show the prefixes that pass the filter."""
-        found = ordered(view)
-        terms = parse(self.filter_text, self.fields)
-        shown = [row for row in found if passes(terms, self._fields_of(row))]
-        heading = f"NDP · {len(found)}" if not terms else f"NDP · {len(shown)} of {len(found)} pass"
-        stamp = max((row.stamp for row in found), key=lambda stamp: stamp.at, default=None)
-        self.frame(view, heading + (" · paused" if view.paused else ""), stamp)
-        if view.paused:
-            return
-        body = waiting(view, "NDP")
-        if body is not None:
-            self.place([], ("", Tone.PLAIN), body)
-        elif not found:
-            self.place(
-                [], ("○ not configured", Tone.DIM), "\nThere is no prefix to answer for, so nothing is set up.\n",
-                ("w", Tone.KEY), " shows why there is no prefix",
-            )  # fmt: skip
-        elif not shown:
-            self.place([], ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it")
-        else:
-            self.place([self._row(row, view) for row in shown], None)
+    what = "NDP"
+    none = (
+        ("○ not configured", Tone.DIM), "\nThere is no prefix to answer for, so nothing is set up.\n",
+        ("w", Tone.KEY), " shows why there is no prefix",
+    )  # fmt: skip
+
+    def listed(self, view: View) -> list[NdpRow]:
+        """How each prefix is answered for, the one in use first."""
+        return ordered(view)
 
     @staticmethod
-    def _fields_of(row: NdpRow) -> dict[str, str]:
+    def fields_of(row: NdpRow) -> dict[str, str]:
+        """State, prefix, and how it is answered for."""
         return {
             "state": row.level.value, "prefix": row.prefix, "interface": row.interface, "strategy": row.strategy,
             "text": row.text,
         }  # fmt: skip
 
     @staticmethod
-    def _row(row: NdpRow, view: View) -> GridRow:
+    def grid_row(row: NdpRow, view: View) -> GridRow:
+        """One prefix, with the process behind it and its counters."""
         stale = view.model.condition is Condition.STALE
         up = "" if row.started_at is None else figure.whole_age(view.model.age_of(row.started_at))
         restarts = Tone.WARN if row.restarts and not stale else Tone.DIM
@@ -93,11 +81,6 @@ class AnsweringPane(Roster):
                 "text": ((row.text, Tone.DIM),),
             },
         )
-
-    def chosen(self, view: View) -> NdpRow | None:
-        """Return the row under the cursor."""
-        key = self.grid.cursor_key
-        return next((row for row in ordered(view) if row.prefix == key), None)
 
     def subject(self, view: View) -> tuple[str, list[tuple[str, str]]] | None:
         """Everything known of the row under the cursor."""

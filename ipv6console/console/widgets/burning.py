@@ -39,9 +39,9 @@ class BurningPane(MirrorsPane):
     guide: ClassVar[str] = (
         "One line for each task (dbname). usage: █ using, ▒ bad, · idle, as shares of the pool.\n"
         "BURN/M is how many bad verdicts come a minute, over the last minute; with ~ it is the average since the engine's "
-        "start, as long as too little was seen. o puts in order: o b shows what burns addresses fastest.\n"
-        "Enter goes into a mirror: its leases and who holds them, who bans it, its settings. D drains or resumes, F flushes, "
-        "R makes it idle again. / filters (!word inverts, state:warn looks at the state)."
+        "start, as long as too little was seen. {order_mirrors} puts in order: {order_mirrors} b shows what burns addresses fastest.\n"
+        "Enter goes into a mirror: its leases and who holds them, who bans it, its settings. {drain} drains or resumes, "
+        "{flush} flushes, {release} makes it idle again. {filter} filters (!word inverts, state:warn looks at the state)."
     )
     columns = (
         Column(key="state", title="STATE", width=10),

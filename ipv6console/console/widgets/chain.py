@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.content import Content
 
@@ -19,6 +19,9 @@ from ipv6console.console.widgets.prefixes import PrefixesPane
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.status import Level
 
+if TYPE_CHECKING:
+    from ipv6console.console.app import ConsoleApp
+
 
 class ChainPane(TextPane):
     """The same report as `ipv6console doctor` prints; walked when first looked at, when NDP changes, and on `r`."""
@@ -26,9 +29,9 @@ class ChainPane(TextPane):
     topic = "Doctor"
     guide: ClassVar[str] = (
         "The chain that makes an address work: interface, prefix, route, bind, inbound, NDP, echo, each with what was\n"
-        "seen and, where it is not well, the command that mends it. y copies the gravest fix, then the next one. The\n"
+        "seen and, where it is not well, the command that mends it. {copy} copies the gravest fix, then the next one. The\n"
         "steps after a failed one are not taken: they would say nothing. The walk is made when this screen is opened and\n"
-        "when the health of NDP changes; its age is in the last line. r walks again, w opens it large."
+        "when the health of NDP changes; its age is in the last line. {again} walks again, {why} opens it large."
     )
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name
@@ -74,32 +77,40 @@ class ChainPane(TextPane):
     def _age(view: View, inquiry: Inquiry[DoctorReport]) -> Content:
         if inquiry.asking:
             return content(("⟳ looking again", Tone.BUSY), (", below is the last walk", Tone.DIM))
+        copies = " copies the fix" if inquiry.value is not None and fixes(inquiry.value) else " copies the verdict"
         age = figure.whole_age(view.model.now - inquiry.at)
         when = "just now" if age == "now" else f"{age} ago"
-        return content((f"walked {when}  ", Tone.DIM), ("r", Tone.KEY), (" walks again  ", Tone.DIM), ("y", Tone.KEY), (" copies the fix", Tone.DIM))  # fmt: skip
+        return content((f"walked {when}  ", Tone.DIM), ("r", Tone.KEY), (" walks again  ", Tone.DIM), ("y", Tone.KEY), (copies, Tone.DIM))  # fmt: skip
 
     def subject(self, view: View) -> tuple[str, list[tuple[str, str]]] | None:
         """Every step with its evidence."""
         report = self.report.value
         if report is None:
             return None
-        lines = [("verdict", report.verdict), ("", "")]
+        stale = view.model.condition is Condition.STALE
+        walked = figure.ago(view.model.now - self.report.at)
+        lines = [("verdict", report.verdict), ("walked", walked), ("", "")]
         for step in report.steps:
-            lines += [(step.name, f"{verdict(step.level)[0]}  {step.text}"), *(("", line) for line in step.evidence)]
+            lines += [
+                (step.name, f"{verdict(step.level, stale=stale)[0]}  {step.text}"),
+                *(("", line) for line in step.evidence),
+            ]
             if step.fix and step.level is not Level.OK:
                 lines.append(("fix", step.fix))
         return f"Doctor · {report.prefix or 'no prefix'}", lines
 
     def copied(self, view: View) -> str | None:
-        """The gravest fix at first, then the next one; with nothing to mend the verdict."""
+        """The fix whose turn it is, the gravest first; with nothing to mend the verdict."""
         report = self.report.value
         if report is None:
             return None
         found = fixes(report)
-        if not found:
-            return report.verdict
-        self._turn, place = self._turn + 1, self._turn % len(found)
-        return found[place]
+        return found[self._turn % len(found)] if found else report.verdict
+
+    def act_copy(self) -> None:
+        """Copy the fix whose turn it is; the next time the next one."""
+        cast("ConsoleApp", self.app).acts.copy()
+        self._turn += 1
 
     def outside(self, view: View) -> Call:
         """The command that tells the same."""

@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from ipv6console.console import figure
 from ipv6console.console.action import ACTIONS, Action
-from ipv6console.console.keyring import key_name, key_of
+from ipv6console.console.keyring import key_name, key_of, keyed
 from ipv6console.console.model import Condition, Model
 from ipv6console.console.rewind import Moment
 from ipv6console.console.standing import Standing, obstacle
@@ -123,9 +123,10 @@ def _banner(past: Moment, where: Where, width: int) -> Content:
     """Return what says without mistake that this is not now: the fullest wording that fits."""
     asked = f" ⟳ {where.wall(past.asked)}" if past.asked is not None else ""
     head = f" ◀◀ REWIND {where.wall(past.at)}, {figure.span(past.ago)} ago{asked}"
-    keys = " · [ ] 5 s, { } 1 min · Esc live"
+    forth = keyed(" · {rewind_forth} forward · {back} live")
+    keys = keyed(" · {rewind_back} {rewind_forth} 5 s, {leap_back} {leap_forth} 1 min · {back} live")
     now = f" · now {where.live[0]}"
-    for tail in (keys + now, " · ] forward · Esc live" + now, " · ] forward · Esc live", " · Esc live"):
+    for tail in (keys + now, forth + now, forth, keyed(" · {back} live")):
         if cell_len(head + tail) <= width:
             return Content(head + tail).pad_right(width - cell_len(head + tail))
     return Content(head).truncate(width, ellipsis=True, pad=True)
@@ -164,7 +165,7 @@ class VerdictLine(Line):
         first = found[0]
         glyph = verdict(first.level)[0].split(" ")[0]
         key = f"{key_name(first.key)} {first.title}"
-        more = f"f lists all {len(found)}" if len(found) > 1 else "f shows it"
+        more = keyed(f"{{troubles}} lists all {len(found)}" if len(found) > 1 else "{troubles} shows it")
         fix = f"fix: {first.fix}   {more}" if first.fix else f"{key}   {more}"
         text = content((first.subject, Tone.STRONG), f": {first.text}")
         return first.level, glyph, text, (fix, f"{key}   {more}", more)
@@ -175,7 +176,7 @@ class VerdictLine(Line):
         if loss is not None:
             attempt = f" (try {loss.attempt})" if loss.attempt > 1 else ""
             level, glyph = (Level.UNKNOWN, "◌") if known else (Level.FAIL, "✖")
-            return level, glyph, content(f"{loss.text}{attempt}"), (loss.next, "f says what helps")
+            return level, glyph, content(f"{loss.text}{attempt}"), (loss.next, keyed("{troubles} says what helps"))
         if known:
             return Level.UNKNOWN, "◌", content("The engine is silent: what is shown is what it said last."), ("",)
         return Level.UNKNOWN, "⟳", content("waiting for the engine's first answer"), ("",)

@@ -22,8 +22,8 @@ class EventsPane(TablePane):
     guide: ClassVar[str] = (
         "What an operator would want to read: spawn batches, lost and expired leases, bans, prefix and role changes,\n"
         "faults, and who did what. Newest first; the cursor on the first line follows new ones, elsewhere it stays.\n"
-        "/ filters (state:fail, kind:prefix, !spawn), Enter shows all of an event, y copies its text.\n"
-        "P freezes the table while you read; events go on being collected."
+        "{filter} filters (state:fail, kind:prefix, !spawn), Enter shows all of an event, {copy} copies its text.\n"
+        "{pause} freezes the table while you read; events go on being collected."
     )
     fields = frozenset({"state", "kind", "text", "actor"})
     kinds: ClassVar[tuple[str, ...]] = ("",)
@@ -43,18 +43,16 @@ class EventsPane(TablePane):
     )
 
     def basis(self, view: View) -> tuple[object, ...]:
-        """How far the events go, how many frames were missed, and the filter."""
+        """How far the events go, and the filter."""
         model = view.model
-        return (self.filter_text, model.last_event, model.missed, model.state and model.state.engine.stamp)
+        return (self.filter_text, model.last_event, model.log, model.state and model.state.engine.stamp)
 
     def redraw(self, view: View) -> None:
         """Show the events that pass the filter."""
         model = view.model
         terms = parse(self.filter_text, self.fields)
-        heading = self.topic + (f" · {model.missed} frames missed" if model.missed else "")
-        self.frame(
-            view, heading + (" · paused" if view.paused else ""), model.state.engine.stamp if model.state else None
-        )
+        heading = self.topic + (" · paused" if view.paused else "")
+        self.frame(view, heading, model.state.engine.stamp if model.state else None)
         if view.paused:
             return
         about = [event for event in reversed(model.events) if event.kind.startswith(self.kinds)]
@@ -114,14 +112,27 @@ class EventsPane(TablePane):
         return lookup.events(view.door)
 
 
+class LifeEventsPane(EventsPane):
+    """Those of the engine's own life and of what it keeps, newest first."""
+
+    topic = "Events of this engine"
+    guide: ClassVar[str] = (
+        "When this engine started and stopped, whether its store could keep what it was told, and what role it had.\n"
+        "Newest first, of the events this console remembers; {events} has all that are kept. {filter} filters, Enter shows\n"
+        "all of an event, {copy} copies its text."
+    )
+    kinds = ("engine.", "store.", "role.")
+    coming = ("  The engine's start and stop, and what happens to its store, appear here.",)
+
+
 class ReachEventsPane(EventsPane):
     """Those of prefixes, of NDP and of the engine's own life, newest first."""
 
     topic = "Events of prefixes and NDP"
     guide: ClassVar[str] = (
         "What changed how this host is reached: prefixes that came and went, NDP and its processes, the engine's start and\n"
-        "stop. Newest first, of the events this console remembers; 7 has all that are kept. / filters, Enter shows all of\n"
-        "an event, y copies its text."
+        "stop. Newest first, of the events this console remembers; {events} has all that are kept. {filter} filters, Enter shows all of\n"
+        "an event, {copy} copies its text."
     )
     kinds = ("prefix.", "reach.", "ndp.", "engine.")
     coming = ("  Prefixes that come and go, NDP, and the engine's start and stop appear here.",)

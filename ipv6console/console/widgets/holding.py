@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from textual.content import Content
 
@@ -16,7 +16,7 @@ from ipv6console.console.filter import parse, passes
 from ipv6console.console.model import Condition
 from ipv6console.console.screens.mirror import counters, settings
 from ipv6console.console.source import Refused
-from ipv6console.console.tone import Span, Tone, content
+from ipv6console.console.tone import Tone, content
 from ipv6console.console.widgets.addresses import Note, refused
 from ipv6console.console.widgets.grid import Column, GridRow
 from ipv6console.console.widgets.pane import TextPane, View, waiting
@@ -58,23 +58,80 @@ def _standing_in(view: View, inside: Inside | None, answer: object, what: str) -
     return (("⟳ asking", Tone.BUSY),) if answer is None else None
 
 
-def _place(pane: TablePane, rows: list[GridRow], note: Note | None) -> None:
-    """Show rows, or the note in their place."""
-    if note is None:
-        pane.place(rows, None)
-    else:
-        pane.place([], ("", Tone.PLAIN), *note)
+R = TypeVar("R", LeaseRow, TargetRow)
 
 
-class LeasesPane(TablePane):
+class InsidePane(TablePane, Generic[R]):
+    """A table of what was answered about the mirror. `inside` returns the answers."""
+
+    scopes = frozenset({Scope.TABLE, Scope.MIRRORS})
+    what: ClassVar[str] = ""
+    none: ClassVar[str] = ""
+    """What is said when the answer lists nothing."""
+
+    def __init__(self, *, id: str, inside: Known) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._inside = inside
+
+    def basis(self, view: View) -> tuple[object, ...]:
+        """The answers, and the filter."""
+        return self._inside(), self.filter_text
+
+    def heading(self, inside: Inside | None) -> str:
+        """Return the title."""
+        raise NotImplementedError
+
+    @staticmethod
+    def answer(inside: Inside) -> object:
+        """Return what was answered: a page, a refusal, or None before."""
+        raise NotImplementedError
+
+    def listed(self) -> Sequence[R]:
+        """Return the rows of the answer."""
+        raise NotImplementedError
+
+    @staticmethod
+    def fields_of(row: R) -> dict[str, str]:
+        """Return what the filter looks at."""
+        raise NotImplementedError
+
+    @staticmethod
+    def grid_row(row: R, view: View) -> GridRow:
+        """Return one line of the table; its key is the cursor's."""
+        raise NotImplementedError
+
+    def redraw(self, view: View) -> None:
+        """Show the rows that pass the filter."""
+        inside = self._inside()
+        self.frame(view, self.heading(inside), None if inside is None else inside.stamp)
+        if view.paused and self.grid.rows:
+            return
+        note = _standing_in(view, inside, None if inside is None else self.answer(inside), self.what)
+        found = self.listed() if note is None else ()
+        terms = parse(self.filter_text, self.fields)
+        rows = [self.grid_row(row, view) for row in found if passes(terms, self.fields_of(row))]
+        if note is None and not found:
+            note = ((self.none, Tone.DIM),)
+        elif note is None and not rows:
+            note = ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it"
+        if note is None:
+            self.place(rows, None)
+        else:
+            self.place([], ("", Tone.PLAIN), *note)
+
+    def copied(self, view: View) -> str | None:
+        """What the row under the cursor is known by."""
+        return self.grid.cursor_key
+
+
+class LeasesPane(InsidePane[LeaseRow]):
     """The live leases of the mirror, the newest first."""
 
     topic = "Leases"
-    scopes = frozenset({Scope.TABLE, Scope.MIRRORS})
     guide: ClassVar[str] = (
         "Who holds what in this mirror: the name the holder gave itself, the process as far as it is known, since when, and "
-        "when the lease ends by itself. Enter tells who held the address before; R ends the lease when it has no owner; "
-        "X withdraws the address everywhere, for good. / filters by address, holder and process."
+        "when the lease ends by itself. Enter tells who held the address before; {release} ends the lease when it has no owner; "
+        "{revoke} withdraws the address everywhere, for good. {filter} filters by address, holder and process."
     )
     fields = frozenset({"addr", "holder", "process"})
     columns = (
@@ -85,33 +142,11 @@ class LeasesPane(TablePane):
         Column(key="ends", title="ENDS", width=6, right=True),
     )
 
-    def __init__(self, *, id: str, inside: Known) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
-        self._inside = inside
+    what = "the leases"
+    none = "○ nobody holds a lease in it"
 
-    def basis(self, view: View) -> tuple[object, ...]:
-        """The leases, and the filter."""
-        return self._inside(), self.filter_text
-
-    def redraw(self, view: View) -> None:
-        """Show the leases that pass the filter."""
-        inside = self._inside()
-        answer = None if inside is None else inside.leases
-        self.frame(view, self._heading(inside), None if inside is None else inside.stamp)
-        if view.paused and self.grid.rows:
-            return
-        note = _standing_in(view, inside, answer, "the leases")
-        rows: list[GridRow] = []
-        if note is None and isinstance(answer, LeasePage):
-            terms = parse(self.filter_text, self.fields)
-            rows = [self._row(row, view) for row in self._newest() if passes(terms, _told(row))]
-            if not rows:
-                note = (("○ nobody holds a lease in it", Tone.DIM),) if not answer.leases else (
-                    ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it",
-                )  # fmt: skip
-        _place(self, rows, note)
-
-    def _heading(self, inside: Inside | None) -> str:
+    def heading(self, inside: Inside | None) -> str:
+        """The mirror, and how many leases there are."""
         if inside is None:
             return "Leases"
         page = inside.leases
@@ -120,14 +155,26 @@ class LeasesPane(TablePane):
         first = f"first {figure.count(len(page.leases))} of " if len(page.leases) < page.total else ""
         return f"Leases of {inside.name} · {first}{figure.count(page.total)}"
 
-    def _newest(self) -> list[LeaseRow]:
+    @staticmethod
+    def answer(inside: Inside) -> object:
+        """The leases."""
+        return inside.leases
+
+    def listed(self) -> list[LeaseRow]:
+        """The leases, the newest first."""
         inside = self._inside()
         page = None if inside is None else inside.leases
         rows = page.leases if isinstance(page, LeasePage) else ()
         return sorted(rows, key=lambda row: (-row.leased_at, row.addr))
 
     @staticmethod
-    def _row(row: LeaseRow, view: View) -> GridRow:
+    def fields_of(row: LeaseRow) -> dict[str, str]:
+        """Address, holder and process."""
+        return {"addr": row.addr, "holder": row.holder, "process": row.process or ""}
+
+    @staticmethod
+    def grid_row(row: LeaseRow, view: View) -> GridRow:
+        """One lease."""
         left = row.expires_at - view.model.now
         stale = view.model.condition is Condition.STALE
         soon = Tone.WARN if left < 60 and not stale else Tone.PLAIN
@@ -144,16 +191,14 @@ class LeasesPane(TablePane):
 
     def chosen(self) -> LeaseRow | None:
         """Return the lease under the cursor."""
-        return next((row for row in self._newest() if row.addr == self.grid.cursor_key), None)
+        return next((row for row in self.listed() if row.addr == self.grid.cursor_key), None)
 
     def subject(self, view: View) -> tuple[str, list[tuple[str, str]]] | None:
         """Everything known of the lease under the cursor."""
         row = self.chosen()
-        return None if row is None else (f"Lease of {row.addr}", facts(row, view.model.now))
-
-    def copied(self, view: View) -> str | None:
-        """The address."""
-        return self.grid.cursor_key
+        return (
+            None if row is None else (f"Lease of {row.addr}", _dated(facts(row, view.model.now), self._inside(), view))
+        )
 
     def outside(self, view: View) -> Call:
         """The command that tells the same."""
@@ -161,15 +206,16 @@ class LeasesPane(TablePane):
         return lookup.state(view.door) if inside is None else lookup.leases(view.door, inside.name)
 
 
-def _told(row: LeaseRow) -> dict[str, str]:
-    return {"addr": row.addr, "holder": row.holder, "process": row.process or ""}
+def _dated(told: list[tuple[str, str]], inside: Inside | None, view: View) -> list[tuple[str, str]]:
+    """Return what is told of a row, and when the engine told it."""
+    at = None if inside is None else inside.at
+    return told if at is None else [*told, ("known from", f"engine, {figure.ago(view.model.age_of(at))}")]
 
 
-class TargetsPane(TablePane):
+class TargetsPane(InsidePane[TargetRow]):
     """Who bans the mirror: the hosts named in bad verdicts, the one with most of them first."""
 
     topic = "Who bans us"
-    scopes = frozenset({Scope.TABLE, Scope.MIRRORS})
     guide: ClassVar[str] = (
         "The hosts that bad verdicts of this mirror name, the one with most of them first: how many verdicts, on how many "
         "addresses, when the last one came and why. Scrapers name the host with target= in their report. Enter shows all."
@@ -183,43 +229,36 @@ class TargetsPane(TablePane):
         Column(key="reason", title="WHY", width=10, flex=1, rank=1),
     )
 
-    def __init__(self, *, id: str, inside: Known) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
-        self._inside = inside
+    what = "who bans it"
+    none = "○ no verdict has named a host"
 
-    def basis(self, view: View) -> tuple[object, ...]:
-        """The hosts, and the filter."""
-        return self._inside(), self.filter_text
+    def heading(self, inside: Inside | None) -> str:
+        """The mirror, and how many hosts are listed when those are not all."""
+        if inside is None:
+            return "Who bans it"
+        page = inside.targets
+        more = isinstance(page, TargetPage) and page.next is not None
+        return f"Who bans {inside.name}" + (f" · first {figure.count(len(self.listed()))}" if more else "")
 
-    def redraw(self, view: View) -> None:
-        """Show the hosts that pass the filter."""
-        inside = self._inside()
-        answer = None if inside is None else inside.targets
-        heading = "Who bans it" if inside is None else f"Who bans {inside.name}"
-        self.frame(view, heading, None if inside is None else inside.stamp)
-        if view.paused and self.grid.rows:
-            return
-        note = _standing_in(view, inside, answer, "who bans it")
-        rows: list[GridRow] = []
-        if note is None:
-            terms = parse(self.filter_text, self.fields)
-            rows = [
-                self._row(row, view)
-                for row in self._hosts()
-                if passes(terms, {"target": row.target, "reason": row.last_reason or ""})
-            ]
-            if not rows:
-                word: Span = ("○ nothing passes the filter" if terms else "○ no verdict has named a host", Tone.DIM)
-                note = (word,)
-        _place(self, rows, note)
+    @staticmethod
+    def answer(inside: Inside) -> object:
+        """The hosts."""
+        return inside.targets
 
-    def _hosts(self) -> tuple[TargetRow, ...]:
+    def listed(self) -> tuple[TargetRow, ...]:
+        """The hosts, the one with most bans first."""
         inside = self._inside()
         page = None if inside is None else inside.targets
         return page.targets if isinstance(page, TargetPage) else ()
 
     @staticmethod
-    def _row(row: TargetRow, view: View) -> GridRow:
+    def fields_of(row: TargetRow) -> dict[str, str]:
+        """Host and reason."""
+        return {"target": row.target, "reason": row.last_reason or ""}
+
+    @staticmethod
+    def grid_row(row: TargetRow, view: View) -> GridRow:
+        """One host."""
         stale = view.model.condition is Condition.STALE
         return GridRow(
             row.target,
@@ -234,12 +273,10 @@ class TargetsPane(TablePane):
 
     def subject(self, view: View) -> tuple[str, list[tuple[str, str]]] | None:
         """Everything known of the host under the cursor."""
-        row = next((row for row in self._hosts() if row.target == self.grid.cursor_key), None)
-        return None if row is None else (f"Bans by {row.target}", facts(row, view.model.now))
-
-    def copied(self, view: View) -> str | None:
-        """The host."""
-        return self.grid.cursor_key
+        row = next((row for row in self.listed() if row.target == self.grid.cursor_key), None)
+        return (
+            None if row is None else (f"Bans by {row.target}", _dated(facts(row, view.model.now), self._inside(), view))
+        )
 
     def outside(self, view: View) -> Call:
         """The command that tells the same."""

@@ -18,7 +18,7 @@ from ipv6console.console.detail import facts
 from ipv6console.console.ledger import Gap, Item, Ledger, number
 from ipv6console.console.model import Condition, Model
 from ipv6console.console.paging import Paging
-from ipv6console.console.sieve import LEVEL_NAMES, louder, sieve
+from ipv6console.console.sieve import LEVEL_NAMES, louder, sieve, unknown
 from ipv6console.console.tone import Span, Tone, content, loudness
 from ipv6console.console.widgets.grid import Column, GridRow
 from ipv6console.console.widgets.pane import View, waiting
@@ -114,8 +114,8 @@ class LogPane(TablePane):
     guide: ClassVar[str] = (
         "Everything an operator would want to read, as far back as the engine keeps it (engine.event_days, 30 days), the\n"
         "newest at the end. End goes there and follows; scroll up to stay where you read. Home goes to the first one\n"
-        "kept. > and < raise and lower the level, / filters: words anywhere, level:warn, kind:prefix., subject:, mirror:\n"
-        "(whole names), actor:, prefix:, text:, and ! before any of them to invert it. t goes to a time: 04:12, -30m,\n"
+        "kept. {louder} and {quieter} raise and lower the level, {filter} filters: words anywhere, level:warn, kind:prefix., subject:, mirror:\n"
+        "(whole names), actor:, prefix:, text:, and ! before any of them to invert it. {time} goes to a time: 04:12, -30m,\n"
         "yesterday 23:00. Enter opens what the event is about on its own screen. What the engine no longer keeps, or was\n"
         "not read yet, is a line of its own with …: nothing is left out silently."
     )
@@ -133,7 +133,7 @@ class LogPane(TablePane):
         super().__init__(id=id)
         self.level = LEVELS[0]
         self.ledger = Ledger()
-        self._model: Model | None = None
+        self._log: tuple[Model, int] | None = None
         self._paging = Paging(self)
         self._goal: float | None = None
 
@@ -171,8 +171,9 @@ class LogPane(TablePane):
     def redraw(self, view: View) -> None:
         """Show what passes, and read what is missing where the reader looks."""
         wanted = sieve(self.filter_text, self.level)
-        if view.model is not self._model or wanted != self.ledger.sieve:
-            self._model, self.ledger = view.model, Ledger(wanted)
+        log = view.model, view.model.log
+        if log != self._log or wanted != self.ledger.sieve:
+            self._log, self.ledger = log, Ledger(wanted)
             self._paging.drop()
             self.roll.move_to(len(self.roll.rows))
         if not view.paused:
@@ -198,6 +199,9 @@ class LogPane(TablePane):
             parts.append(f"{LEVEL_NAMES[self.level]} and louder")
         if self.ledger.sieve.terms:
             parts.append("filtered")
+        doubtful = unknown(self.filter_text)
+        if doubtful is not None:
+            parts.append(f"✖ {doubtful}: there is level:info, warn and fail")
         if view.paused:
             parts.append("paused")
         elif self.roll.following and self.ledger.at_end:

@@ -73,7 +73,7 @@ class MirrorsPane(TablePane):
         "One line for each task (dbname). usage: █ using, ▒ bad, · idle, as shares of the pool.\n"
         "picks/s is live, beside it the last seconds. bans counts the bad verdicts since the engine started.\n"
         "Mirrors that need an eye come first. A starving mirror's target bans everything: the others are unharmed.\n"
-        "/ filters (!word inverts, state:warn looks at the state), Enter shows everything, D drains, F flushes."
+        "{filter} filters (!word inverts, state:warn looks at the state), Enter shows everything, {drain} drains, {flush} flushes."
     )
     fields = frozenset({"state", "name", "text"})
     columns: ClassVar[tuple[Column, ...]] = (

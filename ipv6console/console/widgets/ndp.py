@@ -88,7 +88,7 @@ class NdpPane(TextPane):
         "routed needs nothing; ndppd is the proxy daemon, responder a process of ours: when one dies the engine starts\n"
         "it again and counts the restart. responder counts who asked for addresses of the prefix, and answers for those\n"
         "of the pool only. address and proxy are kernel entries, one for each address of the pool. inbound: whether new\n"
-        "connections from outside to pool addresses are dropped. w walks the whole chain; fix is a command to run."
+        "connections from outside to pool addresses are dropped. {why} walks the whole chain; fix is a command to run."
     )
 
     def basis(self, view: View) -> tuple[object, ...]:

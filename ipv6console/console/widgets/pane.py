@@ -26,7 +26,7 @@ from ipv6console.wire.status import Stamp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What panes draw from and ask: the model, whether tables are frozen, and the engine it is about.
+    """What panes draw from and ask: the model, whether tables are frozen or of the past, and the engine it is about.
 
     `compact` is the narrow layout, `wide` the wide one. `wall` tells a time in unix seconds as time of day, `moment`
     as date and time of day; `source` and `door` are where to ask for more, and how to name that place outside.
@@ -40,6 +40,14 @@ class View:
     moment: Callable[[float], str]
     source: Source
     door: Door
+    past: bool = False
+
+    def age(self, stamp: Stamp) -> str:
+        """Return how old something is, counted from the moment that is shown."""
+        told = figure.fresh_age(self.model.age_of(stamp.at))
+        if not self.past:
+            return told
+        return "then" if told == "now" else f"{told} before"
 
 
 class Pane(Vertical):
@@ -115,7 +123,7 @@ class Pane(Vertical):
         self.set_class(stale, "-stale")
         match condition:
             case Condition.LIVE if stamp is not None:
-                origin: Span | None = (f"{stamp.source} {figure.fresh_age(view.model.age_of(stamp.at))}", Tone.DIM)
+                origin: Span | None = (f"{stamp.source} {view.age(stamp)}", Tone.DIM)
             case Condition.STALE:
                 origin = (f"◌ stale {figure.whole_age(view.model.silence)}", Tone.WARN)
             case _:

@@ -108,7 +108,7 @@ class PoolPane(TextPane):
         "the spawner keeps it full by itself. spawning: candidates in check now, and addresses made per minute.\n"
         "pace: fresh on-link addresses in the window, limited for the sake of neighbour tables upstream.\n"
         "check URL: the echo service that proves an address; one that is down is told apart from addresses\n"
-        "that are bad. s spawns now, F empties the pool (it refills), w shows why checks fail."
+        "that are bad. {spawn} spawns now, {flush} empties the pool (it refills), {why} shows why checks fail."
     )
 
     def basis(self, view: View) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from textual.content import Content
 from ipv6console.console import figure, lookup
 from ipv6console.console.call import Call
 from ipv6console.console.detail import facts
+from ipv6console.console.keyring import keyed
 from ipv6console.console.layout import hang
 from ipv6console.console.model import Condition
 from ipv6console.console.tone import Span, Tone, content, verdict
@@ -21,6 +22,9 @@ _STATES: dict[PrefixState, Span] = {
     PrefixState.GONE: ("○ gone", Tone.DIM),
     PrefixState.REVOKED: ("○ revoked", Tone.DIM),
 }
+ENDED = frozenset({PrefixState.GONE, PrefixState.REVOKED})
+"""Nothing is handed out from these any more, and nothing brings them back from here."""
+
 _SOON = 300.0
 
 
@@ -46,7 +50,7 @@ def _why_drained(row: PrefixRow, now: float) -> str:
     if row.state is not PrefixState.DRAINING:
         return ""
     over = row.preferred_until is not None and row.preferred_until <= now
-    return "  deprecated" if over else "  drain: resume with D"
+    return "  deprecated" if over else keyed("  drain: resume with {drain}")
 
 
 def lines(row: PrefixRow, view: View, width: int) -> Content:
@@ -91,7 +95,7 @@ class PrefixPane(TextPane):
         "preferred: until then new connections may start from it; the engine drains a prefix when it ends.\n"
         "valid: until then its addresses work at all; when it ends, leases on it are lost.\n"
         "route: the kernel's local route for the whole prefix. NDP: whether neighbours learn that this host\n"
-        "answers for it. D drains the prefix, X revokes it for good, w walks the chain and shows the fix."
+        "answers for it. {drain} drains the prefix, {revoke} revokes it for good, {why} walks the chain and shows the fix."
     )
 
     def basis(self, view: View) -> tuple[object, ...]:

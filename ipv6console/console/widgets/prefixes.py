@@ -8,11 +8,10 @@ from typing import ClassVar
 from ipv6console.console import figure, lookup
 from ipv6console.console.call import Call
 from ipv6console.console.detail import facts
-from ipv6console.console.filter import parse, passes
 from ipv6console.console.model import Condition
 from ipv6console.console.tone import Span, Tone, verdict
 from ipv6console.console.widgets.grid import Column, GridRow
-from ipv6console.console.widgets.pane import View, waiting
+from ipv6console.console.widgets.pane import View
 from ipv6console.console.widgets.prefix import lifetime, state_of
 from ipv6console.console.widgets.roster import Roster
 from ipv6console.wire.state import PrefixRow, PrefixState
@@ -35,7 +34,7 @@ def lifetime_bar(until: float | None, now: float, width: int) -> str:
     return figure.bar(min(1.0, share), 1.0, width)
 
 
-class PrefixesPane(Roster):
+class PrefixesPane(Roster[PrefixRow]):
     """The prefixes: those in use first, newest first among equals."""
 
     topic = "Prefixes"
@@ -43,7 +42,7 @@ class PrefixesPane(Roster):
         "Every prefix the engine knows of, those in use first. preferred: until then new connections may start from it;\n"
         "when it ends the engine drains the prefix. valid: until then its addresses work; when it ends, leases on it are\n"
         "lost. The bars tell lifetimes by orders of magnitude: a minute is empty, an hour about a third, a month full.\n"
-        "D drains the prefix under the cursor or resumes it, X revokes it for good, w walks its chain, Enter shows all\n"
+        "{drain} drains the prefix under the cursor or resumes it, {revoke} revokes it for good, {why} walks its chain, Enter shows all\n"
         "that is known of it. Below is what happened to it, and what would hang on it if it went."
     )
     fields = frozenset({"state", "prefix", "interface", "source", "strategy"})
@@ -64,39 +63,27 @@ class PrefixesPane(Roster):
         Column(key="strategy", title="BY", width=9, rank=6),
     )
 
-    def redraw(self, view: View) -> None:
-        """Show the prefixes that pass the filter."""
-        prefixes = view.model.prefixes
-        terms = parse(self.filter_text, self.fields)
-        shown = [row for row in prefixes if passes(terms, self._fields_of(row))]
-        heading = f"Prefixes · {len(prefixes)}" if not terms else f"Prefixes · {len(shown)} of {len(prefixes)} pass"
-        stamp = max((row.stamp for row in prefixes), key=lambda stamp: stamp.at, default=None)
-        self.frame(view, heading + (" · paused" if view.paused else ""), stamp)
-        if view.paused:
-            return
-        body = waiting(view, "the prefixes")
-        if body is not None:
-            self.place([], ("", Tone.PLAIN), body)
-        elif not prefixes:
-            self.place(
-                [], ("✖ no prefix", Tone.FAIL),
-                "\nThis host has no global IPv6 prefix the pool can use, so no address can be made.\n",
-                ("w", Tone.KEY), " shows what was looked at and the fix",
-            )  # fmt: skip
-        elif not shown:
-            self.place([], ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it")
-        else:
-            self.place([self._row(row, view) for row in shown], None)
+    what = "the prefixes"
+    none = (
+        ("✖ no prefix", Tone.FAIL), "\nThis host has no global IPv6 prefix the pool can use, so no address can be made.\n",
+        ("w", Tone.KEY), " shows what was looked at and the fix",
+    )  # fmt: skip
+
+    def listed(self, view: View) -> tuple[PrefixRow, ...]:
+        """Every prefix, those in use first."""
+        return view.model.prefixes
 
     @staticmethod
-    def _fields_of(row: PrefixRow) -> dict[str, str]:
+    def fields_of(row: PrefixRow) -> dict[str, str]:
+        """State, prefix, and where it comes from."""
         return {
             "state": row.state.value, "prefix": row.prefix, "interface": row.interface, "source": row.source,
             "strategy": row.strategy,
         }  # fmt: skip
 
     @staticmethod
-    def _row(row: PrefixRow, view: View) -> GridRow:
+    def grid_row(row: PrefixRow, view: View) -> GridRow:
+        """One prefix, with its lifetimes as time and as bar."""
         stale, now = view.model.condition is Condition.STALE, view.model.now
         lasts = row.state in _LASTING
         bar_tone = Tone.UNKNOWN if stale else Tone.BUSY
@@ -127,11 +114,6 @@ class PrefixesPane(Roster):
                 "strategy": ((row.strategy, Tone.DIM),),
             },
         )
-
-    def chosen(self, view: View) -> PrefixRow | None:
-        """Return the prefix under the cursor."""
-        key = self.grid.cursor_key
-        return next((row for row in view.model.prefixes if row.prefix == key), None)
 
     def subject(self, view: View) -> tuple[str, list[tuple[str, str]]] | None:
         """Everything known of the prefix under the cursor."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from ipv6console.console.tone import Span
+from ipv6console.console.filter import parse, passes
+from ipv6console.console.tone import Span, Tone
 from ipv6console.console.widgets.grid import Grid, GridRow
-from ipv6console.console.widgets.pane import View
+from ipv6console.console.widgets.pane import View, waiting
 from ipv6console.console.widgets.table import FilterLine, TablePane
+from ipv6console.wire.state import NdpRow, PrefixRow
 
 if TYPE_CHECKING:
     from ipv6console.console.app import ConsoleApp
@@ -34,8 +37,20 @@ class Pointer(Grid):
             self.post_message(self.Moved())
 
 
-class Roster(TablePane):
-    """The table. Panes beside it ask its subclass what is chosen; they are drawn anew when that changes."""
+R = TypeVar("R", PrefixRow, NdpRow)
+
+
+class Roster(TablePane, Generic[R]):
+    """The table, one row a prefix. Panes beside it ask what is chosen; they are drawn anew when that changes.
+
+    Subclasses say what is `listed`, by what it is filtered, what a row looks like, and what stands there without any.
+    """
+
+    what: ClassVar[str] = ""
+    """What is waited for before the first document."""
+
+    none: ClassVar[tuple[Span | str, ...]] = ()
+    """What is said when there is nothing to list."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -51,6 +66,45 @@ class Roster(TablePane):
         """The document and the filter."""
         return (view.model.version, self.filter_text)
 
+    def listed(self, view: View) -> Sequence[R]:
+        """Return what there is."""
+        raise NotImplementedError
+
+    @staticmethod
+    def fields_of(row: R) -> dict[str, str]:
+        """Return what the filter looks at."""
+        raise NotImplementedError
+
+    @staticmethod
+    def grid_row(row: R, view: View) -> GridRow:
+        """Return one line of the table."""
+        raise NotImplementedError
+
+    def redraw(self, view: View) -> None:
+        """Show the rows that pass the filter."""
+        found = self.listed(view)
+        terms = parse(self.filter_text, self.fields)
+        shown = [row for row in found if passes(terms, self.fields_of(row))]
+        number = f"{len(shown)} of {len(found)} pass" if terms else f"{len(found)}"
+        stamp = max((row.stamp for row in found), key=lambda stamp: stamp.at, default=None)
+        self.frame(view, f"{self.topic} · {number}" + (" · paused" if view.paused else ""), stamp)
+        if view.paused:
+            return
+        body = waiting(view, self.what)
+        if body is not None:
+            self.place([], ("", Tone.PLAIN), body)
+        elif not found:
+            self.place([], ("", Tone.PLAIN), *self.none)
+        elif not shown:
+            self.place([], ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it")
+        else:
+            self.place([self.grid_row(row, view) for row in shown], None)
+
+    def chosen(self, view: View) -> R | None:
+        """Return the row under the cursor."""
+        key = self.grid.cursor_key
+        return next((row for row in self.listed(view) if row.prefix == key), None)
+
     def place(self, rows: list[GridRow], note: Span | None, *details: Span | str | Content) -> None:
         """Show the rows, with the cursor on the one that was asked for; or the note when there are none."""
         super().place(rows, note, *details)
@@ -63,7 +117,7 @@ class Roster(TablePane):
         index = next((index for index, row in enumerate(self.grid.rows) if row.key == name), None)
         if index is not None:
             self.grid.move_to(index)
-        elif not self.grid.rows:
+        elif not self.grid.rows or self.drop_filter():
             self._wanted = name
 
     def on_pointer_moved(self) -> None:

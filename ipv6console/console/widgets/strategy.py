@@ -50,7 +50,7 @@ class StrategyPane(TextPane):
         "How the prefix under the cursor is answered for: the strategy, the evidence it was chosen by, its process, what\n"
         "surrounds it (the inbound firewall, privileges), and its configuration: what the engine wants there against\n"
         "what is there. - is there and should not be, + is wanted and missing. ndppd and its service read a file;\n"
-        "responder, address and proxy have entries instead; routed needs none. r compares again."
+        "responder, address and proxy have entries instead; routed needs none. {again} compares again."
     )
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name

@@ -25,8 +25,8 @@ class SummaryPane(Pane):
     topic = "Status"
     guide: ClassVar[str] = (
         "How everything is, one line each: state, what it is, what is known, and how old that is.\n"
-        "Enter shows everything known of the line under the cursor; w walks the chain from interface to echo;\n"
-        "f lists what is not well and what mends it. A wider terminal (120 columns) shows each line as a pane."
+        "Enter shows everything known of the line under the cursor; {why} walks the chain from interface to echo;\n"
+        "{troubles} lists what is not well and what mends it. A wider terminal (120 columns) shows each line as a pane."
     )
     columns = (
         Column(key="state", title="STATE", width=10),
@@ -80,7 +80,7 @@ class SummaryPane(Pane):
 
     @staticmethod
     def _row(name: str, state: Span, value: Cell, stamp: Stamp | None, view: View) -> GridRow:
-        known = "" if stamp is None else figure.fresh_age(view.model.age_of(stamp.at))
+        known = "" if stamp is None else view.age(stamp).removesuffix(" before")
         cells = {"state": (state,), "name": ((name, Tone.DIM),), "value": value, "age": ((known, Tone.DIM),)}
         return GridRow(name, cells)
 

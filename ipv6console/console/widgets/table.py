@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from itertools import islice
 from typing import ClassVar
 
 from textual import on
@@ -14,10 +17,13 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from ipv6console.console.action import Scope
-from ipv6console.console.export import Sheet, sheet
+from ipv6console.console.export import Sheet, sheet, told
 from ipv6console.console.tone import Span, content
 from ipv6console.console.widgets.grid import Column, Grid, GridRow
-from ipv6console.console.widgets.pane import Pane, View
+from ipv6console.console.widgets.pane import Pane
+
+_AT_ONCE = 100
+"""Rows that are written down before others get their turn."""
 
 
 class FilterLine(Input):
@@ -110,9 +116,18 @@ class TablePane(Pane):
         self.grid.display = True
         self.screen.set_focus(self.grid)
 
-    def exported(self, _view: View) -> Sheet:
-        """Return what the table shows, to be written into a file."""
-        return sheet(self.columns, self.grid.rows)
+    def lines(self) -> Iterator[GridRow]:
+        """Yield every row of the table, in its order."""
+        yield from self.grid.rows
+
+    async def exported(self, most: int | None = None) -> Sheet:
+        """Return what the table shows, to be written into a file; others work in between, for there may be many rows."""
+        rows = []
+        for row in islice(self.lines(), most):
+            rows.append(told(self.columns, row))
+            if len(rows) % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return sheet(self.columns, rows)
 
     def place(self, rows: list[GridRow], note: Span | None, *details: Span | str | Content) -> None:
         """Show the rows, or the note when there are none."""

@@ -15,6 +15,7 @@ from ipv6console.console.layout import hang
 from ipv6console.console.model import Condition, Model
 from ipv6console.console.tone import Span, Tone, content
 from ipv6console.console.widgets.pane import TextPane, View, waiting
+from ipv6console.console.widgets.prefix import ENDED
 from ipv6console.console.widgets.prefixes import PrefixesPane
 from ipv6console.wire.prefix import PrefixMoment, PrefixStory, PrefixTurn
 from ipv6console.wire.state import PrefixRow, PrefixState
@@ -34,7 +35,6 @@ _DRAINING = {PrefixTurn.DEPRECATED, PrefixTurn.DRAINED, PrefixTurn.SILENT}
 _LOSING = {PrefixTurn.GONE, PrefixTurn.REVOKED}
 _WHEN, _WHAT = 21, 35
 _STRIP_LEAST = 64
-_ENDED = {PrefixState.GONE, PrefixState.REVOKED}
 _AHEAD = Tone.DIM
 
 
@@ -64,7 +64,7 @@ def stages(row: PrefixRow, story: PrefixStory) -> tuple[Stage, ...]:
         for name, turns in (("preferred", _PREFERRED), ("draining", _DRAINING), ("gone", _LOSING)):
             if entry.turn in turns:
                 last[name] = entry
-    ended = row.state in _ENDED
+    ended = row.state in ENDED
     preferred, draining, gone = last.get("preferred"), last.get("draining"), last.get("gone")
     return (
         Stage("seen", ("●", Tone.OK), since=seen),
@@ -123,7 +123,7 @@ def ahead(row: PrefixRow, model: Model, width: int) -> list[Content]:
     """Return what is still to come, and what would hang on the prefix if it went now."""
     lines: list[Content] = []
     now = model.now
-    if row.state in _ENDED:
+    if row.state in ENDED:
         return lines
     for until, text in (
         (row.preferred_until if row.state is PrefixState.ACTIVE else None, "preferred lifetime ends: it drains then"),
@@ -157,7 +157,7 @@ class TimelinePane(TextPane):
         "What happened to the prefix under the cursor: seen → preferred → deprecated → gone, each with its time and with\n"
         "what it did to leases: ▲ they drain (end by themselves), ✖ they were lost. Prefixes that come and go more than\n"
         "once start anew with each `seen`. It is read from the kept events (30 days unless engine.event_days says\n"
-        "otherwise). Below: what is still to come, and what would be hurt if the prefix went now. r reads it again."
+        "otherwise). Below: what is still to come, and what would be hurt if the prefix went now. {again} reads it again."
     )
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name
