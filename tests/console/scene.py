@@ -321,6 +321,9 @@ class ScriptedSource:
     clock: Clock = field(default_factory=Clock)
     asked: list[tuple[str, object]] = field(default_factory=list)
     refusals: list[Refused] = field(default_factory=list)
+    """Taken by whatever is asked next; where pages go on asking, `refused` is sure to meet the one that is meant."""
+
+    refused: dict[str, Refused] = field(default_factory=dict)
     spawned: SpawnsReply | None = None
     gate: asyncio.Event | None = None
     crash: Exception | None = None
@@ -386,6 +389,8 @@ class ScriptedSource:
         self.asked.append((name, what))
         if self.gate is not None:
             await self.gate.wait()
+        if name in self.refused:
+            raise self.refused.pop(name)
         if self.refusals:
             raise self.refusals.pop(0)
 

@@ -92,6 +92,12 @@ class Stage:
         screen = self.app.screen
         return screen._compositor.render_strips(screen.size)
 
+    async def until_says(self, text: str) -> None:
+        """Wait until a toast says `text`."""
+        async with asyncio.timeout(DEADLINE):
+            while text not in self.toasts():
+                await self.pilot.pause()
+
     def toasts(self) -> str:
         """Return the text of all notifications so far."""
         return "\n".join(f"{toast.title}: {toast.message}" for toast in self.app._notifications)

@@ -396,14 +396,13 @@ async def test_a_plan_that_is_over_is_not_called_a_changed_set() -> None:
 async def test_drain_in_the_prefix_pane_of_a_host_without_one_says_so() -> None:
     async with staged(scene.state(prefixes=())) as stage:
         await stage.press("tab", "tab", "D")
-        assert "This host has no prefix to drain." in stage.toasts()
+        await stage.until_says("This host has no prefix to drain.")
 
 
 async def test_a_prefix_that_is_gone_is_not_offered_to_be_resumed() -> None:
     async with staged(scene.state(prefixes=(scene.prefix_row(state=PrefixState.GONE),))) as stage:
         await stage.press("tab", "tab", "D")
-        await stage.settle()
-        assert f"{scene.PREFIX} is gone already: there is nothing left of it to drain." in stage.toasts()
+        await stage.until_says(f"{scene.PREFIX} is gone already: there is nothing left of it to drain.")
         assert not isinstance(stage.app.screen, Choice)
 
 
@@ -426,5 +425,7 @@ async def test_what_read_only_refuses_is_named_by_the_keys_in_force() -> None:
         await stage.press("L")
         await stage.until_screen(Choice)
         assert "S F X D Q R" in stage.text()
-        await stage.press("escape", "F")
-        assert "The console is read-only. L allows acts." in stage.toasts()
+        await stage.press("escape")
+        await stage.until_home()
+        await stage.press("F")
+        await stage.until_says("The console is read-only. L allows acts.")

@@ -659,8 +659,8 @@ async def test_the_pool_of_the_past_opens_and_copies_no_address_of_now() -> None
         await stage.until_shows("○ not kept")
         assert "● using news" not in stage.text()
         await stage.press("enter", "y")
-        assert "There is no address under the cursor." in stage.toasts()
-        assert "There is nothing under the cursor to copy." in stage.toasts()
+        await stage.until_says("There is no address under the cursor.")
+        await stage.until_says("There is nothing under the cursor to copy.")
         assert len(stage.app.screen_stack) == 1
         await stage.press("escape")
         await stage.until_shows("● using news")
@@ -689,14 +689,14 @@ async def test_what_is_not_known_of_the_time_between_is_not_called_nothing(
     if kept is not None:
         memory.keep(engine_key(scene.state()), Seen(event=kept, at=scene.NOW - 100))
     async with staged(live=False, means=Means(memory=memory, name=OWN)) as stage:
-        stage.source.refusals = [Refused("There is no room.")] if kept == 5 else []
+        if kept == 5:
+            stage.source.refused["events"] = Refused("There is no room.")
         await stage.press("d")
-        assert "The engine has not told yet" in stage.toasts()
+        await stage.until_says("The engine has not told yet")
         stage.source.go_live(told=scene.events())
-        await until(stage, lambda: said.startswith(str(stage.app.context.unread)[:20]))
-        stage.app.clear_notifications()
+        await until(stage, lambda: str(stage.app.context.unread).startswith(said))
         await stage.press("d")
-        assert said in stage.toasts()
+        await stage.until_says(said)
 
 
 async def test_an_engine_closed_by_two_presses_is_closed_once() -> None:

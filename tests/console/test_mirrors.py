@@ -277,10 +277,10 @@ async def test_a_refused_reset_is_told() -> None:
         await answered(stage)
         await stage.press("R")
         await stage.until_screen(Choice)
-        stage.source.refusals = [Refused("The store failed.", next="Free some space.", title="Not done")]
+        stage.source.refused["reset_all"] = Refused("The store failed.", next="Free some space.", title="Not done")
         await stage.press("right", "enter")
         await stage.until_screen(Reader)
-        assert "Free some space." in stage.text()
+        await stage.until_shows("Free some space.")
 
 
 async def test_x_in_the_leases_plans_the_address_and_elsewhere_asks_what() -> None:
@@ -304,7 +304,7 @@ async def test_enter_on_a_lease_tells_who_held_its_address_and_on_a_host_all_of_
         await until(stage, lambda: not stage.app.screen.is_modal)
         await stage.press("tab", "enter")
         await stage.until_screen(Reader)
-        assert "Bans by shop.example" in stage.text()
+        await stage.until_shows("Bans by shop.example")
 
 
 async def test_y_copies_the_address_of_a_lease() -> None:

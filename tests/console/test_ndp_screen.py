@@ -11,8 +11,6 @@ from ipv6console.console.screens.dialog import Reader
 from ipv6console.console.screens.doctor import DoctorDialog
 from ipv6console.console.source import Refused
 from ipv6console.console.widgets.chain import ChainPane
-from ipv6console.console.widgets.strategy import StrategyPane
-from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.state import State
 from ipv6console.wire.status import Level
 from tests.console import scene
@@ -263,26 +261,6 @@ async def test_the_doctor_s_dialog_tells_its_age_and_walks_again() -> None:
         await stage.press("r")
         await stage.until_asked("doctor", times=2)
         await stage.until_shows("walked now")
-
-
-async def test_an_answer_about_a_prefix_the_cursor_has_left_is_not_shown_for_another() -> None:
-    async with staged(two()) as stage:
-        await _shown(stage)
-        pane = stage.app.page.query_one(StrategyPane)
-        gate, first = asyncio.Event(), pane.config.value
-        assert first is not None
-
-        async def late() -> NdpConfig:
-            await gate.wait()
-            return replace(first, text="of the former prefix")
-
-        view = stage.app.view
-        pane.config.want(("former", None), 1, late, view)
-        stage.clock.advance(60)
-        pane.config.want(("latter", None), 1, late, stage.app.view)
-        gate.set()
-        await pane.config.settled()
-        assert pane.config.value is None
 
 
 async def test_where_nothing_is_to_be_mended_no_fix_is_offered_to_copy() -> None:

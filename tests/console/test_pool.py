@@ -311,10 +311,10 @@ async def test_a_refused_reset_is_told() -> None:
     async with opened() as stage:
         await stage.press("R")
         await stage.until_screen(Choice)
-        stage.source.refusals = [Refused("The store failed.", next="Free some space.", title="Not done")]
+        stage.source.refused["reset"] = Refused("The store failed.", next="Free some space.", title="Not done")
         await stage.press("right", "enter")
         await stage.until_screen(Reader)
-        assert "Free some space." in stage.text()
+        await stage.until_shows("Free some space.")
 
 
 async def test_an_idle_address_has_nothing_to_reset() -> None:
@@ -350,7 +350,9 @@ async def test_enter_opens_an_address_and_r_asks_again() -> None:
 
 async def test_a_refused_history_is_told_in_its_place() -> None:
     async with opened(size=(80, 24)) as stage:
-        stage.source.refusals = [Refused("the history cannot be read", next="Free some space.", title="Unavailable")]
+        stage.source.refused["history"] = Refused(
+            "the history cannot be read", next="Free some space.", title="Unavailable"
+        )
         await stage.press("enter")
         await stage.until_screen(AddressDialog)
         await stage.until_shows("✖ Unavailable: the history cannot be read")
@@ -446,7 +448,9 @@ async def test_while_nobody_knows_who_leases_what_nothing_is_claimed() -> None:
         await stage.until_shows("⟳ loading who leases what")
         assert "◌ not known who leases what" in stage.text()
         assert "nothing passes" not in stage.text()
-        stage.source.refusals = [Refused("Leases are not told.", next="Ask for the scope read.", title="Refused")]
+        stage.source.refused["lease_page"] = Refused(
+            "Leases are not told.", next="Ask for the scope read.", title="Refused"
+        )
         stage.source.gate.set()
         await stage.until_shows("Leases are not told.")
         assert stage.toasts() == ""
