@@ -165,7 +165,7 @@ DEEPER: dict[str, tuple[str, tuple[str, ...], str]] = {
     "order-mirrors": ("mirrors", ("o",), "OrderDialog"),
     "mirror": ("overview", ("enter",), "MirrorDialog"),
     "drain-in-mirror": ("overview", ("enter", "D"), "Choice"),
-    "pane": ("overview", ("tab", "enter"), "Reader"),
+    "pane": ("overview", ("tab", "enter"), "DetailDialog"),
     "why": ("overview", ("w",), "DoctorDialog"),
     "config": ("ndp", ("c",), "Reader"),
     "who": ("overview", ("a",), "WhoDialog"),
