@@ -12,6 +12,7 @@ import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -280,8 +281,20 @@ class Terminal:
         os.close(self._master)
 
 
+def engines(folder: Path) -> list[int]:
+    """Return the processes that serve below `folder`, whoever started them."""
+    words = f"serve\0--socket\0{folder / 'e.sock'}\0".encode()
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if words in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
+
+
 @pytest.fixture
-def terminal(folder: Path) -> Iterator[Callable[..., Terminal]]:
+def terminal(folder: Path, eventually: Eventually) -> Iterator[Callable[..., Terminal]]:
+    """Start programs on terminals; an engine that a console leaves behind, because it did not answer, ends with the test."""
     opened: list[Terminal] = []
 
     def begin(*words: str, beside: int | None = None) -> Terminal:
@@ -291,6 +304,10 @@ def terminal(folder: Path) -> Iterator[Callable[..., Terminal]]:
     yield begin
     for one in opened:
         one.close()
+    for pid in engines(folder):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    eventually(lambda: not engines(folder), "no engine is left", PATIENCE)
 
 
 def test_the_console_starts_an_engine_and_stops_it_on_leaving(
