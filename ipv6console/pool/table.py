@@ -170,6 +170,11 @@ class AddressTable:
         """Yield every live row, oldest first."""
         return (row for row, live in enumerate(self._live) if live)
 
+    def next_live(self, row: int) -> int | None:
+        """Return the first live row that is not below `row`, at once however many dead ones are between."""
+        found = self._live.find(1, row)
+        return found if found >= 0 else None
+
     def rows_after(self, row: int) -> Iterator[int]:
         """Yield every live row above `row`, oldest first, at once whatever is below."""
         while (row := self._live.find(1, row + 1)) >= 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from itertools import chain
 
 from ipv6console.pool.ban import Bans
 from ipv6console.pool.fifo import RowQueue
@@ -17,7 +16,7 @@ class Turn:
     Rows of a prefix that is not `active` (shared with the pool) are parked until it is again.
     """
 
-    __slots__ = ("_active", "_claimed", "_cursor", "_parked", "_parked_spare", "_table", "released")
+    __slots__ = ("_active", "_claimed", "_cursor", "_gaps", "_parked", "_parked_spare", "_table", "released")
 
     def __init__(self, table: AddressTable, active: dict[int, int]) -> None:
         self._table = table
@@ -27,6 +26,8 @@ class Turn:
         self._parked: dict[int, array[int]] | None = None
         self._parked_spare: dict[int, array[int]] | None = None
         self._claimed: set[int] | None = None
+        # Ends and beginnings of runs of rows, the first run last. One by one they could be all of a large table, for every mirror.
+        self._gaps: array[int] | None = None
         self.released = RowQueue()
 
     def next(self) -> int | None:
@@ -49,7 +50,7 @@ class Turn:
         if row is not None:
             if tally.last(row) <= tally.last(spare):
                 return row
-            self.released.unpop()
+            self._put_back(row)
         bans.spare.discard(spare)
         return spare
 
@@ -74,26 +75,50 @@ class Turn:
     def begin_at(self, row: int, touched: set[int]) -> None:
         """Take rows below `row` for picked before, and all of them but the `touched` ones for released."""
         self._cursor = row
-        starts = chain([0], (number + 1 for number in sorted(touched)))
-        ends = chain(sorted(touched), [row])
-        self.released.extend(chain.from_iterable(map(range, starts, ends)))
+        gaps = array("I")
+        for below in (*sorted(touched, reverse=True), -1):
+            if below + 1 < row:
+                gaps.extend((row, below + 1))
+            row = below
+        self._gaps = gaps or None
 
     def _fresh(self) -> int | None:
-        while self._cursor < len(self._table):
-            row = self._cursor
+        table = self._table
+        while (row := table.next_live(self._cursor)) is not None:
             self._cursor = row + 1
             if self._claimed and row in self._claimed:
                 self._claimed.discard(row)
-            elif self._table.alive(row) and not self._park(row):
+            elif not self._park(row):
                 return row
+        self._cursor = len(table)
         return None
 
     def _longest_idle(self) -> int | None:
         table = self._table
+        while (row := self._earlier()) is not None:
+            if not self._park(row):
+                return row
         while (row := self.released.pop()) is not None:
             if table.alive(row) and not self._park(row):
                 return row
         return None
+
+    def _earlier(self) -> int | None:
+        """Remove and return the first live row of the gaps."""
+        while self._gaps:
+            row = self._table.next_live(self._gaps[-1])
+            if row is not None and row < self._gaps[-2]:
+                self._gaps[-1] = row + 1
+                return row
+            del self._gaps[-2:]
+        return None
+
+    def _put_back(self, row: int) -> None:
+        """Put back the row that `_longest_idle` has just returned, in front."""
+        if self._gaps:
+            self._gaps[-1] = row
+        else:
+            self.released.unpop()
 
     def _longest_spare(self, host: str, bans: Bans) -> int | None:
         while (row := bans.first(host)) is not None:
