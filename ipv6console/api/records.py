@@ -40,7 +40,7 @@ async def addresses(
     limit: ManyAddresses = 100,
 ) -> Document:
     """List addresses of the pool; with `dbname` those that are not idle in that mirror, or those in `state` there."""
-    return Document(engine.addresses(AddressFilter(prefix=prefix, dbname=dbname, state=state), cursor, limit))
+    return Document(await engine.addresses(AddressFilter(prefix=prefix, dbname=dbname, state=state), cursor, limit))
 
 
 @router.get("/addresses/changes", response_model=AddressChanges, responses=answers(example.ADDRESS_CHANGES))

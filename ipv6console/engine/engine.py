@@ -262,9 +262,9 @@ class Engine:
         self._core.journal.write("pool.spawn", text, actor=caller.label, count=reply.spawned_count)
         return reply
 
-    def addresses(self, wanted: AddressFilter, cursor: str | None, limit: int) -> AddressPage:
+    async def addresses(self, wanted: AddressFilter, cursor: str | None, limit: int) -> AddressPage:
         """Return addresses of the pool in pages."""
-        return self._records.addresses(wanted, cursor, limit)
+        return await self._records.addresses(wanted, cursor, limit)
 
     def address_changes(self, since: int | None) -> AddressChanges:
         """Return what became of addresses after number `since`, with None only the number to start from."""

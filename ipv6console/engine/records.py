@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from ipv6console.engine.core import Core
@@ -14,12 +15,16 @@ from ipv6console.pool.change import LeaseEnded
 from ipv6console.pool.lease import Lease
 from ipv6console.pool.mirror import Mirror, Status
 from ipv6console.pool.prefix import InvalidPrefix, Standing, covers, parse_prefix
+from ipv6console.pool.tally import by_page
 from ipv6console.wire.address import AddressChanges, AddressFilter, AddressPage, AddressRow
 from ipv6console.wire.history import HistoryPage, HistoryRow
 from ipv6console.wire.reply import MirrorStats, PoolStats
 from ipv6console.wire.target import TargetPage
 
 CHANGES_AT_ONCE = 2_000
+_AT_ONCE = 16_384
+"""Rows looked at before picks get in between: about a millisecond of work."""
+_WHOLE = 128
 _LOWEST_RANK = 100_000
 """How far down the list of targets a cursor may point: every page counts all above it anew."""
 
@@ -32,16 +37,25 @@ class Records:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def addresses(self, wanted: AddressFilter, cursor: str | None, limit: int) -> AddressPage:
+    async def addresses(self, wanted: AddressFilter, cursor: str | None, limit: int) -> AddressPage:
         """Return addresses in pages; `cursor` is the `next` of the page before."""
-        table, after = self._core.pool.table, _number(cursor)
-        if wanted == AddressFilter():
-            rows, total = table.rows_after(after), table.live
+        after = _number(cursor)
+        place = None if wanted.prefix is None else parsed_prefix(wanted.prefix)
+        statuses = _STATES.get(wanted.state or "")
+        if wanted.state is not None and (statuses is None or wanted.dbname is None):
+            raise InvalidRequest(
+                "a state is idle, using or bad in one mirror", next="give dbname and state=idle, using or bad"
+            )
+        mirror = None if wanted.dbname is None else self._mirror(wanted.dbname)
+        if mirror is not None and statuses != (Status.IDLE,):
+            window, total = self._touched(mirror, statuses, place, after, limit)
+        elif place is None:
+            window, total = self._all(mirror, after, limit)
         else:
-            rows, total = self._matching(wanted, after)
-        window = list(islice(rows, limit + 1))
+            window, total = await self._within(wanted, place, after, limit)
+        table = self._core.pool.table
         return AddressPage(
-            addresses=self._rows(window[:limit]),
+            addresses=self._rows([row for row in window[:limit] if table.alive(row)]),
             total=total,
             next=str(window[limit - 1]) if len(window) > limit else None,
         )
@@ -116,32 +130,58 @@ class Records:
         count = mirror.count()
         return MirrorStats(dbname=dbname, total=count.total, idle=count.idle, using=count.using, bad=count.bad)
 
-    def _matching(self, wanted: AddressFilter, after: int) -> tuple[Iterator[int], int]:
-        """Return the rows above `after` that fit, oldest first, and how many fit in all.
-
-        No more of the pool is walked through than has to be: picks wait meanwhile.
-        """
+    def _all(self, mirror: Mirror | None, after: int, limit: int) -> tuple[list[int], int]:
+        """Return the first rows above `after`, with a mirror those idle there, and how many there are of them in all."""
         table = self._core.pool.table
-        place = None if wanted.prefix is None else parsed_prefix(wanted.prefix)
-        statuses = _STATES.get(wanted.state or "")
-        if wanted.state is not None and (statuses is None or wanted.dbname is None):
-            raise InvalidRequest(
-                "a state is idle, using or bad in one mirror", next="give dbname and state=idle, using or bad"
-            )
-        mirror = None if wanted.dbname is None else self._mirror(wanted.dbname)
-        if mirror is None or statuses == (Status.IDLE,):
+        used = set() if mirror is None else set(mirror.touched())
+        rows = (row for row in table.rows_after(after) if row not in used)
+        return list(islice(rows, limit + 1)), table.live - len(used)
+
+    def _touched(
+        self,
+        mirror: Mirror,
+        statuses: Sequence[Status] | None,
+        place: tuple[int, int] | None,
+        after: int,
+        limit: int,
+    ) -> tuple[list[int], int]:
+        """Return the first rows above `after` that are not idle in the mirror and fit, and how many fit in all."""
+        table = self._core.pool.table
+        found = sorted(
+            row
+            for row in set(mirror.touched())
+            if (statuses is None or mirror.status(row) in statuses)
+            and (place is None or covers(*place, table.address(row)))
+        )
+        return list(islice((row for row in found if row > after), limit + 1)), len(found)
+
+    async def _within(
+        self, wanted: AddressFilter, place: tuple[int, int], after: int, limit: int
+    ) -> tuple[list[int], int]:
+        """Return the first rows above `after` in a prefix, with a mirror those idle there, and how many there are in all.
+
+        Everything is walked through to count it, and picks get in between: what changes meanwhile may be told as it was.
+        """
+        found: list[int] = []
+        total, pool = 0, None
+        # The pool may be read back from the store meanwhile, and rows have other numbers then.
+        while pool is not self._core.pool:
+            pool = self._core.pool
+            table = pool.table
+            mirror = None if wanted.dbname is None else self._mirror(wanted.dbname)
             used = set() if mirror is None else set(mirror.touched())
-            if place is None:
-                return (row for row in table.rows_after(after) if row not in used), table.live - len(used)
-            found = [row for row in table.rows_within(*place) if row not in used]
-        else:
-            found = sorted(
-                row
-                for row in set(mirror.touched())
-                if (statuses is None or mirror.status(row) in statuses)
-                and (place is None or covers(*place, table.address(row)))
-            )
-        return (row for row in found if row > after), len(found)
+            if place[1] == _WHOLE:
+                one = table.find(place[0])
+                found = [] if one is None or one in used or one <= after else [one]
+                return found, int(one is not None and one not in used)
+            found, total = [], -sum(covers(*place, table.address(row)) for row in used)
+            for begin in range(0, len(table), _AT_ONCE):
+                rows = list(table.rows_within(*place, begin, begin + _AT_ONCE))
+                total += len(rows)
+                if len(found) <= limit:
+                    found += [row for row in rows if row > after and row not in used]
+                await asyncio.sleep(0)
+        return found[: limit + 1], max(total, 0)
 
     def _mirror(self, name: str) -> Mirror:
         mirror = self._core.known_mirror(name)
@@ -151,7 +191,7 @@ class Records:
 
     def _rows(self, rows: Sequence[int]) -> tuple[AddressRow, ...]:
         pool = self._core.pool
-        wanted = set(rows)
+        wanted, pages = set(rows), by_page(rows)
         leased = _Named()
         bad = _Named()
         retry: dict[int, float] = {}
@@ -165,11 +205,9 @@ class Records:
             bad.add(mirror.name, spoilt)
             for row in spoilt:
                 retry[row] = min(mirror.bad[row], retry.get(row, math.inf))
-            for row in rows:
-                count = mirror.tally.uses(row)
-                if count:
-                    uses[row] += count
-                    last[row] = max(last[row], mirror.tally.last(row))
+            for row, count, at in mirror.tally.among(pages):
+                uses[row] += count
+                last[row] = max(last[row], at)
         prefixes = {prefix.id: str(prefix) for prefix in pool.prefixes.values()}
         return tuple(
             AddressRow(

@@ -124,7 +124,7 @@ class Pool:
             row = self.table.find(network)
             rows = [] if row is None else [row]
         else:
-            rows = [row for row in self.table.rows() if covers(network, length, self.table.address(row))]
+            rows = list(self.table.rows_within(network, length))
         gone = self.remove(rows, now, verdict="revoked", reason=reason)
         changes.extend(gone.changes)
         for prefix in self.prefixes.values():
@@ -361,8 +361,8 @@ class Pool:
 
     def _drop(self, rows: Sequence[int]) -> list[Lease]:
         ended: list[Lease] = []
+        gone = set(rows)
         for mirror in self.mirrors.values():
-            gone = set(rows)
             for row in [row for row in mirror.touched() if row in gone]:
                 self._unschedule(mirror, row)
                 lease = mirror.drop(row)

@@ -52,8 +52,7 @@ def survey_networks(pool: Pool, networks: tuple[tuple[int, int], ...]) -> Survey
             row = pool.table.find(network)
             rows.extend([] if row is None else [row])
         else:
-            shift = 128 - length
-            rows.extend(row for row in pool.table.rows() if pool.table.address(row) >> shift == network >> shift)
+            rows.extend(pool.table.rows_within(network, length))
     return _survey(pool, rows, (networks, hash(tuple(rows))))
 
 

@@ -185,18 +185,21 @@ class AddressTable:
         nets = {index for index, net in enumerate(self._nets) if net[1] == prefix_id}
         return (row for row in self.rows() if self._net[row] in nets)
 
-    def rows_within(self, network: int, length: int) -> Iterator[int]:
-        """Yield the live rows inside a network, oldest first."""
+    def rows_within(self, network: int, length: int, begin: int = 0, end: int | None = None) -> Iterator[int]:
+        """Yield the live rows inside a network, oldest first, of those from `begin` to before `end`."""
+        live, owners = self._live, self._net
+        if (begin, end) != (0, None):
+            live, owners = live[begin:end], owners[begin:end]
         if length <= _NET_BITS:
             shift = _NET_BITS - length
             nets = {number for number, (net, _) in enumerate(self._nets) if net >> shift == network >> 128 - length}
-            return (
-                row for row, (live, net) in enumerate(zip(self._live, self._net, strict=True)) if live and net in nets
-            )
+            rows = enumerate(zip(live, owners, strict=True), begin)
+            return (row for row, (alive, net) in rows if alive and net in nets)
         shift, wanted = 128 - length, (network & _LOW) >> 128 - length
         nets = {number for number, (net, _) in enumerate(self._nets) if net == network >> _NET_BITS}
-        rows = enumerate(zip(self._live, self._net, self._low, strict=True))
-        return (row for row, (live, net, low) in rows if live and net in nets and low >> shift == wanted)
+        lows = self._low if live is self._live else self._low[begin:end]
+        whole = enumerate(zip(live, owners, lows, strict=True), begin)
+        return (row for row, (alive, net, low) in whole if alive and net in nets and low >> shift == wanted)
 
     def _slot(self, address: int) -> int:
         return ((address ^ address >> 64) * _GOLDEN & _LOW) >> self._shift

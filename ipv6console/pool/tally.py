@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _PAGE = 1024
 _BLANK = bytes(8 * _PAGE)
@@ -48,5 +49,23 @@ class Tally:
         page = self._page(row)
         return page[row % _PAGE * 2 + 1] if page is not None else 0
 
+    def among(self, rows: Mapping[int, Sequence[int]]) -> Iterator[tuple[int, int, int]]:
+        """Yield those of `rows`, as `by_page` returned them, that were used: row, how often, when last."""
+        pages = self._pages or {}
+        for number in pages.keys() & rows.keys():
+            page = pages[number]
+            for row in rows[number]:
+                place = row % _PAGE * 2
+                if page[place]:
+                    yield row, page[place], page[place + 1]
+
     def _page(self, row: int) -> array[int] | None:
         return None if self._pages is None else self._pages.get(row // _PAGE)
+
+
+def by_page(rows: Iterable[int]) -> dict[int, list[int]]:
+    """Return the rows in the pages they have in every tally, to pass over those that do not exist."""
+    found: dict[int, list[int]] = {}
+    for row in rows:
+        found.setdefault(row // _PAGE, []).append(row)
+    return found

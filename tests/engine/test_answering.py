@@ -10,7 +10,6 @@ import pytest
 
 from ipv6console.engine.protocol import HostPrefix
 from ipv6console.pool.address import parse_address
-from ipv6console.wire.address import AddressFilter
 from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
 
 if TYPE_CHECKING:
@@ -20,8 +19,8 @@ pytestmark = pytest.mark.anyio
 
 
 def _pool(world: World) -> set[int]:
-    page = world.engine.addresses(AddressFilter(), None, 1_000)
-    return {parse_address(row.addr) for row in page.addresses}
+    table = world.engine._core.pool.table
+    return {table.address(row) for row in table.rows()}
 
 
 async def test_every_address_of_the_pool_is_answered_for_and_nothing_else(filled: World) -> None:

@@ -45,8 +45,8 @@ async def restarted(world: World, settings: Settings, path: Path) -> AsyncIterat
     await store.close()
 
 
-def addresses(engine: Engine) -> set[str]:
-    return {row.addr for row in engine.addresses(AddressFilter(), None, 100).addresses}
+async def addresses(engine: Engine) -> set[str]:
+    return {row.addr for row in (await engine.addresses(AddressFilter(), None, 100)).addresses}
 
 
 class TestMirrors:
@@ -119,12 +119,12 @@ async def test_what_the_settings_come_to_exclude_leaves_the_pool_at_the_next_sta
 ) -> None:
     held = await filled.engine.pick("task1", filled.caller, ttl=60)
     assert held.addr
-    others = addresses(filled.engine) - {held.addr}
+    others = (await addresses(filled.engine)) - {held.addr}
     settings = filled.engine.settings
     settings = replace(settings, pool=replace(settings.pool, exclude=(held.addr,)))
     async with restarted(filled, settings, tmp_path / "engine.db") as again:
-        assert held.addr not in addresses(again)
-        assert others <= addresses(again)
+        assert held.addr not in await addresses(again)
+        assert others <= await addresses(again)
         [past] = (await again.history(held.addr, None, None, 10)).entries
         assert (past.verdict, past.reason) == ("lost", "the settings no longer allow the address")
         [told] = [event for event in (await again.events(0, 100)).events if event.kind == "address.removed"]
@@ -134,7 +134,7 @@ async def test_what_the_settings_come_to_exclude_leaves_the_pool_at_the_next_sta
 async def test_a_list_of_addresses_that_comes_later_leaves_only_those_of_the_list(
     filled: World, tmp_path: Path
 ) -> None:
-    [kept, *_] = addresses(filled.engine)
+    [kept, *_] = await addresses(filled.engine)
     settings = filled.engine.settings
     settings = replace(settings, network=replace(settings.network, addresses=(kept, "2001:db8:0:1::77")))
     async with restarted(filled, settings, tmp_path / "engine.db") as again:

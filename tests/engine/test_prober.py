@@ -99,7 +99,7 @@ async def test_each_probe_asks_the_next_address_without_a_walk_through_the_pool(
     filled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await filled.until(lambda: bool(filled.engine.state().ndp))
-    addresses = {row.addr for row in filled.engine.addresses(AddressFilter(), None, 10).addresses}
+    addresses = {row.addr for row in (await filled.engine.addresses(AddressFilter(), None, 10)).addresses}
 
     def walk(_: AddressTable) -> Iterator[int]:
         raise AssertionError("that takes a tenth of a second in a large pool, and picks wait")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ipv6console.config import CheckSettings, NetworkSettings, PoolSettings, Settings
+from ipv6console.engine import records
 from ipv6console.engine.caller import Scope
 from ipv6console.engine.errors import InvalidRequest, NotFound, Unavailable
 from ipv6console.engine.protocol import HostPrefix, StoreError
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-def _by_address(world: World, addr: str) -> AddressRow:
-    return next(row for row in world.engine.addresses(AddressFilter(), None, 100).addresses if row.addr == addr)
+async def _by_address(world: World, addr: str) -> AddressRow:
+    rows = (await world.engine.addresses(AddressFilter(), None, 100)).addresses
+    return next(row for row in rows if row.addr == addr)
 
 
 class TestHistory:
@@ -76,17 +78,17 @@ async def test_the_hosts_that_ban_us_are_counted(filled: World) -> None:
     ]
 
 
-def _all(world: World) -> list[str]:
-    return [row.addr for row in world.engine.addresses(AddressFilter(), None, 1_000).addresses]
+async def _all(world: World) -> list[str]:
+    return [row.addr for row in (await world.engine.addresses(AddressFilter(), None, 1_000)).addresses]
 
 
-def _paged(world: World, wanted: AddressFilter) -> tuple[list[str], set[int]]:
+async def _paged(world: World, wanted: AddressFilter) -> tuple[list[str], set[int]]:
     """Return what fits in pages of two, and the totals they tell."""
     found: list[str] = []
     totals: set[int] = set()
     cursor = None
     while True:
-        page = world.engine.addresses(wanted, cursor, 2)
+        page = await world.engine.addresses(wanted, cursor, 2)
         found += [row.addr for row in page.addresses]
         totals.add(page.total)
         cursor = page.next
@@ -96,49 +98,76 @@ def _paged(world: World, wanted: AddressFilter) -> tuple[list[str], set[int]]:
 
 class TestAddresses:
     async def test_addresses_are_listed_in_pages(self, filled: World) -> None:
-        first = filled.engine.addresses(AddressFilter(), None, 3)
-        second = filled.engine.addresses(AddressFilter(), first.next, 3)
+        first = await filled.engine.addresses(AddressFilter(), None, 3)
+        second = await filled.engine.addresses(AddressFilter(), first.next, 3)
         assert len({row.addr for row in first.addresses + second.addresses}) == first.total == 5
         assert second.next is None
 
     async def test_they_can_be_filtered_by_prefix_mirror_and_state(self, filled: World) -> None:
         picked = await filled.engine.picks("task1", 2, filled.caller)
         await filled.engine.report("task1", [ReportItem(addr=picked.addrs[0], status="bad")])
-        bad = filled.engine.addresses(AddressFilter(dbname="task1", state="bad"), None, 10)
+        bad = await filled.engine.addresses(AddressFilter(dbname="task1", state="bad"), None, 10)
         assert [(row.addr, row.bad_in) for row in bad.addresses] == [(picked.addrs[0], ("task1",))]
-        using = filled.engine.addresses(AddressFilter(dbname="task1", state="using"), None, 10)
+        using = await filled.engine.addresses(AddressFilter(dbname="task1", state="using"), None, 10)
         assert [(row.addr, row.leased_in) for row in using.addresses] == [(picked.addrs[1], ("task1",))]
-        assert filled.engine.addresses(AddressFilter(prefix="2001:db8:0:2::/64"), None, 10).total == 0
+        assert (await filled.engine.addresses(AddressFilter(prefix="2001:db8:0:2::/64"), None, 10)).total == 0
 
     async def test_every_filter_gives_what_fits_page_by_page_and_counts_it(self, filled: World) -> None:
         await filled.engine.spawn(7, filled.caller)
         picked = (await filled.engine.picks("task1", 5, filled.caller)).addrs
         await filled.engine.report("task1", [ReportItem(addr=addr, status="bad") for addr in picked[:2]])
-        states = {addr: "bad" if addr in picked[:2] else "using" if addr in picked else "idle" for addr in _all(filled)}
+        states = {
+            addr: "bad" if addr in picked[:2] else "using" if addr in picked else "idle" for addr in await _all(filled)
+        }
         half = "2001:db8:0:1:8000::/65"
         for prefix in (None, half, "2001:db8::/32", "2001:db8:0:2::/64"):
             inside = [addr for addr in states if prefix is None or IPv6Address(addr) in IPv6Network(prefix)]
             for state in (None, "idle", "using", "bad"):
                 wanted = AddressFilter(dbname="task1", prefix=prefix, state=state)
                 fits = [a for a in inside if states[a] == state or (state is None and states[a] != "idle")]
-                assert _paged(filled, wanted) == (fits, {len(fits)})
-            assert _paged(filled, AddressFilter(prefix=prefix)) == (inside, {len(inside)})
+                assert await _paged(filled, wanted) == (fits, {len(fits)})
+            assert await _paged(filled, AddressFilter(prefix=prefix)) == (inside, {len(inside)})
 
     async def test_what_one_mirror_uses_is_found_without_a_walk_through_the_pool(
         self, filled: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        picked = (await filled.engine.picks("task1", 2, filled.caller)).addrs
+        picked, listed = (await filled.engine.picks("task1", 2, filled.caller)).addrs, await _all(filled)
 
         def walk(_: AddressTable) -> Iterator[int]:
             raise AssertionError("that takes seconds in a large pool, and picks wait")
 
         monkeypatch.setattr(AddressTable, "rows", walk)
         for state in (None, "using"):
-            assert _paged(filled, AddressFilter(dbname="task1", state=state)) == (
-                sorted(picked, key=_all(filled).index),
+            assert await _paged(filled, AddressFilter(dbname="task1", state=state)) == (
+                sorted(picked, key=listed.index),
                 {2},
             )
-        assert _paged(filled, AddressFilter(dbname="task1", state="idle"))[1] == {3}
+        assert (await _paged(filled, AddressFilter(dbname="task1", state="idle")))[1] == {3}
+
+    async def test_a_walk_through_the_pool_lets_picks_in_between(
+        self, filled: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(records, "_AT_ONCE", 1)
+        wanted = AddressFilter(prefix="2001:db8:0:1::/64", dbname="task1", state="idle")
+        await filled.engine.mirror_stats("task1")
+        asked = asyncio.create_task(filled.engine.addresses(wanted, None, 10))
+        await asyncio.sleep(0)
+        assert not asked.done()
+        assert (await filled.engine.pick("task1", filled.caller)).success
+        assert (await asked).total == 5
+
+    async def test_a_walk_begins_again_when_the_pool_was_read_back_meanwhile(
+        self, filled: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(records, "_AT_ONCE", 1)
+        asked = asyncio.create_task(filled.engine.addresses(AddressFilter(prefix="2001:db8::/32"), None, 10))
+        await asyncio.sleep(0)
+        core = filled.engine._core
+        [gone, *kept] = core.pool.table.rows()
+        await core.commit(*core.pool.remove([gone], filled.clock.now()).changes)
+        core._restore(core._filled(await filled.store.load()))
+        assert [row.addr for row in (await asked).addresses] == await _all(filled)
+        assert len(kept) == 4
 
     async def test_a_row_tells_how_often_it_was_used_when_last_and_when_it_is_tried_again(self, filled: World) -> None:
         start = filled.clock.now()
@@ -147,14 +176,16 @@ class TestAddresses:
         filled.clock.time += 10
         await filled.engine.report("task1", [ReportItem(addr=one.addr, status="bad")])
         await filled.engine.picks("task2", 5, filled.caller)
-        row = _by_address(filled, one.addr)
+        row = await _by_address(filled, one.addr)
         assert (row.uses, row.last_used_at, row.retry_at) == (2, start + 10, start + 60)
         assert (row.leased_in, row.bad_in) == (("task2",), ("task1",))
-        others = [row for row in filled.engine.addresses(AddressFilter(), None, 10).addresses if row.addr != one.addr]
+        others = [
+            row for row in (await filled.engine.addresses(AddressFilter(), None, 10)).addresses if row.addr != one.addr
+        ]
         assert {(row.uses, row.retry_at) for row in others[:4]} == {(1, None)}
 
     async def test_an_address_never_used_has_no_time_of_use(self, filled: World) -> None:
-        rows = filled.engine.addresses(AddressFilter(), None, 10).addresses
+        rows = (await filled.engine.addresses(AddressFilter(), None, 10)).addresses
         assert {(row.last_used_at, row.uses, row.retry_at) for row in rows} == {(None, 0, None)}
 
     @pytest.mark.parametrize(
@@ -170,7 +201,7 @@ class TestAddresses:
         self, filled: World, wanted: AddressFilter, cursor: str | None
     ) -> None:
         with pytest.raises(InvalidRequest):
-            filled.engine.addresses(wanted, cursor, 10)
+            await filled.engine.addresses(wanted, cursor, 10)
 
 
 class TestChanges:

@@ -108,7 +108,7 @@ class TestBounds:
     ) -> None:
         world.watch.show(prefix("2001:db8:0:1::/64"))
         await world.filled()
-        known = [row.addr for row in world.engine.addresses(AddressFilter(), None, 5).addresses]
+        known = [row.addr for row in (await world.engine.addresses(AddressFilter(), None, 5)).addresses]
         assert all(reply.usable for reply in (await world.engine.check(known)).values())
         fresh = ["2001:db8:0:1::a", "2001:db8:0:1::b"]
         replies = await world.engine.check(fresh)
@@ -191,7 +191,7 @@ class TestSlots:
     async def test_a_request_for_many_checks_leaves_room_for_those_of_the_pool(
         self, filled: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        known = [row.addr for row in filled.engine.addresses(AddressFilter(), None, 5).addresses]
+        known = [row.addr for row in (await filled.engine.addresses(AddressFilter(), None, 5)).addresses]
         ask, asked, answer = filled.echo.ask, asyncio.Event(), asyncio.Event()
 
         async def slow(url: str, source: int | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 
 import pytest
@@ -129,6 +130,24 @@ def test_an_untouched_mirror_costs_next_to_nothing(pool: Pool) -> None:
     mirror, _ = pool.mirror("idle", NOW)
     assert mirror.count() == (5, 5, 0, 0)
     assert not any((mirror.leases, mirror.bad, mirror.resting, mirror.strikes))
+
+
+def test_a_prefix_that_goes_is_walked_through_once_and_not_for_every_mirror(pool: Pool, mirror: Mirror) -> None:
+    walks = 0
+
+    class Rows(list[int]):
+        def __iter__(self) -> Iterator[int]:
+            nonlocal walks
+            walks += 1
+            return super().__iter__()
+
+    lease = _pick(pool, mirror)
+    other, _ = pool.mirror("two", NOW)
+    _pick(pool, other)
+    before = Rows(pool.table.rows())
+    ended = pool._drop(before)
+    assert [(gone.mirror, gone.row) for gone in ended] == [(mirror.name, lease.row), ("two", 0)]
+    assert walks <= 2
 
 
 def _pick(pool: Pool, mirror: Mirror, target: str | None = None, now: float = NOW) -> Lease:
