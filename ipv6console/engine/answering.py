@@ -26,7 +26,7 @@ class Answering:
     @asynccontextmanager
     async def candidate(self, address: int) -> AsyncIterator[None]:
         """Answer for `address` while it is checked, and on if it is in the pool at the end."""
-        if self._live(address):
+        if not self._reach.answers_singly() or self._live(address):
             yield
             return
         self._candidates[address] += 1
@@ -43,7 +43,8 @@ class Answering:
     async def run(self) -> None:
         """Answer for no more than the pool holds: once at the start, and whenever addresses have left, until cancelled."""
         departures = -1
-        while True:
+        # Ten million of them would be a second of work and a gigabyte.
+        while self._reach.answers_singly():
             pool = self._core.pool
             if pool.departures != departures:
                 departures = pool.departures

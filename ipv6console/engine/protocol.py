@@ -195,6 +195,10 @@ class Reach(Protocol):
         """Leave everything that was set up to a successor on this host, which starts now."""
         ...
 
+    def answers_singly(self) -> bool:
+        """Return whether it may ever answer for single addresses; if not, it need not be told of any."""
+        ...
+
     async def answer_for(self, added: Sequence[int]) -> None:
         """Answer neighbours for these addresses too; returns once that is so.
 

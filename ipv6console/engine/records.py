@@ -24,6 +24,7 @@ from ipv6console.wire.target import TargetPage
 CHANGES_AT_ONCE = 2_000
 _AT_ONCE = 16_384
 """Rows looked at before picks get in between: about a millisecond of work."""
+_BREATH = 0.001
 _WHOLE = 128
 _LOWEST_RANK = 100_000
 """How far down the list of targets a cursor may point: every page counts all above it anew."""
@@ -180,7 +181,8 @@ class Records:
                 total += len(rows)
                 if len(found) <= limit:
                     found += [row for row in rows if row > after and row not in used]
-                await asyncio.sleep(0)
+                # Not 0: a commit's thread gets its turn too when the loop has nothing to do.
+                await asyncio.sleep(_BREATH)
         return found[: limit + 1], max(total, 0)
 
     def _mirror(self, name: str) -> Mirror:

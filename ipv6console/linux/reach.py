@@ -144,6 +144,10 @@ class HostReach:
         async with self._turn:
             await self._responder.stay(_SUCCESSION)
 
+    def answers_singly(self) -> bool:
+        """Return whether the settings name a strategy, or leave it open, that answers for single addresses."""
+        return self._settings.ndp == AUTO or self._settings.ndp in BY_ADDRESS
+
     async def answer_for(self, added: Sequence[int]) -> None:
         """Answer neighbours for these addresses too; what fails does not raise, `inspect` tells of it."""
         async with self._turn:

@@ -66,6 +66,9 @@ class Kernel:
     async def leave(self) -> None:
         pass
 
+    def answers_singly(self) -> bool:
+        return True
+
     async def answer_for(self, added: Sequence[int]) -> None:
         pass
 

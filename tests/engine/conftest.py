@@ -72,6 +72,7 @@ class HandReach:
         self._words: asyncio.Queue[None] = asyncio.Queue()
         self.announced: dict[tuple[int, int], HostPrefix] = {}
         self.answered: set[int] = set()
+        self.singly = True
         self.level = Level.OK
         self.cut: dict[str, str] = {}
         self.refusal: str | None = None
@@ -89,6 +90,9 @@ class HandReach:
 
     async def leave(self) -> None:
         pass
+
+    def answers_singly(self) -> bool:
+        return self.singly
 
     async def answer_for(self, added: Sequence[int]) -> None:
         self.answered.update(added)

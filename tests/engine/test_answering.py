@@ -23,6 +23,15 @@ def _pool(world: World) -> set[int]:
     return {table.address(row) for row in table.rows()}
 
 
+async def test_a_host_that_answers_for_whole_prefixes_is_told_of_no_address(
+    world: World, prefix: Callable[..., HostPrefix]
+) -> None:
+    world.reach.singly = False
+    world.watch.show(prefix("2001:db8:0:1::/64"))
+    await world.filled()
+    assert world.reach.answered == set()
+
+
 async def test_every_address_of_the_pool_is_answered_for_and_nothing_else(filled: World) -> None:
     filled.echo.bad = lambda address: bool(address & 1)
     await filled.engine.spawn(20, filled.caller)

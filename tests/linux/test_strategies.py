@@ -360,3 +360,8 @@ def test_more_groups_are_joined_than_one_socket_holds(host: Host, monkeypatch: p
         groups.remove(address)
 
     assert "ff02::1:ff" not in host.shell("ip -6 maddr show dev lo")
+
+
+@pytest.mark.parametrize("strategy", ["auto", "routed", "ndppd", "responder", "address", "proxy"])
+async def test_only_a_host_that_may_answer_for_single_addresses_wants_to_know_them(strategy: str, makes: Makes) -> None:
+    assert makes(strategy).answers_singly() is (strategy not in {"routed", "ndppd"})
