@@ -1,5 +1,5 @@
 # make run   opens the console on the lab         make test  checks everything, then runs the whole suite
-# make bench runs every benchmark, in one table
+# make bench runs every benchmark, in one table; make bench ONLY='cycle fill' some of them
 # make soak  kills the engine a hundred times under load, and leaves the console running for an hour
 # Both set up what is missing: Debian packages (as root; otherwise they say which) and .venv from constraints.txt.
 
@@ -43,7 +43,7 @@ soak: setup
 
 bench: setup
 	@.ci/debian bench
-	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/bench.py $(if $(ONLY),--only $(ONLY))
 
 manual: setup
 	$(BIN)/python -m ipv6console.manual >packaging/ipv6console.1

@@ -31,11 +31,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import idle
-import place
-import row as row_of
-import table
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks import idle, place, table
+from benchmarks import row as row_of
 from ipv6console.console.app import ConsoleApp
 from ipv6console.console.link import Link
 

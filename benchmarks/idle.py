@@ -24,6 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.place import FILL_WITHIN, SITE, enter, settings, site
+from benchmarks.row import Row, keep
 
 RUNS = ("routed=1000", "ndppd=1000", "responder=1000", "proxy=1000", "address=1000", "address=2000")
 SETTLE = 5.0
@@ -123,6 +124,13 @@ def measure(strategy: str, count: int, seconds: float, *, verbose: bool) -> bool
             ran = sum(seconds_run(pid) - before.get(pid, 0.0) for pid in family(engine.pid))
             cpu, rss = ran / seconds, resident(engine.pid)
             well = cpu < MOST_CPU and rss < MOST_RSS
+            what = f"idle engine, {strategy}, {count:,} addresses"
+            keep(
+                [
+                    Row(f"{what}: share of a core", 100 * MOST_CPU, 100 * MOST_CPU, 100 * cpu, "%"),
+                    Row(f"{what}: memory", MOST_RSS, MOST_RSS, rss, "MB"),
+                ]
+            )
             print(
                 f"{strategy:<10} {count:>6} addresses  {cpu:7.2%} of a core  {rss:6.1f} MB"
                 f"  (+ {sum(map(resident, pids[1:])):.1f} MB in {len(pids) - 1} children; filled in {filled:.0f} s)"

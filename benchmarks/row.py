@@ -14,23 +14,28 @@ KEPT = "IPV6CONSOLE_BENCHMARK_ROWS"
 
 @dataclass(frozen=True)
 class Row:
-    """A figure of which less is better, or `more`; `target` is aimed at, with `least` the work is done."""
+    """A figure of which less is better, or `more`; `target` is aimed at, with `least` the work is done.
+
+    `measured` is None when what should have measured it failed.
+    """
 
     metric: str
     target: float
     least: float
-    measured: float
+    measured: float | None
     unit: str
     more: bool = False
 
     @property
-    def ratio(self) -> float:
-        """What was measured, in targets."""
-        return self.measured / self.target
+    def ratio(self) -> float | None:
+        """What was measured, in targets; None of a target of nothing at all, and when nothing was measured."""
+        return self.measured / self.target if self.target and self.measured is not None else None
 
     @property
     def verdict(self) -> str:
-        """Whether it is good enough: yes, at least, or no."""
+        """Whether it is good enough: yes, at least, no, or that it failed."""
+        if self.measured is None:
+            return "FAILED"
         return "yes" if self._reaches(self.target) else "at least" if self.good else "NO"
 
     @property
@@ -39,17 +44,25 @@ class Row:
         return self._reaches(self.least)
 
     def _reaches(self, bound: float) -> bool:
+        if self.measured is None:
+            return False
         return self.measured >= bound if self.more else self.measured <= bound
 
 
 def show(rows: Sequence[Row]) -> bool:
     """Print the rows, and keep them for who asked for that; return whether all are good enough."""
-    print(f"{'metric':<62} {'target':>12} {'at least':>12} {'measured':>12} {'ratio':>6}  pass")
+    width = max((len(row.metric) for row in rows), default=0)
+    print(f"{'metric':<{width}} {'target':>12} {'at least':>12} {'measured':>12} {'ratio':>6}  pass")
     for row in rows:
-        aim, least, measured = (f"{figure:,.4g} {row.unit}" for figure in (row.target, row.least, row.measured))
-        print(f"{row.metric:<62} {aim:>12} {least:>12} {measured:>12} {row.ratio:6.2f}  {row.verdict}")
+        aim, least, measured = (_told(figure, row.unit) for figure in (row.target, row.least, row.measured))
+        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+        print(f"{row.metric:<{width}} {aim:>12} {least:>12} {measured:>12} {ratio:>6}  {row.verdict}")
     keep(rows)
     return all(row.good for row in rows)
+
+
+def _told(figure: float | None, unit: str) -> str:
+    return "" if figure is None else f"{figure:,.4g} {unit}".strip()
 
 
 def keep(rows: Sequence[Row]) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
-from ipv6console.engine.fault import FAULTS, Fault, begun, ended, lasts
+from ipv6console.engine.fault import FAULTS, TOLD_ANEW, Fault, begun, ended, lasts
 from ipv6console.wire.event import LEVELS, Event, EventLevel
 from ipv6console.wire.notify import Notice, NoticeItem, NoticeState
 
 GATHER = 1.0
 """Seconds that what happens together has to come together."""
+
+SETTLE = 30.0
+"""Seconds in which an engine that has started tells of every fault it finds."""
 
 _MOST = 1_000
 _LISTED = 50
@@ -32,9 +35,21 @@ class Wanted:
         return event.kind.startswith(self.kinds) if self.kinds else event.kind in FAULTS
 
 
+@dataclass(frozen=True, slots=True)
+class ToldFault:
+    """A fault whose beginning was told and whose end was not: its last event, since when (unix seconds), how often."""
+
+    event: Event
+    since: float
+    count: int
+
+
 @dataclass(slots=True)
 class _Incident:
-    """One fault from its first event on; `due` is when something is to be told of it."""
+    """One fault from its first event on; `due` is when something is to be told of it.
+
+    `doubtful` is one that an earlier engine told, until this one has seen for itself how it stands.
+    """
 
     fault: Fault
     event: Event
@@ -45,6 +60,7 @@ class _Incident:
     said_at: float = 0.0
     over: Event | None = None
     due: float | None = None
+    doubtful: bool = False
 
 
 class Debounce:
@@ -52,16 +68,28 @@ class Debounce:
 
     One that comes and goes meanwhile is told with how often it did. What has no end is told at most once in `quiet`
     seconds, with how often it happened. When more than `most` notices were due in `quiet` seconds, they become one digest.
-    Times are seconds of a clock that never goes back.
+    Times are seconds of a clock that never goes back. `holds` says of a fault that is known from before a restart whether
+    it is still there though no event has said so.
     """
 
-    def __init__(self, wanted: Wanted, *, quiet: float, most: int, host: str, version: str, own: str = "") -> None:
+    def __init__(
+        self,
+        wanted: Wanted,
+        *,
+        quiet: float,
+        most: int,
+        host: str,
+        version: str,
+        own: str = "",
+        holds: Callable[[Fault], bool] = lambda _: False,
+    ) -> None:
         self._wanted = wanted
         self._quiet = quiet
         self._most = most
         self._host = host
         self._version = version
         self._own = own
+        self._holds = holds
         self._incidents: dict[Fault, _Incident] = {}
         self._sent: deque[float] = deque()
         self._held_until = 0.0
@@ -96,7 +124,11 @@ class Debounce:
         if now < self._held_until:
             return ()
         self._forget(now)
-        ready = [one for one in self._incidents.values() if one.due is not None and one.due <= now]
+        ready = [
+            one
+            for one in self._incidents.values()
+            if one.due is not None and one.due <= now and not self._still(one, now)
+        ]
         missed = self._missed if self._missed and self._missed_at + GATHER <= now else 0
         while self._sent and self._sent[0] <= now - self._quiet:
             self._sent.popleft()
@@ -111,12 +143,34 @@ class Debounce:
 
     def flush(self, now: float) -> tuple[Notice, ...]:
         """Return what waits to be told, due or not: the last words of an engine that stops."""
-        ready = [one for one in self._incidents.values() if one.due is not None]
+        ready = [one for one in self._incidents.values() if one.due is not None and not one.doubtful]
         if not ready and not self._missed:
             return ()
         if not self._missed and len(ready) <= self._most:
             return self._singly(ready, now)
         return (self._digest(ready, self._missed, now),)
+
+    def told(self) -> tuple[ToldFault, ...]:
+        """Return what an engine that comes after this one has to know: what was told and may still hold."""
+        return tuple(
+            ToldFault(one.event, one.since, one.count)
+            for one in self._incidents.values()
+            if one.said is not None and lasts(one.fault)
+        )
+
+    def resume(self, told: Iterable[ToldFault], now: float) -> None:
+        """Go on from what the engine before had told: what holds is not told again, what ended meanwhile is told as over."""
+        for one in told:
+            fault = begun(one.event)
+            if fault in self._incidents or not lasts(fault) or not self._wanted.wants(one.event):
+                continue
+            incident = _Incident(fault, one.event, since=one.since, count=one.count, said=one.event.level, said_at=now)
+            incident.doubtful = True
+            if fault.family in TOLD_ANEW:
+                text = f"it was not found again after a restart: {one.event.text}"
+                self._end(incident, replace(one.event, at=now, text=text), now)
+                incident.due, incident.doubtful = now + max(self._quiet, SETTLE), True
+            self._incidents[fault] = incident
 
     def _begin(self, event: Event, now: float) -> None:
         fault = begun(event)
@@ -126,7 +180,8 @@ class Debounce:
                 self.miss(1, now)
                 return
             incident = self._incidents[fault] = _Incident(fault, event, since=event.at)
-        again = incident.over is not None
+        again = incident.over is not None or incident.doubtful
+        incident.doubtful = False
         incident.event, incident.over = event, None
         incident.count += 1
         incident.unsaid += 1
@@ -140,8 +195,15 @@ class Debounce:
             incident.due = max(now + GATHER, incident.said_at + self._quiet)
 
     def _end(self, incident: _Incident, event: Event, now: float) -> None:
-        incident.over = event
+        incident.over, incident.doubtful = event, False
         incident.due = now + self._quiet
+
+    def _still(self, incident: _Incident, now: float) -> bool:
+        """Return whether a fault from before a restart is there yet, and look again later if so."""
+        if not incident.doubtful or not self._holds(incident.fault):
+            return False
+        incident.due = now + SETTLE
+        return True
 
     def _make_room(self) -> bool:
         """Forget the fault told longest ago; return whether there was one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ipv6console.config import Settings
@@ -101,7 +102,10 @@ class Engine:
         self._prober = Prober(core, self._checker, self._keeper)
         self._records = Records(core)
         self._tokens = Tokens(core)
-        self.notifying = Notifying(settings.notify, carriers, core.journal, core.clock)
+        folder = Path(state_dir) if state_dir else None
+        self.notifying = Notifying(
+            settings.notify, carriers, core.journal, core.clock, folder=folder, holds=self._keeper.holds
+        )
         self._vigil = Vigil(core, self._spawner, self._checker)
         self._opened = False
         self._moving = Moving(core, self._checker, self._answering, self._spawner.pace, on_link)

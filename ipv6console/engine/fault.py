@@ -43,6 +43,10 @@ _ENDS = {
 }
 
 
+TOLD_ANEW = frozenset({"kernel", "notify", "pool", "reach", "refusal", "store"})
+"""Families of faults that an engine which has just started tells of again while they last; others end by an event."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What stays the same from the first event of a fault to its end."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from random import Random
 
 from ipv6console.engine.clock import Clock
@@ -30,12 +30,22 @@ def pause(attempt: int, random: Random) -> float:
 class Notifier:
     """Delivers notices to one destination, one after the other and each until it is there or given up."""
 
-    def __init__(self, carrier: Carrier, journal: Journal, clock: Clock, *, attempts: int, random: Random) -> None:
+    def __init__(
+        self,
+        carrier: Carrier,
+        journal: Journal,
+        clock: Clock,
+        *,
+        attempts: int,
+        random: Random,
+        settled: Callable[[], None],
+    ) -> None:
         self.carrier = carrier
         self._journal = journal
         self._clock = clock
         self._attempts = attempts
         self._random = random
+        self._settled = settled
         self._queue: deque[Notice] = deque()
         self._some = asyncio.Event()
         self._idle = asyncio.Event()
@@ -47,6 +57,11 @@ class Notifier:
         self._overrun = False
         self._delivered = self._failed = self._lost = 0
         self._last: tuple[float, bool, str, str | None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many notices are not delivered yet, the one on its way among them."""
+        return len(self._queue)
 
     def put(self, notices: Iterable[Notice]) -> None:
         """Queue notices; never waits."""
@@ -73,6 +88,7 @@ class Notifier:
             self._overrun = False
             self._some.clear()
             self._idle.set()
+            self._settled()
 
     async def finish(self) -> None:
         """Return when nothing waits any more; each notice is tried once more from now on, at once."""

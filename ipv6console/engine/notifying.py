@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from random import Random
 
 from ipv6console import __version__
@@ -14,10 +16,12 @@ from ipv6console.engine.caller import Caller
 from ipv6console.engine.clock import Clock
 from ipv6console.engine.debounce import Debounce, Wanted
 from ipv6console.engine.errors import NotFound, Refusal
+from ipv6console.engine.fault import Fault
 from ipv6console.engine.feed import Subscription
 from ipv6console.engine.journal import Journal
 from ipv6console.engine.notifier import Notifier
 from ipv6console.engine.protocol import Carrier
+from ipv6console.engine.toldfile import Told, read_told, write_told
 from ipv6console.wire.event import Event, EventLevel
 from ipv6console.wire.notify import Notice, NoticeState, NotifyStatus, NotifyTested
 from ipv6console.wire.status import Finding
@@ -26,10 +30,14 @@ GRACE = 2.0
 """Seconds that what waits has to be delivered in when the engine stops; a console waits for 5 in all."""
 
 _EVENTS = 10_000
+log = logging.getLogger("ipv6console")
 
 
 class Notifying:
-    """Tells every destination what it is to hear. It only listens: the journal never waits for it."""
+    """Tells every destination what it is to hear. It only listens: the journal never waits for it.
+
+    In `folder` it keeps what each was told, so that a restart is no news; without one it begins anew.
+    """
 
     def __init__(
         self,
@@ -39,10 +47,15 @@ class Notifying:
         clock: Clock,
         *,
         random: Random | None = None,
+        folder: Path | None = None,
+        holds: Callable[[Fault], bool] = lambda _: False,
     ) -> None:
         self._journal = journal
         self._clock = clock
         self._host = socket.gethostname()
+        self._folder = folder
+        self._settled = asyncio.Event()
+        self._kept: Told = {}
         random = random or Random()  # noqa: S311 - spreads attempts in time, guards nothing
         self._told = tuple(
             (
@@ -53,8 +66,9 @@ class Notifying:
                     host=self._host,
                     version=__version__,
                     own=carrier.name,
+                    holds=holds,
                 ),
-                Notifier(carrier, journal, clock, attempts=settings.attempts, random=random),
+                Notifier(carrier, journal, clock, attempts=settings.attempts, random=random, settled=self._settled.set),
             )
             for carrier in carriers
         )
@@ -70,6 +84,10 @@ class Notifying:
         """Hear what is written from now on."""
         if self._told and self._news is None:
             self._news = self._open.enter_context(self._journal.feed.subscribe(_EVENTS))
+            if self._folder is not None:
+                self._kept = read_told(self._folder)
+            for debounce, notifier in self._told:
+                debounce.resume(self._kept.get(notifier.carrier.name, ()), self._clock.now())
 
     async def run(self) -> None:
         """Tell of what happens, until cancelled."""
@@ -79,6 +97,7 @@ class Notifying:
             for _, notifier in self._told:
                 group.create_task(notifier.run())
             group.create_task(self._listen(self._news))
+            group.create_task(self._remember())
 
     async def stop(self) -> None:
         """Deliver what waits, as far as a short grace allows, and say what is lost; `run` still runs meanwhile."""
@@ -95,6 +114,7 @@ class Notifying:
                 pass  # each says what it has left
             for _, notifier in self._told:
                 notifier.abandon()
+            await self._keep()
 
     async def close(self) -> None:
         """Let go of connections, once nothing runs any more."""
@@ -138,6 +158,27 @@ class Notifying:
         )
         results = await asyncio.gather(*(notifier.test(notice) for notifier in chosen))
         return NotifyTested(success=all(result.success for result in results), results=tuple(results))
+
+    async def _remember(self) -> None:
+        while True:
+            await self._settled.wait()
+            self._settled.clear()
+            await self._keep()
+
+    async def _keep(self) -> None:
+        """Write down what was told; of a destination for which something waits it is not known yet."""
+        told = {
+            notifier.carrier.name: self._kept.get(notifier.carrier.name, ()) if notifier.waiting else debounce.told()
+            for debounce, notifier in self._told
+        }
+        if self._folder is None or told == self._kept:
+            return
+        try:
+            await asyncio.to_thread(write_told, self._folder, told)
+        except OSError as error:
+            log.warning("which faults were told is not kept, after a restart those that hold are told again: %s", error)
+        else:
+            self._kept = told
 
     async def _listen(self, news: Subscription[Event]) -> None:
         while True:

@@ -8,6 +8,7 @@ from itertools import count
 
 from ipv6console.engine.core import Core
 from ipv6console.engine.errors import Refusal
+from ipv6console.engine.fault import Fault
 from ipv6console.engine.protocol import HostPrefix, HostView, PrefixWatch, Reach, Reachability
 from ipv6console.pool.address import format_address
 from ipv6console.pool.prefix import Prefix, Standing, format_prefix
@@ -130,6 +131,11 @@ class PrefixKeeper:
         self._silent.discard((prefix.network, prefix.length))
         self._core.journal.write("prefix.returned", f"{prefix} works again", subject=str(prefix))
         await self._ask()
+
+    def holds(self, fault: Fault) -> bool:
+        """Return whether the route or NDP of a prefix is still broken, if that is the fault: a first look is no event."""
+        ill = (key for key, reach in self.reachability.items() if self._summary(reach) != (Level.OK, Level.OK))
+        return fault.family == "reach" and fault.subject in {format_prefix(*key) for key in ill}
 
     def check_resumable(self, network: int, length: int) -> None:
         """Raise Refusal when it is not an operator who keeps the prefix from handing out."""

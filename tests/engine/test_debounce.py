@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ipv6console.engine.debounce import GATHER, Debounce, Wanted
+from ipv6console.engine.debounce import GATHER, SETTLE, Debounce, Wanted
 from ipv6console.engine.fault import FAULTS
 from ipv6console.wire.event import Event, EventLevel
 from ipv6console.wire.notify import Notice, NoticeState
@@ -230,3 +230,88 @@ def test_the_page_names_every_kind_of_event_that_is_told_as_a_fault() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (root / "ipv6console").rglob("*.py"))
     # Once in the table of faults, and once at least where it is written.
     assert [kind for kind in FAULTS if source.count(f'"{kind}"') < 2] == []
+
+
+class TestAfterARestart:
+    """`told` is what came before, `later` the engine that goes on from it."""
+
+    @pytest.fixture
+    def later(self) -> Told:
+        return Told()
+
+    def _go_on(self, told: Told, later: Told) -> None:
+        later.now = told.now + 100.0
+        later._last = 50
+        later.debounce.resume(told.debounce.told(), later.now)
+
+    def test_a_fault_that_still_holds_is_not_told_again_and_its_end_is(self, told: Told, later: Told) -> None:
+        told.event("reach.broken")
+        told.until(10)
+        self._go_on(told, later)
+        later.until(115)
+        later.event("reach.broken")
+        later.until(400)
+        assert later.notices == []
+        later.event("reach.recovered", level=EventLevel.INFO)
+        later.until(500)
+        [(_, notice)] = later.notices
+        assert (notice.state, notice.kind, notice.since) == (RECOVERED, "reach.broken", 0.0)
+
+    def test_one_that_ended_meanwhile_is_told_as_over_once_it_was_not_found_for_long_enough(
+        self, told: Told, later: Told
+    ) -> None:
+        told.event("pool.failed", subject=None)
+        told.until(10)
+        self._go_on(told, later)
+        later.until(110 + SETTLE - 1)
+        assert later.notices == []
+        later.until(110 + SETTLE)
+        [(_, notice)] = later.notices
+        assert (notice.state, notice.kind) == (RECOVERED, "pool.failed")
+        assert notice.text == "it was not found again after a restart: event 1"
+        assert later.debounce.told() == ()
+
+    def test_one_that_is_there_though_no_event_says_so_is_not_told_as_over(self, told: Told) -> None:
+        told.event("reach.broken")
+        told.until(10)
+        broken, later = True, Told()
+        later.debounce = Debounce(
+            Wanted(level=EventLevel.WARNING), quiet=QUIET, most=10, host="edge1", version="1", holds=lambda _: broken
+        )
+        self._go_on(told, later)
+        later.until(110 + 5 * SETTLE)
+        assert later.notices == []
+        broken = False
+        later.until(110 + 7 * SETTLE)
+        assert [state for _, state, _ in later.states] == [RECOVERED]
+
+    def test_a_prefix_that_is_gone_stays_so_until_an_event_says_otherwise(self, told: Told, later: Told) -> None:
+        told.event("prefix.gone", level=EventLevel.WARNING)
+        told.until(10)
+        self._go_on(told, later)
+        later.until(10_000)
+        assert later.notices == []
+        later.event("prefix.appeared", level=EventLevel.INFO)
+        later.until(11_000)
+        assert [state for _, state, _ in later.states] == [RECOVERED]
+
+    def test_one_that_got_worse_is_told(self, told: Told, later: Told) -> None:
+        told.event("reach.changed", level=EventLevel.WARNING)
+        told.until(10)
+        self._go_on(told, later)
+        later.event("reach.broken", level=EventLevel.ERROR)
+        later.until(120)
+        assert [state for _, state, _ in later.states] == [FAULT]
+
+    def test_a_short_life_in_between_neither_tells_nor_forgets(self, told: Told, later: Told) -> None:
+        told.event("reach.broken")
+        told.until(10)
+        self._go_on(told, later)
+        assert later.debounce.flush(later.now + 1) == ()
+        assert later.debounce.told() == told.debounce.told()
+
+    def test_what_has_no_end_and_what_was_not_told_yet_begins_anew(self, told: Told) -> None:
+        told.event("engine.failed", subject=None)
+        told.until(10)
+        told.event("store.failed", subject=None)
+        assert told.debounce.told() == ()

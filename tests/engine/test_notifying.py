@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -16,6 +18,7 @@ from ipv6console.engine.journal import Journal
 from ipv6console.engine.notifier import QUEUE, pause
 from ipv6console.engine.notifying import Notifying
 from ipv6console.engine.protocol import NotCarried
+from ipv6console.engine.toldfile import NAME, read_told
 from ipv6console.wire.event import Event, EventFilter, EventLevel
 from ipv6console.wire.notify import Notice, NoticeState, NotifierMeans
 from tests.engine.conftest import World
@@ -225,3 +228,67 @@ def test_pauses_double_with_jitter_and_end_at_a_minute() -> None:
         most = min(60.0, 2.0 ** (attempt - 1))
         assert most / 2 <= seconds <= most
     assert len(set(pauses)) == len(pauses)
+
+
+class TestAfterARestart:
+    """One engine after the other on the same state directory; the second finds nothing broken."""
+
+    @asynccontextmanager
+    async def _life(self, world: World, folder: Path, *script: NotCarried) -> AsyncIterator[Desk]:
+        journal, carrier = Journal(world.store, world.clock), HandCarrier(script=list(script))
+        await journal.open()
+        settings = NotifySettings(debounce=0.0, attempts=1)
+        desk = Desk(world, journal, Notifying(settings, [carrier], journal, world.clock, folder=folder), carrier)
+        desk.notifying.open()
+        running = asyncio.create_task(desk.notifying.run())
+        yield desk
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    async def _first(self, world: World, folder: Path, *, stopped: bool) -> None:
+        async with self._life(world, folder) as desk:
+            desk.journal.fail("reach.broken", "ndppd is dead", subject="2001:db8::/64")
+            await desk.until(lambda: len(desk.carrier.carried) == 1)
+            if stopped:
+                await desk.notifying.stop()
+            else:
+                await desk.until((folder / NAME).exists)
+
+    @pytest.fixture(autouse=True)
+    def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(debounce, "GATHER", 0.0)
+
+    @pytest.mark.parametrize("stopped", [True, False], ids=["stopped", "killed"])
+    async def test_a_fault_that_still_holds_is_not_told_again(
+        self, world: World, tmp_path: Path, stopped: bool
+    ) -> None:
+        await self._first(world, tmp_path, stopped=stopped)
+        async with self._life(world, tmp_path) as desk:
+            desk.journal.fail("reach.broken", "ndppd is dead", subject="2001:db8::/64")
+            desk.journal.fail("store.failed", "the disk is full")
+            await desk.until(lambda: len(desk.carrier.carried) == 1)
+            assert [notice.kind for notice in desk.carrier.carried] == ["store.failed"]
+
+    async def test_a_fault_that_ended_while_nobody_watched_is_told_as_over(
+        self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await self._first(world, tmp_path, stopped=True)
+        monkeypatch.setattr(debounce, "SETTLE", 0.0)
+        async with self._life(world, tmp_path) as desk:
+            await desk.until(lambda: len(desk.carrier.carried) == 1)
+            [notice] = desk.carrier.carried
+            assert (notice.state, notice.kind) == (NoticeState.RECOVERED, "reach.broken")
+            await desk.until(lambda: read_told(tmp_path) == {})
+
+    async def test_a_file_that_is_damaged_is_said_to_be_and_everything_is_told_anew(
+        self, world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        (tmp_path / NAME).write_text('{"pager": [{"kind": 1}]}')
+        async with self._life(world, tmp_path) as desk:
+            assert "those that hold are told again" in caplog.text
+            desk.journal.fail("reach.broken", "ndppd is dead", subject="2001:db8::/64")
+            await desk.until(lambda: len(desk.carrier.carried) == 1)
+
+    async def test_the_file_is_for_the_engine_alone(self, world: World, tmp_path: Path) -> None:
+        await self._first(world, tmp_path, stopped=True)
+        assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600

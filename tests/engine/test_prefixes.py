@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ipv6console.engine.errors import NotFound, Refusal, Unavailable
+from ipv6console.engine.fault import Fault
 from ipv6console.engine.protocol import HostPrefix, Reachability, StoreError
 from ipv6console.engine.report import ReportItem
 from ipv6console.pool.prefix import parse_prefix
@@ -124,6 +125,20 @@ async def test_an_ndp_daemon_that_dies_is_told_at_once_and_so_is_its_recovery(fi
     filled.reach.turn(Level.OK)
     await filled.until(lambda: filled.engine.health().level is Level.OK)
     await filled.event("reach.recovered")
+
+
+async def test_what_is_broken_at_the_first_look_is_known_to_hold_though_no_event_says_so(
+    world: World, prefix: Show
+) -> None:
+    world.reach.turn(Level.FAIL)
+    world.watch.show(prefix(OLD))
+    await world.until(lambda: bool(world.engine.state().ndp))
+    holds = world.engine._keeper.holds
+    assert holds(Fault("reach", OLD))
+    assert not holds(Fault("reach", NEW))
+    assert not holds(Fault("pool", None))
+    world.reach.turn(Level.OK)
+    await world.until(lambda: not holds(Fault("reach", OLD)))
 
 
 async def test_an_address_that_turns_out_to_be_the_hosts_own_leaves_the_pool(filled: World, prefix: Show) -> None:

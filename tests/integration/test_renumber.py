@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from ipaddress import IPv6Address, IPv6Network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,43 +20,7 @@ pytestmark = pytest.mark.privileged
 
 OLD, NEW = IPv6Network("2001:db8:0:1::/64"), IPv6Network("2001:db8:0:2::/64")
 
-# Watches the kernel (the new address must not be tentative any more) and picks all the while, on the egress host itself.
-_WATCHER = """
-import json, subprocess, sys, threading, time
-from ipv6console.client import EngineRefused, IPv6Client
-interface, new = sys.argv[1:]
-usable_at = None
-def look():
-    global usable_at
-    while usable_at is None:
-        out = subprocess.run(["ip", "-6", "-j", "address", "show", "dev", interface], capture_output=True, check=True).stdout
-        for link in json.loads(out):
-            for item in link.get("addr_info", []):
-                if item.get("local", "").startswith(new) and not item.get("tentative"):
-                    usable_at = time.time()
-                    return
-thread = threading.Thread(target=look, daemon=True)
-thread.start()
-picks = []
-until = time.time() + 15
-last = None
-with IPv6Client() as client:
-    print("watching", flush=True)
-    while time.time() < until and (last is None or time.time() < last + 3):
-        began = time.time()
-        try:
-            reply = client.pick("watcher", ttl=60)
-        except EngineRefused as refused:
-            picks.append([began, time.time(), None])
-            continue
-        picks.append([began, time.time(), reply.addr])
-        if reply.addr is not None:
-            client.report(reply.addr, "idle", "watcher", lease=reply.lease)
-            if last is None and reply.addr.startswith(new):
-                last = time.time()
-        time.sleep(0.005)
-print(json.dumps({"usable_at": usable_at, "picks": picks}))
-"""
+WATCHER = str(Path(__file__).with_name("watcher.py"))
 
 
 @pytest.fixture(params=["onlink", "routed"], scope="module")
@@ -65,7 +30,7 @@ def drama(request: pytest.FixtureRequest, start_module_lab: StartLab) -> tuple[L
     client: IPv6Client = lab.client
     held = client.pick("holder", ttl=600, holder="a scraper that stays")
     seen_before = client.events(limit=1_000).last
-    watcher = lab.start(sys.executable, "-W", "error", "-c", _WATCHER, lab.info()["interface"], "2001:db8:0:2:")
+    watcher = lab.start(sys.executable, "-W", "error", WATCHER, lab.info()["interface"], "2001:db8:0:2:")
     elapsed_until(lambda: "watching" in watcher.out(), 10, "the watcher is at work")
     lab.handle.fault("renumber", grace=2)
     finished = watcher.result()
