@@ -16,6 +16,7 @@ from ipv6console.engine.caller import Scope
 from ipv6console.engine.errors import InvalidRequest, NotFound, Unavailable
 from ipv6console.engine.protocol import HostPrefix, StoreError
 from ipv6console.engine.report import ReportItem
+from ipv6console.pool.address import format_address
 from ipv6console.pool.table import AddressTable
 from ipv6console.wire.address import AddressChanges, AddressFilter, AddressRow
 from ipv6console.wire.importing import ImportedAddress, ImportedMirror, ImportedUsage, ImportRequest
@@ -164,10 +165,12 @@ class TestAddresses:
         await asyncio.sleep(0)
         core = filled.engine._core
         [gone, *kept] = core.pool.table.rows()
+        lost, *left = (format_address(core.pool.table.address(row)) for row in (gone, *kept))
         await core.commit(*core.pool.remove([gone], filled.clock.now()).changes)
         core._restore(core._filled(await filled.store.load()))
-        assert [row.addr for row in (await asked).addresses] == await _all(filled)
-        assert len(kept) == 4
+        # Others may be made in its place meanwhile.
+        assert [row.addr for row in (await asked).addresses][: len(left)] == left
+        assert lost not in left
 
     async def test_a_row_tells_how_often_it_was_used_when_last_and_when_it_is_tried_again(self, filled: World) -> None:
         start = filled.clock.now()
