@@ -57,7 +57,7 @@ PARTS = {
     "fill": Part(1, "--rounds 2"),
     "paths": Part(1, "--requests 50"),
     "renumber": Part(2, "--rounds 2"),
-    "crash": Part(2, "--rounds 3"),
+    "crash": Part(3, "--rounds 3"),
     "cycle": Part(4, "--rounds 2 --seconds 1"),
     "checks": Part(2, "--rounds 2 --addresses 500 --rival 10"),
     "session": Part(6, "--rounds 2 --sessions 30"),

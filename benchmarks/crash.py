@@ -3,7 +3,7 @@
     sudo python benchmarks/crash.py [--rounds 20] [--durability process|power]
 
 Every round kills the engine at a random point under load, starts it again and compares what it has with what scrapers wrote
-down as answered (tests/faults). `make soak` does a hundred rounds of each durability; the row says how many these were.
+down as answered (tests/faults), and where a site was called from while sessions sent to it all the time. `make soak` does a hundred rounds of each durability; the row says how many these were.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from tests.faults.host import Host
 
 TWICE = ("held by two", "leased ")
 """How what is wrong begins when an address was leased twice."""
+ASTRAY = ("sent from an address", "the site was called")
+"""And when traffic left from another address than a session's own."""
 
 
 def killed(rounds: int, durability: str) -> Tally:
@@ -46,14 +48,14 @@ def main() -> None:
         told, _, rest = str(error).partition("\n")
         print(f"{told}\n{rest}")
         wrong = [line for line in rest.splitlines() if line]
-        twice = sum(line.startswith(TWICE) for line in wrong)
     else:
         print(tally)
-        twice = 0
+    twice, astray = (sum(line.startswith(kind) for line in wrong) for kind in (TWICE, ASTRAY))
     what = f"in {given.rounds} kill -9 under load, {given.durability}-durable"
     rows = [
-        Row(f"acknowledged operations lost {what}", 0, 0, len(wrong) - twice, ""),
+        Row(f"acknowledged operations lost {what}", 0, 0, len(wrong) - twice - astray, ""),
         Row(f"leased twice {what}", 0, 0, twice, ""),
+        Row(f"sent by sessions from what they did not hold {what}", 0, 0, astray, ""),
     ]
     sys.exit(0 if show(rows) else 1)
 

@@ -1,4 +1,7 @@
-"""kill -9 of the engine at random points under load, again and again, judged by what scrapers wrote down."""
+"""kill -9 of the engine at random points under load, again and again, judged by what scrapers and a site wrote down.
+
+Sessions send to the site all the while, and while the engine is dead: from a lease they hold, or not at all.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ import random
 from dataclasses import dataclass
 
 from tests.conftest import poll
-from tests.faults.host import Host, Scrapers
+from tests.faults.host import Host, Scrapers, Senders
 from tests.faults.ledger import audit
 
 MOST_WRITTEN = 100_000
+AT_WORK = 10
+"""Answers of the site between two kills, at least."""
 WHILE_STARTING = 0.2
 STARTING = 1.5
 
@@ -24,12 +29,15 @@ class Tally:
     asked: int = 0
     answered: int = 0
     picked: int = 0
+    sent: int = 0
+    unsent: int = 0
     wrong: int = 0
 
     def __str__(self) -> str:
         return (
             f"{self.rounds} kill -9 under load and {self.killed_starting} while starting: {self.asked} requests,"
-            f" {self.asked - self.answered} without an answer, {self.picked} leases; {self.wrong} found wrong;"
+            f" {self.asked - self.answered} without an answer, {self.picked} leases; sessions sent {self.sent} times, and"
+            f" {self.unsent} times they did not for want of a lease; {self.wrong} found wrong;"
             f" seed {self.seed}"
         )
 
@@ -40,9 +48,11 @@ def crash(host: Host, rounds: int, seed: str) -> Tally:
     scrapers = Scrapers(host, seed)
     host.start()
     host.wait_until_well()
+    senders = Senders(host)
     while tally.rounds < rounds:
         scrapers.go()
         scrapers.wait_for(chance.randrange(1_000, MOST_WRITTEN))
+        senders.wait_for(AT_WORK)
         host.kill()
         scrapers.wait_until_parked()
         host.start()
@@ -54,10 +64,12 @@ def crash(host: Host, rounds: int, seed: str) -> Tally:
         host.wait_until_well()
         tally.rounds += 1
         ledgers = scrapers.ledgers
-        wrong = audit(ledgers, host.books())
+        wrong = [*senders.judge(), *audit(ledgers, host.books())]
         tally.asked, tally.answered = ledgers.asked, ledgers.answered
         tally.picked, tally.wrong = len(ledgers.leases), len(wrong)
+        tally.sent, tally.unsent = senders.sent.answered, senders.sent.refused
         assert not wrong, f"{tally}\n" + "\n".join(wrong[:20]) + f"\n{host.log()}"
+    senders.stop()
     return tally
 
 

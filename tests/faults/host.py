@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from ipv6console.wire.lease import LeaseRow
 from ipv6console.wire.status import Level
 from tests.conftest import poll
 from tests.faults.ledger import Books, Ledgers, audit
-from tests.faults.place import PORT, PREFIX, SITE, write_config
+from tests.faults.place import PORT, PREFIX, SEEN, SITE, write_config
+from tests.faults.sender import Sent
 
 REPOSITORY = Path(__file__).parents[2]
 TIED = ("setpriv", "--pdeathsig", "KILL")
@@ -139,6 +141,13 @@ class Host:
         ended, usage = ([row for row in rows if row[0] in MIRRORS] for rows in (ended, usage))
         return Books(leases, ended, usage, addresses, mirrors)
 
+    def strays(self) -> list[str]:
+        """Return addresses outside the pool's prefix that the site was called from; nobody but sessions and checks calls it."""
+        ask = "import sys, urllib.request as ask; print(ask.urlopen(sys.argv[1], timeout=60).read().decode())"
+        words = [*self._inside(), sys.executable, "-I", "-S", "-c", ask, f"http://[{SITE}]:{PORT}{SEEN}"]
+        seen = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE, timeout=2 * PATIENCE).stdout)
+        return [addr for addr in seen if IPv6Address(addr) not in IPv6Network(PREFIX)]
+
     def state(self) -> Path:
         """Return the state directory as it is seen from here."""
         return Path(f"/proc/{self._place.pid}/root{self.database.parent}")
@@ -217,6 +226,39 @@ class Host:
             "network": {"ndp": "routed", **({} if self._uplink else {"prefixes": [PREFIX]})},
         }
         write_config(self._config, sections)
+
+
+class Senders:
+    """A process of sessions on a host that send all the while, and what they wrote down."""
+
+    def __init__(self, host: Host) -> None:
+        folder = host.folder / "sent"
+        folder.mkdir()
+        self._host = host
+        self.sent = Sent(folder, IPv6Network(PREFIX))
+        words = (str(folder), str(host.socket), f"http://[{SITE}]:{PORT}/ip")
+        self._process = host.run(*PYTHON, "-m", "tests.faults.sender", *words)
+
+    def judge(self) -> list[str]:
+        """Return what was sent from an address that was not the session's, by what sessions and the site have seen."""
+        assert self._process.poll() is None, "the senders broke"
+        self.sent.read()
+        return [*self.sent.wrong, *(f"the site was called from {addr}" for addr in self._host.strays())]
+
+    def wait_for(self, more: int) -> None:
+        """Wait until so many more requests were answered."""
+        before = self.sent.answered
+        assert poll(lambda: self._answered() >= before + more, PATIENCE), "the senders stand still"
+
+    def stop(self) -> None:
+        """Let them give back what they hold, and end."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        assert self._process.wait(PATIENCE) == 0, "the senders broke"
+
+    def _answered(self) -> int:
+        self.sent.read()
+        return self.sent.answered
 
 
 class Scrapers:

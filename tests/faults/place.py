@@ -12,9 +12,11 @@ import sys
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 SITE, PORT = "2001:db8:ffff::1", 8080
 PREFIX = "2001:db8:5::/56"
+SEEN = "/seen"
 
 
 def write_config(path: Path, sections: Mapping[str, Mapping[str, object]]) -> None:
@@ -26,8 +28,17 @@ def write_config(path: Path, sections: Mapping[str, Mapping[str, object]]) -> No
 
 
 class Echo(BaseHTTPRequestHandler):
+    """Tells every caller its address, and at SEEN all the addresses that others called from."""
+
+    seen: ClassVar[set[str]] = set()
+
     def do_GET(self) -> None:
-        body = str(self.client_address[0]).encode()
+        caller = str(self.client_address[0])
+        if self.path == SEEN:
+            body = json.dumps(sorted(self.seen)).encode()
+        else:
+            self.seen.add(caller)
+            body = caller.encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
