@@ -16,6 +16,7 @@ SESSION_MARK = "IPV6_TEST_SESSION"
 LEAK_GRACE = 5.0
 POLL_INTERVAL = 0.02
 HOSTS = {"integration", "linux"}
+PICTURES = "pictures.py"
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
 
 _FIXED = {
@@ -170,11 +171,17 @@ def _machine() -> set[str]:
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
-    """Gives whole files to a worker; those that build hosts of the kernel one after the other to the same one."""
+    """Gives whole files to a worker; those that build hosts of the kernel one after the other to the same one.
+
+    Files of pictures are the longest and their tests share nothing, not even what is costly to prepare: those are given
+    one by one, so that no worker has a hundred of them left when the others are done.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "hosts" if any(folder in HOSTS for folder in Path(file).parts) else file
+        if any(folder in HOSTS for folder in Path(file).parts):
+            return "hosts"
+        return nodeid if file.endswith(PICTURES) else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:

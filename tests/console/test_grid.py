@@ -46,6 +46,20 @@ async def test_a_long_or_unprintable_text_stays_in_its_cell() -> None:
         assert app.line(1) == "a·[31mvery l…     12"
 
 
+async def test_rows_that_fill_the_table_exactly_need_no_scrollbar() -> None:
+    app = GridApp()
+    async with app.run_test(size=(40, 10)) as pilot:
+        app.grid.show([row(number) for number in range(20)])
+        await pilot.pause()
+        assert app.grid.show_vertical_scrollbar
+        app.grid.show([row(number) for number in range(5)])
+        await pilot.pause()
+        assert not app.grid.show_vertical_scrollbar
+        app.grid.show([row(number) for number in range(6)])
+        await pilot.pause()
+        assert app.grid.show_vertical_scrollbar
+
+
 async def test_the_cursor_follows_its_row_but_stays_on_the_first_line() -> None:
     app = GridApp()
     async with app.run_test(size=(40, 10)) as pilot:

@@ -17,6 +17,8 @@ from tests.console import scene
 from tests.console.stage import DEADLINE, Stage
 from tests.console.test_pictures import NAMED, SIZES, Compare, Prepare, pictured
 
+pytestmark = pytest.mark.usefixtures("drained_waits")
+
 
 async def go(stage: Stage) -> None:
     await stage.press("3")
@@ -42,7 +44,7 @@ async def live(stage: Stage) -> None:
             for row in document.mirrors
         )
         stage.source.change(replace(document, at=document.at + 1, mirrors=rows))
-        await stage.settle()
+        await stage.source.taken()
         # Only now, when the app has it: what it knows at that second is what its trend shows.
         stage.clock.advance(1)
         stage.app.model.sample()
@@ -51,8 +53,18 @@ async def live(stage: Stage) -> None:
     page = stage.app.page
     assert isinstance(page, MirrorsScreen)
     page.ask_again()
+    await told(stage)
+
+
+async def told(stage: Stage) -> None:
+    """Wait until what is inside the mirror under the cursor is told, as of now."""
+    page = stage.app.page
+    assert isinstance(page, MirrorsScreen)
     async with asyncio.timeout(DEADLINE):
-        while page.known is None or page.known.at != stage.app.model.now:
+        while True:
+            row, known = page.tasks.chosen(stage.app.view), page.known
+            if row and known and known.name == row.name and known.at == stage.app.model.now:
+                return
             await stage.pilot.pause(0.01)
 
 
@@ -123,6 +135,7 @@ async def burning(stage: Stage) -> None:
     await stage.until_screen(OrderDialog)
     await stage.press("b")
     await stage.until_shows("burns addresses")
+    await told(stage)
 
 
 async def order(stage: Stage) -> None:

@@ -25,6 +25,7 @@ from tests.console import scene
 from tests.console.scene import Clock, ScriptedSource
 from tests.console.stage import Stage
 
+pytestmark = pytest.mark.usefixtures("drained_waits")
 Compare = Callable[..., bool]
 Prepare = Callable[[Stage], Awaitable[None]]
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -60,7 +61,8 @@ async def live(stage: Stage) -> None:
         stage.clock.advance(1)
         stage.app.model.sample()
         stage.source.change(stage.source.document)
-        await stage.settle()
+        await stage.source.taken()
+    await stage.settle()
 
 
 async def stale(stage: Stage) -> None:

@@ -18,6 +18,8 @@ from tests.console import pool, scene
 from tests.console.stage import DEADLINE, Stage
 from tests.console.test_pictures import NAMED, SIZES, Compare, Prepare, pictured
 
+pytestmark = pytest.mark.usefixtures("drained_waits")
+
 
 async def until(stage: Stage, condition: object) -> None:
     assert callable(condition)
@@ -46,8 +48,20 @@ async def live(stage: Stage) -> None:
     page = stage.app.page
     assert isinstance(page, PoolScreen)
     await until(stage, lambda: not page.following.reading and page.table.chosen() is not None)
+    await told(stage)
+
+
+async def told(stage: Stage) -> None:
+    """Wait until the address under the cursor is told of in full, where that is beside the table."""
+    page = stage.app.page
+    assert isinstance(page, PoolScreen)
+
+    def known() -> bool:
+        row, found = page.table.chosen(), page._known
+        return row is None or (found is not None and found.row == row and found.history is not None)
+
     if stage.app.size.width > 100:
-        await stage.until_shows("newest first")
+        await until(stage, known)
 
 
 async def stale(stage: Stage) -> None:
@@ -164,7 +178,11 @@ DIALOGS: dict[str, Prepare] = {
 @pytest.mark.parametrize("size", SIZES[:2], ids=NAMED[:2])
 @pytest.mark.parametrize("name", DIALOGS)
 def test_what_keys_of_the_pool_open(snap_compare: Compare, name: str, size: tuple[int, int]) -> None:
-    assert pictured(snap_compare, size, DIALOGS[name])
+    async def before(stage: Stage) -> None:
+        await DIALOGS[name](stage)
+        await told(stage)
+
+    assert pictured(snap_compare, size, before)
 
 
 @pytest.mark.parametrize("theme", THEMES[1:])

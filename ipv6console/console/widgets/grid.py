@@ -123,6 +123,8 @@ class Grid(ScrollView, can_focus=True):
 
     def _measure(self) -> None:
         self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows) + self._header)
+        # Textual looks again only where a layout finds another size, which it does not when the rows fit exactly.
+        self._refresh_scrollbars()
 
     def on_resize(self) -> None:
         """Lay the columns out anew."""
