@@ -134,12 +134,19 @@ class Screen:
                 self._written += data
                 self._changed.notify_all()
 
-    def when(self, text: str) -> float:
-        """Return how many seconds after its start `text` was on the screen."""
-        wanted = text.encode()
+    def when(self, *texts: str) -> float:
+        """Return how many seconds after its start one of `texts` was on the screen."""
+        wanted = [text.encode() for text in texts]
+
+        def came() -> bool:
+            written = _CONTROL.sub(b"", self._written)
+            return any(text in written for text in wanted)
+
         with self._changed:
-            if not self._changed.wait_for(lambda: wanted in _CONTROL.sub(b"", self._written), PATIENCE):
-                sys.exit(f"{text!r} never came:\n{_CONTROL.sub(b'', self._written).decode(errors='replace')[-3_000:]}")
+            if not self._changed.wait_for(came, PATIENCE):
+                sys.exit(
+                    f"{texts[0]!r} never came:\n{_CONTROL.sub(b'', self._written).decode(errors='replace')[-3_000:]}"
+                )
             return time.perf_counter() - self.began
 
     def press(self, keys: str) -> None:

@@ -3,7 +3,8 @@
     sudo python benchmarks/crash.py [--rounds 20] [--durability process|power]
 
 Every round kills the engine at a random point under load, starts it again and compares what it has with what scrapers wrote
-down as answered (tests/faults), and where a site was called from while sessions sent to it all the time. `make soak` does a hundred rounds of each durability; the row says how many these were.
+down as answered (tests/faults), and where a site was called from while sessions sent to it all the time. `make soak` does a
+hundred rounds of each durability; the rows say how many these were.
 """
 
 from __future__ import annotations

@@ -325,11 +325,12 @@ def measure(folder: Path, addresses: int, mirrors: int, rounds: int) -> bool:
 
 def watched(folder: Path, what: str) -> list[Row]:
     """Attach a console: until it is live, and from the key to the pool's first addresses."""
+    first = json.loads(Client(folder / "engine.sock").ask("GET", "/addresses?limit=200"))["addresses"]
     with console.console("attach", str(folder / "engine.sock")) as screen:
         live = screen.when("● live")
         pressed = time.perf_counter() - screen.began
         screen.press("2")
-        opened = screen.when("2001:db8:5:") - pressed
+        opened = screen.when(*(row["addr"] for row in first)) - pressed
     return [
         Row(f"console attached and live, {what}", 800, 1_200, live * 1e3, "ms"),
         Row(f"key to the pool's table, {what}", 300, 1_000, opened * 1e3, "ms"),

@@ -46,7 +46,7 @@ async def addresses(
 @router.get("/addresses/changes", response_model=AddressChanges, responses=answers(example.ADDRESS_CHANGES))
 async def address_changes(engine: EngineHere, caller: Reader, since: SomeChange = None) -> Document:
     """Say what became of addresses after change number `since`; without it only the number to start from."""
-    return Document(engine.address_changes(since))
+    return Document(await engine.address_changes(since))
 
 
 @router.get("/prefixes/history", response_model=PrefixStory, responses=answers(example.PREFIX_STORY))

@@ -270,9 +270,9 @@ class Engine:
         """Return addresses of the pool in pages."""
         return await self._records.addresses(wanted, cursor, limit)
 
-    def address_changes(self, since: int | None) -> AddressChanges:
+    async def address_changes(self, since: int | None) -> AddressChanges:
         """Return what became of addresses after number `since`, with None only the number to start from."""
-        return self._records.changes(since)
+        return await self._records.changes(since)
 
     async def prefix_story(self, prefix: str, limit: int) -> PrefixStory:
         """Return the newest `limit` turns in the life of a prefix, as far as its events are kept."""

@@ -14,6 +14,7 @@ from ipv6console.pool.address import format_address
 from ipv6console.pool.change import LeaseEnded
 from ipv6console.pool.lease import Lease
 from ipv6console.pool.mirror import Mirror, Status
+from ipv6console.pool.pool import Pool
 from ipv6console.pool.prefix import InvalidPrefix, Standing, covers, parse_prefix
 from ipv6console.pool.tally import by_page
 from ipv6console.wire.address import AddressChanges, AddressFilter, AddressPage, AddressRow
@@ -24,6 +25,8 @@ from ipv6console.wire.target import TargetPage
 CHANGES_AT_ONCE = 2_000
 _AT_ONCE = 16_384
 """Rows looked at before picks get in between: about a millisecond of work."""
+_MIRRORS_AT_ONCE = 50
+"""And so many mirrors: several milliseconds, if all of them have used the same addresses."""
 _BREATH = 0.001
 _WHOLE = 128
 _LOWEST_RANK = 100_000
@@ -54,19 +57,20 @@ class Records:
             window, total = self._all(mirror, after, limit)
         else:
             window, total = await self._within(wanted, place, after, limit)
-        table = self._core.pool.table
+        pool = self._core.pool
         return AddressPage(
-            addresses=self._rows([row for row in window[:limit] if table.alive(row)]),
+            addresses=await self._rows([row for row in window[:limit] if pool.table.alive(row)], pool),
             total=total,
             next=str(window[limit - 1]) if len(window) > limit else None,
         )
 
-    def changes(self, since: int | None) -> AddressChanges:
+    async def changes(self, since: int | None) -> AddressChanges:
         """Return what became of addresses after number `since`, with None only the number to start from.
 
         Who asks is a follower for the next minute; nothing is remembered for those who ask less often.
         """
-        table = self._core.pool.table
+        pool = self._core.pool
+        table = pool.table
         table.trail.follow(self._core.clock.now())
         if since is None:
             return AddressChanges(seq=table.trail.seq, rows=(), gone=(), missed=False)
@@ -74,12 +78,10 @@ class Records:
         if steps is None:
             return AddressChanges(seq=table.trail.seq, rows=(), gone=(), missed=True)
         left = (table.address(row) for row in steps.rows if not table.alive(row))
-        return AddressChanges(
-            seq=steps.seq,
-            rows=self._rows([row for row in steps.rows if table.alive(row)]),
-            gone=tuple(format_address(address) for address in left if table.find(address) is None),
-            missed=False,
-        )
+        gone = tuple(format_address(address) for address in left if table.find(address) is None)
+        # What changes while they are looked at has a higher number, and is told the next time.
+        rows = await self._rows([row for row in steps.rows if table.alive(row)], pool)
+        return AddressChanges(seq=steps.seq, rows=rows, gone=gone, missed=False)
 
     async def history(self, addr: str | None, dbname: str | None, at: float | None, limit: int) -> HistoryPage:
         """Return leases that live and that ended, newest first: of one address, in one mirror, alive at one time."""
@@ -191,17 +193,17 @@ class Records:
             raise NotFound(f"there is no mirror {name}", next="see GET /stats for those there are")
         return mirror
 
-    def _rows(self, rows: Sequence[int]) -> tuple[AddressRow, ...]:
-        pool = self._core.pool
+    async def _rows(self, rows: Sequence[int], pool: Pool) -> tuple[AddressRow, ...]:
         wanted, pages = set(rows), by_page(rows)
         leased = _Named()
         bad = _Named()
         retry: dict[int, float] = {}
         uses = dict.fromkeys(rows, 0)
         last = dict.fromkeys(rows, 0)
-        for mirror in pool.mirrors.values():
-            if not mirror.tally:
-                continue
+        used = [mirror for mirror in pool.mirrors.values() if mirror.tally]
+        for number, mirror in enumerate(used, 1):
+            if number % _MIRRORS_AT_ONCE == 0:
+                await asyncio.sleep(_BREATH)
             leased.add(mirror.name, wanted & mirror.leases.keys())
             spoilt = wanted & mirror.bad.keys()
             bad.add(mirror.name, spoilt)

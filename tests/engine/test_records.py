@@ -157,6 +157,20 @@ class TestAddresses:
         assert (await filled.engine.pick("task1", filled.caller)).success
         assert (await asked).total == 5
 
+    async def test_a_look_at_what_many_mirrors_did_lets_picks_in_between(
+        self, filled: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(records, "_MIRRORS_AT_ONCE", 1)
+        seq = (await filled.engine.address_changes(None)).seq
+        for name in ("task1", "task2", "task3"):
+            assert (await filled.engine.pick(name, filled.caller)).success
+        page = asyncio.create_task(filled.engine.addresses(AddressFilter(), None, 10))
+        changes = asyncio.create_task(filled.engine.address_changes(seq))
+        await asyncio.sleep(0)
+        assert not page.done()
+        assert not changes.done()
+        assert (await page).addresses[0].leased_in == (await changes).rows[0].leased_in == ("task1", "task2", "task3")
+
     async def test_a_walk_begins_again_when_the_pool_was_read_back_meanwhile(
         self, filled: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -209,52 +223,52 @@ class TestAddresses:
 
 class TestChanges:
     async def test_who_follows_hears_of_picks_verdicts_and_new_and_lost_addresses(self, filled: World) -> None:
-        seq = filled.engine.address_changes(None).seq
+        seq = (await filled.engine.address_changes(None)).seq
         picked = await filled.engine.picks("task1", 2, filled.caller, ttl=60)
-        changes = filled.engine.address_changes(seq)
+        changes = await filled.engine.address_changes(seq)
         leased = {row.addr: row.leased_in for row in changes.rows if row.leased_in}
         assert leased == dict.fromkeys(picked.addrs, ("task1",))
         await filled.filled()
-        seq = filled.engine.address_changes(seq).seq
+        seq = (await filled.engine.address_changes(seq)).seq
         item = ReportItem(addr=picked.addrs[0], status="bad", lease=picked.leases[0].lease)
         await filled.engine.report("task1", [item])
-        [row] = filled.engine.address_changes(seq).rows
+        [row] = (await filled.engine.address_changes(seq)).rows
         assert (row.addr, row.leased_in, row.bad_in) == (picked.addrs[0], (), ("task1",))
-        seq = filled.engine.address_changes(seq).seq
+        seq = (await filled.engine.address_changes(seq)).seq
         [made] = (await filled.engine.spawn(1, filled.caller)).addrs
-        assert [row.addr for row in filled.engine.address_changes(seq).rows] == [made]
+        assert [row.addr for row in (await filled.engine.address_changes(seq)).rows] == [made]
         plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=(made,)))
         await filled.engine.apply(ApplyRequest(plan=plan.id, reason="abuse"), filled.caller)
-        changes = filled.engine.address_changes(seq)
+        changes = await filled.engine.address_changes(seq)
         assert (changes.rows, changes.gone, changes.missed) == ((), (made,), False)
-        assert filled.engine.address_changes(changes.seq) == AddressChanges(
+        assert await filled.engine.address_changes(changes.seq) == AddressChanges(
             seq=changes.seq, rows=(), gone=(), missed=False
         )
 
     async def test_a_flushed_mirror_and_an_expired_lease_are_heard_of(self, filled: World) -> None:
-        seq = filled.engine.address_changes(None).seq
+        seq = (await filled.engine.address_changes(None)).seq
         picked = await filled.engine.pick("task1", filled.caller, ttl=50)
         await filled.filled()
-        seq = filled.engine.address_changes(seq).seq
+        seq = (await filled.engine.address_changes(seq)).seq
         filled.clock.time += 51
         await filled.until(lambda: filled.engine.state().mirrors[0].using == 0)
-        leased_in = {row.addr: row.leased_in for row in filled.engine.address_changes(seq).rows}
+        leased_in = {row.addr: row.leased_in for row in (await filled.engine.address_changes(seq)).rows}
         assert leased_in[str(picked.addr)] == ()
-        seq = filled.engine.address_changes(seq).seq
+        seq = (await filled.engine.address_changes(seq)).seq
         await filled.engine.flush("task1", filled.caller)
-        assert filled.engine.address_changes(seq).missed
+        assert (await filled.engine.address_changes(seq)).missed
 
     async def test_nothing_is_remembered_for_who_stays_away_for_a_minute(self, filled: World) -> None:
-        seq = filled.engine.address_changes(None).seq
+        seq = (await filled.engine.address_changes(None)).seq
         filled.clock.time += 61
         await filled.until(lambda: not filled.engine._core.pool.table.trail.on)
         await filled.engine.pick("task1", filled.caller)
-        assert filled.engine.address_changes(seq).missed
+        assert (await filled.engine.address_changes(seq)).missed
 
     async def test_numbers_of_an_earlier_engine_are_missed(self, filled: World) -> None:
-        seq = filled.engine.address_changes(None).seq
+        seq = (await filled.engine.address_changes(None)).seq
         for other in (0, seq - 1_000_000, seq + 1_000_000):
-            assert filled.engine.address_changes(other).missed
+            assert (await filled.engine.address_changes(other)).missed
 
     async def test_after_the_pool_was_read_back_from_the_store_everything_is_missed(
         self, filled: World, monkeypatch: pytest.MonkeyPatch
@@ -262,13 +276,13 @@ class TestChanges:
         async def refuse(*_: object) -> None:
             raise StoreError("the disk is full", "free some space on the disk")
 
-        seq = filled.engine.address_changes(None).seq
+        seq = (await filled.engine.address_changes(None)).seq
         with monkeypatch.context() as patch:
             patch.setattr(filled.store, "commit", refuse)
             with pytest.raises(Unavailable):
                 await filled.engine.pick("task1", filled.caller)
         await filled.event("store.recovered")
-        assert filled.engine.address_changes(seq).missed
+        assert (await filled.engine.address_changes(seq)).missed
 
 
 class TestTokens:

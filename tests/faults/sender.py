@@ -7,6 +7,7 @@ session had before and after, and the one it was seen from; or why nothing was s
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import threading
@@ -104,6 +105,8 @@ class Sent:
 
 
 def main(folder: str, socket: str, url: str) -> None:
+    # That a lease cannot be given back to an engine that was killed is what this is about.
+    logging.getLogger("ipv6console").setLevel(logging.ERROR)
     senders = [
         Sender(Path(folder), name, make, each, url)
         for name, make, each in (
