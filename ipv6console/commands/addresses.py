@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ipv6console import quantity
 from ipv6console.commands.connection import Engine, engine_options
 from ipv6console.commands.sheet import moment, print_json, print_rows
 from ipv6console.wire.address import AddressPage, AddressRow
@@ -51,4 +52,4 @@ def addresses(engine: Engine, prefix: str | None, dbname: str | None, state: str
                 ),
             ]
         )
-    click.echo(f"{len(rows)} of {page.total} addresses", err=True)
+    click.echo(f"{len(rows):,} of {quantity.addresses(page.total)}", err=True)

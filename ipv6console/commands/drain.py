@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ipv6console import quantity
 from ipv6console.commands.connection import Engine, engine_options
 from ipv6console.commands.sheet import print_json
 
@@ -31,13 +32,13 @@ def drain(engine: Engine, what: tuple[str, ...], dbname: str | None, prefix: str
     with engine.client() as client:
         if prefix:
             row = client.drain_prefix(prefix, draining=not off)
-            said = f"prefix {row.prefix} is {row.state}, {row.leased} of its {row.addresses} addresses are leased"
+            said = f"prefix {row.prefix} is {row.state}, {row.leased} of its {quantity.addresses(row.addresses)} leased"
             if engine.as_json:
                 print_json(row)
         else:
             mirror = client.drain_mirror(dbname or "", draining=not off)
             state = "draining" if mirror.draining else "handed out again"
-            said = f"mirror {mirror.name} is {state}, {mirror.using} of its {mirror.total} addresses are leased"
+            said = f"mirror {mirror.name} is {state}, {mirror.using} of its {quantity.addresses(mirror.total)} leased"
             if engine.as_json:
                 print_json(mirror)
     if not engine.as_json:

@@ -6,6 +6,7 @@ import time
 
 import click
 
+from ipv6console import quantity
 from ipv6console.commands.connection import Engine, engine_options
 from ipv6console.commands.sheet import print_json, print_rows, span
 from ipv6console.wire.lease import LeasePage, LeaseRow
@@ -49,4 +50,4 @@ def leases(engine: Engine, dbname: str | None, limit: int) -> None:
                 ),
             ]
         )
-    click.echo(f"{len(rows)} of {page.total} leases", err=True)
+    click.echo(f"{len(rows):,} of {quantity.leases(page.total)}", err=True)

@@ -161,7 +161,8 @@ class Acts(Deeds):
             return
         self._app.copy_to_clipboard(text)
         self._app.say(
-            "Copied", content(f"{text}\nSent to the terminal's clipboard. If it stays empty, select it with the mouse.")
+            "Copied",
+            content(f"{_begun(text)}\nSent to the terminal's clipboard. If it stays empty, select it with the mouse."),
         )
 
     def pause(self) -> None:
@@ -233,6 +234,16 @@ class Acts(Deeds):
 
 
 _STEP = 11
+_TOLD_LINES, _TOLD_MOST = 3, 200
+"""How much of what was copied a toast repeats: it lies over the screen."""
+
+
+def _begun(text: str) -> str:
+    lines = text.splitlines()
+    told = "\n".join(line[:_TOLD_MOST] for line in lines[:_TOLD_LINES])
+    if len(lines) > _TOLD_LINES:
+        return f"{told}\n… {len(lines):,} lines"
+    return told if max(map(len, lines)) <= _TOLD_MOST else f"{told} … {len(text):,} characters"
 
 
 def _trouble(item: Trouble, width: int, *, stale: bool) -> Content:

@@ -259,7 +259,7 @@ class ConsoleApp(Crew, App[str]):
         page = self.page
         return Standing(
             condition=self.context.model.condition, read_only=self.read_only, too_small=page.too_small, here=page.here,
-            past=self.past is not None,
+            past=self.past is not None, drains=page.drains,
             notifiers=self.model.state.engine.notifiers if self.model.state else 0,
         )  # fmt: skip
 
@@ -324,12 +324,15 @@ class ConsoleApp(Crew, App[str]):
             return
         reason = obstacle(item, self.standing)
         if reason is not None:
-            self.notify(reason, title=f"{item.title}: not now", severity="warning", markup=False)
+            self.say(f"{item.title}: not now", Content(reason), severity="warning")
             return
         self.acts.do(item.id)
 
     def say(self, heading: str, text: Content, *, severity: Any = "information") -> None:
-        """Show a toast."""
+        """Show a toast in place of the one of this heading: more of the same would only hide the screen."""
+        for toast in list(self._notifications):
+            if toast.title == heading:
+                self._unnotify(toast, refresh=False)
         self.notify(text.plain, title=heading, severity=severity, markup=False)
 
     def _load_screen_css(self, screen: Screen[Any]) -> None:

@@ -10,7 +10,7 @@ from textual.content import Content
 
 from ipv6console.console import call, figure
 from ipv6console.console.action import ACTIONS, action
-from ipv6console.console.keyring import key_of
+from ipv6console.console.keyring import key_of, keyed
 from ipv6console.console.screens.dialog import Answer, Choice, Reader
 from ipv6console.console.screens.plan import PlanDialog
 from ipv6console.console.screens.revoke import RevokeDialog
@@ -51,7 +51,7 @@ class Deeds:
             one = PlanRequest(action=PlanAction.FLUSH_MIRROR, dbname=mirror.name)
             answers.append(Answer("mirror", f"Mirror {mirror.name}: forget its usage", call.planning(door, one)))
         total = self._app.model.state.pool.total if self._app.model.state else 0
-        told = f"Whole pool: remove all {figure.count(total)} addresses"
+        told = f"Whole pool: remove {'all ' if total > 1 else ''}{figure.many(total, 'address', 'addresses')}"
         answers.append(Answer("pool", told, call.planning(door, pool)))
         question = content("What to flush? The exact plan comes next; nothing happens before it is confirmed.")
         answer = await self._app.push_screen_wait(Choice("Flush", question, answers))
@@ -81,6 +81,8 @@ class Deeds:
         """Drain what is under the cursor, or take it up again."""
         app = self._app
         pane = app.page.focused_pane
+        if not isinstance(pane, PrefixPane | PrefixesPane) and not app.page.query(MirrorsPane):
+            pane = next((other for other in app.page.panes if isinstance(other, PrefixesPane)), pane)
         if isinstance(pane, PrefixPane | PrefixesPane):
             prefix = pane.chosen(app.view)
             if prefix is None:
@@ -92,7 +94,7 @@ class Deeds:
         if mirror is None:
             app.say(
                 "Drain",
-                content("There is no mirror under the cursor. Go to a row of Mirrors first."),
+                content(keyed("There is no mirror under the cursor. {mirrors} has them all, {prefixes} the prefixes.")),
                 severity="warning",
             )
             return

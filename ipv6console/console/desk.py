@@ -196,7 +196,9 @@ class Desk:
             self._warn("Export", "The table shows nothing that could be written.")
             return
         number = figure.many(len(pane.grid.rows), "row", "rows")
-        question = content(f"{pane.topic}: {number}, with every column, as the filter leaves them. A new file is made.")
+        question = content(
+            f"{pane.topic}: {number}, with every column, as the filter leaves them. A new file is made; Esc makes none."
+        )
         outside = pane.outside(app.view).as_json()
         answers = [
             Answer("csv", "CSV, for spreadsheets", outside), Answer("json", "JSON, for programs", outside)
@@ -228,13 +230,17 @@ class Desk:
         app, pane = self._app, self._app.page.focused_pane
         lines: list[str] = []
         if isinstance(pane, TablePane) and len(pane.grid.rows):
-            lines = export.aligned(await pane.exported(SELECTED))
+            lines = export.aligned(await pane.exported(SELECTED), app.size.width - 1)
             more = len(pane.grid.rows) - SELECTED
             if more > 0:
                 lines.append(keyed(f"and {figure.count(more)} more: {{export}} writes all of them into a file"))
         elif pane is not None:
             subject = pane.subject(app.view)
-            lines = [f"{label}: {value}" if label else "" for label, value in subject[1]] if subject else []
+            lines = (
+                [f"{label}: {value}" if label else f"  {value}".rstrip() for label, value in subject[1]]
+                if subject
+                else []
+            )
         if not lines:
             self._warn("Select text", "There is nothing here to select.")
             return

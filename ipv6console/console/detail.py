@@ -10,6 +10,21 @@ from ipv6console.console import figure
 from ipv6console.wire.status import Stamp
 
 _TIMES = {"at", "since", "first_seen", "created_at"}
+_ABSENT = {
+    "fix": "none is needed or known",
+    "pid": "none",
+    "config": "none",
+    "lab": "none",
+    "last_error": "none",
+    "last_pick_at": "never",
+    "last_ok_at": "never",
+    "neediest": "none",
+    "actor": "none",
+    "subject": "none",
+    "solicited": "not counted",
+    "answered": "not counted",
+}
+"""What it means that there is no such thing; of all else it is that nobody knows."""
 
 
 def facts(document: Any, now: float) -> list[tuple[str, str]]:
@@ -22,13 +37,13 @@ def _told(name: str, value: Any, now: float) -> Iterator[tuple[str, str]]:
     if isinstance(value, Stamp):
         yield "known from", f"{value.source}, {figure.age(now - value.at)} ago"
     elif value is None:
-        yield label, "not known"
+        yield label, _ABSENT.get(name, "not known")
     elif isinstance(value, bool):
         yield label, "yes" if value else "no"
     elif isinstance(value, float) and (name in _TIMES or name.endswith(("_at", "_until"))):
         yield label, _time(value, now)
     elif isinstance(value, float):
-        yield label, f"{value:g}"
+        yield label, f"{value:.1%} of a core" if name == "cpu" else f"{value:.4g}"
     elif isinstance(value, int):
         yield label, str(value) if name in {"id", "pid"} else figure.count(value)
     elif isinstance(value, tuple):

@@ -71,14 +71,18 @@ def written(table: Sheet, form: Form) -> str:
     return out.getvalue()
 
 
-def aligned(table: Sheet) -> list[str]:
-    """Return the sheet as lines of columns, for eyes: without the columns that are empty in every row."""
+def aligned(table: Sheet, width: int) -> list[str]:
+    """Return the sheet as lines of columns, for eyes: without the columns that are empty in every row.
+
+    Two cells are between the columns, one when two are too many for `width`.
+    """
     titles = dict(zip(table.keys, table.titles, strict=True))
     keys = [key for key in table.keys if any(row[key] for row in table.rows)]
     lines = [tuple(titles[key] for key in keys), *(tuple(row[key] for key in keys) for row in table.rows)]
     widths = [max(cell_len(line[index]) for line in lines) for index in range(len(keys))]
+    gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= width else " "
     return [
-        "  ".join(set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        gap.join(set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     ]
 

@@ -55,9 +55,9 @@ def lacks_events(live: Model, at: float) -> bool:
 
 
 _LACKS = {
-    "targets": ("who banned a mirror is counted as of now only", "Events tell its bans by then. "),
-    "lease_page": ("who holds what is known as of now only", "Who held one address by then is told. "),
-    "leases": ("who holds what is known as of now only", "Who held one address by then is told. "),
+    "targets": ("who banned a mirror is counted as of now only", "{events} Events tells its bans by then. "),
+    "lease_page": ("who holds what is known as of now only", "{who} tells who had held one address by then. "),
+    "leases": ("who holds what is known as of now only", "{who} tells who had held one address by then. "),
     "mirror_settings": ("a mirror's own settings are known as of now only", ""),
     "doctor": ("the chain can be walked as it is now only", ""),
     "ndp_config": ("the configuration can be read as it is now only", ""),

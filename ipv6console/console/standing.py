@@ -17,7 +17,8 @@ _TABS = {tab.mode: tab for tab in TABS}
 class Standing:
     """What decides whether an act is possible right now; `here` are the scopes of the place of the focus.
 
-    `notifiers` is how many webhooks and commands the engine tells of faults.
+    `notifiers` is how many webhooks and commands the engine tells of faults; `drains` whether a mirror or a prefix is
+    there to be drained.
     """
 
     condition: Condition
@@ -25,6 +26,7 @@ class Standing:
     too_small: bool = False
     past: bool = False
     notifiers: int = 0
+    drains: bool = True
     here: frozenset[Scope] = _EVERYWHERE
 
 
@@ -55,4 +57,6 @@ def _hindrance(item: Action, standing: Standing) -> str | None:
     found = _HINDRANCES.get(standing.condition)
     if found is None and item.id == "notify_test" and not standing.notifiers:
         return "Nobody is told of faults. Add [[notify.webhook]] or [[notify.command]] to the engine's settings."
+    if found is None and item.id == "drain" and not standing.drains:
+        found = "What is shown here cannot be drained. {mirrors} has the mirrors, {prefixes} the prefixes."
     return None if found is None else keyed(found)

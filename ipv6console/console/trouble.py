@@ -8,6 +8,8 @@ from ipv6console.wire.state import PrefixState, State
 from ipv6console.wire.status import Level
 
 _GRAVE = {Level.FAIL: 0, Level.WARN: 1, Level.UNKNOWN: 2}
+_NAMED = 4
+"""Mirrors that are named when the same is wrong with more of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,18 @@ def troubles(state: State) -> tuple[Trouble, ...]:
     return tuple(sorted(found, key=lambda item: _GRAVE[item.level]))
 
 
+def _stuck(state: State, found: list[Trouble]) -> bool:
+    levels = [item.level for item in found] + [item.level for item in state.engine.findings]
+    return Level.FAIL in levels
+
+
+def _mirrors(names: list[str]) -> str:
+    if len(names) == 1:
+        return f"mirror {names[0]}"
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"mirrors {', '.join(names[:_NAMED])}{more}"
+
+
 def _parts(state: State) -> list[Trouble]:
     found = []
     if not any(row.state in {PrefixState.ACTIVE, PrefixState.DRAINING} for row in state.prefixes):
@@ -49,20 +63,23 @@ def _parts(state: State) -> list[Trouble]:
         for row in state.ndp
         if row.level in _GRAVE and row.prefix in active
     ]
-    if state.pool.level in _GRAVE:
-        found.append(Trouble(state.pool.level, "pool", state.pool.text, None, "s", "Spawn"))
-    found += [
+    urls = [
         Trouble(url.level, "check URL", f"{url.url}: {url.last_error or 'no answer yet'}", None, "w", "Why?")
         for url in state.pool.check_urls
         if url.level in _GRAVE and url.level is not Level.UNKNOWN
     ]
+    if state.pool.level in _GRAVE:
+        # Where no address can work, none can be made either: spawning would only fail.
+        key, title = ("w", "Why?") if _stuck(state, [*found, *urls]) else ("s", "Spawn")
+        found.append(Trouble(state.pool.level, "pool", state.pool.text, None, key, title))
+    found += urls
     # With a pool that is ill itself a mirror starves for its sake: flushing it would help nobody.
     key, title = ("w", "Why?") if state.pool.level in _GRAVE else ("F", "Flush")
-    found += [
-        Trouble(row.level, f"mirror {row.name}", row.text, None, key, title)
-        for row in state.mirrors
-        if row.level in _GRAVE and not row.draining
-    ]
+    ill: dict[tuple[Level, str], list[str]] = {}
+    for row in state.mirrors:
+        if row.level in _GRAVE and not row.draining:
+            ill.setdefault((row.level, row.text), []).append(row.name)
+    found += [Trouble(level, _mirrors(names), text, None, key, title) for (level, text), names in ill.items()]
     if state.store.level in _GRAVE:
         found.append(Trouble(state.store.level, "store", state.store.text, None, "i", "Engine"))
     return found

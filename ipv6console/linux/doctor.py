@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ipv6console import quantity
 from ipv6console.config import NetworkSettings
 from ipv6console.engine.protocol import HostPrefix
 from ipv6console.freebind import bound_socket
@@ -268,7 +269,7 @@ class HostDoctor:
             return examination.examine(around, self._settings, self._state_dir)
         told = [f"strategy {row.strategy}: {row.why}"]
         if row.pid is not None:
-            told.append(f"pid {row.pid}, {row.restarts} restarts, cpu {_share(row.cpu)}")
+            told.append(f"pid {row.pid}, {quantity.many(row.restarts, 'restart', 'restarts')}, cpu {_share(row.cpu)}")
         if row.solicited is not None:
             told.append(f"{row.solicited} solicitations seen, {row.answered} answered")
         level = Level.WARN if row.level in (Level.UNKNOWN, Level.OFF) else row.level

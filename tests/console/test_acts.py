@@ -429,3 +429,41 @@ async def test_what_read_only_refuses_is_named_by_the_keys_in_force() -> None:
         await stage.until_home()
         await stage.press("F")
         await stage.until_says("The console is read-only. L allows acts.")
+
+
+@pytest.mark.parametrize(("total", "told"), [(1, "remove 1 address"), (1_024, "remove all 1,024 addresses")])
+async def test_flushing_the_pool_counts_its_addresses_as_sentences_do(total: int, told: str) -> None:
+    calm = scene.calm()
+    async with staged(replace(calm, pool=replace(calm.pool, total=total))) as stage:
+        await stage.press("F")
+        await stage.until_screen(Choice)
+        assert told in stage.text()
+
+
+@pytest.mark.parametrize(
+    ("bad", "using", "told"),
+    [
+        (0, 0, "none is bad, and no lease is live."),
+        (1, 1, "1 bad one is handed out again before its cool-down is over, and 1 live lease ends if it has no owner."),
+        (2, 3, "2 bad ones are handed out again before their cool-down is over, and 3 live leases end, but for those"),
+    ],
+)
+async def test_resetting_a_mirror_counts_as_sentences_do(bad: int, using: int, told: str) -> None:
+    row = scene.mirror_row("news", using=using, bad=bad)
+    async with staged(replace(scene.calm(), mirrors=(row,)), size=(200, 60)) as stage:
+        await stage.press("3", "R")
+        await stage.until_screen(Choice)
+        words = " ".join(line.strip(" │") for line in stage.text(".box").splitlines())
+        assert told in " ".join(words.split())
+
+
+async def test_what_is_copied_is_repeated_no_longer_than_eyes_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with staged() as stage:
+        taken: list[str] = []
+        monkeypatch.setattr(stage.app, "copy_to_clipboard", taken.append)
+        await stage.press("6", "y")
+        await stage.until_says("Copied")
+        lines = taken[0].splitlines()
+        assert len(lines) > 8
+        assert f"… {len(lines)} lines" in stage.toasts()
+        assert lines[-1].strip() not in stage.toasts()

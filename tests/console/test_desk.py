@@ -566,6 +566,15 @@ async def test_an_empty_table_is_not_exported() -> None:
         assert "The table shows nothing that could be written." in stage.toasts()
 
 
+async def test_bare_text_keeps_every_line_of_a_value_that_has_several() -> None:
+    async with staged() as stage:
+        state = stage.app.model.state
+        assert state is not None
+        await stage.press("6", "Y")
+        await stage.until_screen(BareText)
+        assert [listener for listener in state.engine.listeners if listener not in stage.text()] == []
+
+
 async def test_the_pane_is_shown_as_bare_text_from_the_first_column_on() -> None:
     async with staged() as stage:
         await stage.press("Y")

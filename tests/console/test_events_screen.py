@@ -13,6 +13,7 @@ from ipv6console.console.paging import PAGE
 from ipv6console.console.screens.dialog import Choice, Reader
 from ipv6console.console.screens.events import EventsScreen
 from ipv6console.console.screens.jump import JumpDialog
+from ipv6console.console.screens.mirrors import MirrorsScreen
 from ipv6console.console.source import Refused
 from ipv6console.console.widgets.log import LogPane
 from ipv6console.console.widgets.prefixes import PrefixesPane
@@ -147,7 +148,7 @@ async def test_levels_go_up_and_down_and_the_engine_picks_them_out() -> None:
         await stage.press("greater_than_sign", "greater_than_sign")
         await _idle(stage, pane)
         text = stage.text("#log")
-        assert "fail and louder" in text
+        assert "fail only" in text
         assert "the loud one" in text
         assert "told" not in text
         asked = [what for name, what in stage.source.asked if name == "events"]
@@ -322,6 +323,21 @@ async def test_opening_can_be_taken_back(keys: tuple[str, ...]) -> None:
         await stage.press(*keys)
         await stage.until_home()
         assert stage.app.page.mode == "events"
+
+
+async def test_enter_puts_the_cursor_on_the_mirror_of_an_event_whatever_had_the_focus_there() -> None:
+    async with staged(live=False) as stage:
+        await _opened(stage, told=_about("address.bad", "prices"))
+        await stage.press("3", "enter", "tab", "7")
+        await stage.settle()
+        await stage.press("enter")
+        await stage.settle()
+        page = stage.app.page
+        assert isinstance(page, MirrorsScreen)
+        assert not page.within
+        assert page.focused_pane is page.tasks
+        assert page.tasks.grid.cursor_key == "prices"
+        assert not page.query(".-filtering")
 
 
 async def test_what_is_gone_is_said_to_be_gone() -> None:

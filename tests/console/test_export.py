@@ -29,8 +29,13 @@ def test_csv_has_titles_and_every_row() -> None:
 
 
 def test_lines_for_eyes_leave_out_a_column_that_is_empty_everywhere() -> None:
-    assert aligned(told(("news", ""), ("prices", ""))) == ["NAME", "news", "prices"]
-    assert aligned(told(("news", ""), ("prices", "low"))) == ["NAME    note", "news", "prices  low"]
+    assert aligned(told(("news", ""), ("prices", "")), 80) == ["NAME", "news", "prices"]
+    assert aligned(told(("news", ""), ("prices", "low")), 80) == ["NAME    note", "news", "prices  low"]
+
+
+def test_lines_for_eyes_stand_closer_where_they_would_be_broken_otherwise() -> None:
+    assert aligned(told(("news", ""), ("prices", "low")), 12) == ["NAME    note", "news", "prices  low"]
+    assert aligned(told(("news", ""), ("prices", "low")), 11) == ["NAME   note", "news", "prices low"]
 
 
 def test_json_has_one_object_a_row_by_column_key() -> None:

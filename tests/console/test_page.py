@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from ipv6console.console.action import ACTIONS, Scope
+from ipv6console.console.screens.dialog import Choice
 from ipv6console.console.tab import TABS, Tab
+from ipv6console.console.widgets.events import EventsPane
+from ipv6console.wire.state import PrefixState
 from tests.console import scene
 from tests.console.stage import staged
 
@@ -111,3 +115,57 @@ async def test_only_the_screen_that_is_shown_is_drawn() -> None:
             assert "ndppd has exited" not in str(overview.query_one("#verdict").render())
             stage.source.change(scene.state())
             await stage.settle()
+
+
+@pytest.mark.parametrize(
+    ("key", "size", "named"),
+    [
+        ("1", (80, 24), True),
+        ("2", (120, 40), False),
+        ("3", (80, 24), True),
+        ("4", (80, 24), True),
+        ("5", (120, 40), False),
+        ("6", (80, 24), False),
+        ("7", (120, 40), False),
+        ("8", (80, 24), False),
+        ("8", (200, 60), True),
+    ],
+)
+async def test_draining_is_named_where_there_is_something_to_drain_and_refused_elsewhere(
+    key: str, size: tuple[int, int], named: bool
+) -> None:
+    async with staged(size=size) as stage:
+        await stage.press(key)
+        await stage.settle()
+        assert ("D Drain" in stage.text("#keys")) is named
+        await stage.press("D")
+        if named:
+            await stage.until_screen(Choice)
+        else:
+            await stage.until_says("Drain: not now: What is shown here cannot be drained. 3 has the mirrors")
+
+
+async def test_a_toast_takes_the_place_of_the_one_before_it_of_the_same_heading() -> None:
+    async with staged() as stage:
+        await stage.press("ctrl+t", "ctrl+t", "ctrl+t")
+        await stage.until_says("Theme: deuteranopia")
+        assert stage.toasts().count("Theme:") == 1
+
+
+async def test_a_prefix_that_drains_is_not_said_to_be_missing() -> None:
+    row = scene.prefix_row(state=PrefixState.DRAINING)
+    async with staged(replace(scene.calm(), prefixes=(row,))) as stage:
+        assert f"no active prefix, {scene.PREFIX} draining" in stage.text("#top")
+
+
+async def test_a_list_of_events_that_was_scrolled_says_what_shows_the_newest() -> None:
+    async with staged() as stage:
+        await stage.press("tab")
+        pane = stage.app.page.query_one("#events", EventsPane)
+        pane.target.focus()
+        await stage.press("j", "j")
+        await stage.settle()
+        assert "Events · Home follows" in stage.text()
+        await stage.press("home")
+        await stage.settle()
+        assert "Home follows" not in stage.text()

@@ -64,8 +64,9 @@ def test_more_events_are_wanted_only_when_the_console_knows_too_few() -> None:
 async def test_every_act_and_question_is_refused_with_the_reason() -> None:
     source = ScriptedSource()
     then = past_source(source, scene.NOW - 100, "04:12:07")
-    with pytest.raises(Refused, match="The screen shows 04:12:07: who holds what is known as of now only"):
+    with pytest.raises(Refused, match="The screen shows 04:12:07: who holds what is known as of now only") as holders:
         await then.leases("news", 10)
+    assert holders.value.next == "a tells who had held one address by then. Esc goes back to live."
     with pytest.raises(Refused) as refusal:
         await then.spawn(3)
     assert refusal.value.next == "Esc goes back to live."
@@ -95,4 +96,4 @@ async def test_who_bans_in_the_past_is_refused_with_what_there_is_instead() -> N
     then = past_source(ScriptedSource(), scene.NOW - 100, "04:12:07")
     with pytest.raises(Refused, match="who banned a mirror is counted as of now only") as refusal:
         await then.targets("news", 10)
-    assert refusal.value.next == "Events tell its bans by then. Esc goes back to live."
+    assert refusal.value.next == "7 Events tells its bans by then. Esc goes back to live."

@@ -46,3 +46,23 @@ def test_a_draining_mirror_is_not_a_trouble() -> None:
 def test_a_mirror_that_starves_for_the_pool_s_sake_is_not_offered_to_be_flushed() -> None:
     assert [item.key for item in troubles(scene.state()) if item.subject.startswith("mirror")] == ["F"]
     assert [item.key for item in troubles(scene.broken()) if item.subject.startswith("mirror")] == ["w"]
+
+
+def test_spawning_is_not_offered_where_no_address_could_work() -> None:
+    full = scene.calm()
+    short = replace(full, pool=replace(full.pool, level=Level.FAIL, text="nothing is handed out", idle=0))
+    assert [item.key for item in troubles(short)] == ["s"]
+    cut = replace(short, prefixes=(scene.prefix_row(route=Level.FAIL, text="eth0 has no carrier"),))
+    assert {item.subject: item.key for item in troubles(cut)}["pool"] == "w"
+    dark = replace(full.pool.check_urls[0], level=Level.FAIL, last_error="no answer")
+    assert {item.key for item in troubles(replace(short, pool=replace(short.pool, check_urls=(dark,))))} == {"w"}
+
+
+def test_what_is_wrong_with_several_mirrors_alike_is_said_once() -> None:
+    ill = [scene.mirror_row(name, level=Level.FAIL, text="the pool is empty") for name in "abcdef"]
+    other = scene.mirror_row("g", level=Level.WARN, text="starves")
+    found = troubles(replace(scene.calm(), mirrors=(*ill, other)))
+    assert [(item.subject, item.text) for item in found] == [
+        ("mirrors a, b, c, d and 2 more", "the pool is empty"),
+        ("mirror g", "starves"),
+    ]

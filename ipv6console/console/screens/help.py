@@ -14,7 +14,7 @@ from ipv6console.console.widgets.pane import Pane
 _GUARDS = {
     Danger.NONE: "",
     Danger.CONFIRM: " Asks first.",
-    Danger.PLAN: " Nothing happens before the plan is confirmed.",
+    Danger.PLAN: " Nothing happens before it is confirmed.",
 }
 _MOVES = (
     ("arrows, h j k l", "Move: up and down in a pane, left and right between panes."),

@@ -42,6 +42,7 @@ class MirrorsScreen(Page):
     CSS_PATH: ClassVar[list[str]] = ["page.tcss", "mirrors.tcss"]
     mode = "mirrors"
     scopes = frozenset({Scope.MIRRORS})
+    drains = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,6 +171,19 @@ class MirrorsScreen(Page):
         self.tasks.target.focus()
         self._shown_in.redraw()
 
+    def reveal(self, name: str) -> None:
+        """Put the cursor on a mirror, among all of them."""
+        tasks = self.tasks
+        self.remove_class("-within")
+        if self.zoomed:
+            self.toggle_zoom()
+        tasks.pinned = None
+        tasks.drop_filter()
+        tasks.target.focus()
+        self._shown_in.redraw()
+        places = [place for place, row in enumerate(tasks.grid.rows) if row.key == name]
+        tasks.grid.move_to(places[0] if places else 0)
+
     async def act_order_mirrors(self) -> None:
         """Choose by which column to order the mirrors."""
         tasks = self.tasks
@@ -210,14 +224,18 @@ class MirrorsScreen(Page):
             made = call.reset(console.door, mirror.name, (lease.addr,))
         else:
             ends = (
-                f"and those of {figure.many(mirror.using, 'lease', 'leases')} that have no owner end"
+                f"and {figure.many(mirror.using, 'live lease ends if it has', 'live leases end, but for those that have')} "
+                f"{'no owner' if mirror.using == 1 else 'an owner'}"
                 if mirror.using
                 else "and no lease is live"
             )
-            text = (
-                f"Makes every address of {mirror.name} idle again: {figure.count(mirror.bad)} bad ones are handed out again "
-                f"before their cool-down is over, {ends}."
+            early = (
+                f"{figure.many(mirror.bad, 'bad one is', 'bad ones are')} handed out again before "
+                f"{'its' if mirror.bad == 1 else 'their'} cool-down is over"
+                if mirror.bad
+                else "none is bad"
             )
+            text = f"Makes every address of {mirror.name} idle again: {early}, {ends}."
             made = call.reset_all(console.door, mirror.name)
         heading = f"Reset mirror {mirror.name}" if lease is None else f"Reset {lease.addr}"
         answer = await self.app.push_screen_wait(

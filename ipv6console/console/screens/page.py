@@ -117,6 +117,11 @@ class Page(Screen[None]):
         pane = self.focused_pane
         return frozenset({Scope.ANYWHERE}) | self.scopes | (pane.scopes if pane is not None else frozenset())
 
+    @property
+    def drains(self) -> bool:
+        """Whether a mirror or a prefix is here to be drained."""
+        return self.own_act("drain") is not None or any(pane.drains for pane in self.panes)
+
     def draw(self, view: View, where: Where, standing: Standing) -> None:
         """Show what is known now; a pane is drawn when what it shows has changed."""
         if not self._laid:

@@ -60,9 +60,9 @@ class ChainPane(TextPane):
         parts: list[Content] = []
         if inquiry.refusal is not None:
             refusal = inquiry.refusal
+            again = () if view.past else ("  ", ("r", Tone.KEY), " walks again")
             parts.append(content(
-                (f"✖ {refusal.title}: ", Tone.FAIL), refusal.detail, "\n", (refusal.next, Tone.STRONG), "  ",
-                ("r", Tone.KEY), " walks again",
+                (f"✖ {refusal.title}: ", Tone.FAIL), refusal.detail, "\n", (refusal.next, Tone.STRONG), *again,
             ))  # fmt: skip
         if inquiry.value is not None:
             parts.append(self._age(view, inquiry))

@@ -18,6 +18,7 @@ from ipv6console.console.standing import Standing, obstacle
 from ipv6console.console.tab import TABS
 from ipv6console.console.tone import STYLES, Span, Tone, content, verdict
 from ipv6console.console.trouble import troubles
+from ipv6console.wire.state import PrefixState, State
 from ipv6console.wire.status import Level
 
 _SEPARATOR: Span = (" │ ", Tone.DIM)
@@ -86,7 +87,7 @@ class TopLine(Line):
             parts += [
                 (4, ("LAB" if state.engine.lab else "", Tone.BUSY)),
                 (3, (state.engine.role, Tone.PLAIN)),
-                (2, (prefix.prefix if prefix else "no prefix", Tone.PLAIN if prefix else Tone.FAIL)),
+                (2, (prefix.prefix, Tone.PLAIN) if prefix else (_without(state), Tone.FAIL)),
             ]
         parts = [part for part in parts if part[1][0]]
         while len(parts) > 1 and self._length(parts) + cell_len(right[0]) + 4 > width:
@@ -113,6 +114,11 @@ class TabLine(Line):
             parts.append(Content.styled(text, style).stylize(f"@click=app.act('{tab.mode}')"))
         shown = Content(" ") + Content("").join(parts)
         self.say(shown.truncate(width, ellipsis=True))
+
+
+def _without(state: State) -> str:
+    left = next((row for row in state.prefixes if row.state is PrefixState.DRAINING), None)
+    return f"no active prefix, {left.prefix} draining" if left else "no prefix"
 
 
 def _not_live(past: Moment) -> Span:
@@ -187,7 +193,7 @@ class KeyBar(Line):
 
     def redraw(self, standing: Standing, width: int) -> None:
         """Show as many as fit, in the order of the registry."""
-        items = sorted((item for item in ACTIONS if item.footer is not None and item.scope in standing.here), key=_rank)
+        items = sorted((item for item in ACTIONS if _named(item, standing)), key=_rank)
         while len(items) > 1 and sum(len(key_of(item)) + len(item.title) + 3 for item in items) > width:
             items.remove(_least(items))
         self.say(Content(" ").join([Content(""), *(self._item(item, standing) for item in items)]))
@@ -201,11 +207,15 @@ class KeyBar(Line):
         return label.stylize(f"@click=app.act('{item.id}')")
 
 
+def _named(item: Action, standing: Standing) -> bool:
+    return item.footer is not None and item.scope in standing.here and (item.id != "drain" or standing.drains)
+
+
 def _rank(item: Action) -> int:
     return item.footer or 0
 
 
 def _least(items: Sequence[Action]) -> Action:
-    expendable = ("zoom", "open", "troubles", "why", "filter", "drain")
+    expendable = ("zoom", "open", "troubles", "why", "filter", "rewind_back", "drain")
     named = [item for name in expendable for item in items if item.id == name]
     return named[0] if named else items[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ipv6console.console import lookup
+from ipv6console.console import figure, lookup
 from ipv6console.console.call import Call
 from ipv6console.console.detail import facts
 from ipv6console.console.filter import parse, passes
@@ -51,7 +51,7 @@ class EventsPane(TablePane):
         """Show the events that pass the filter."""
         model = view.model
         terms = parse(self.filter_text, self.fields)
-        heading = self.topic + (" · paused" if view.paused else "")
+        heading = self.topic + (" · paused" if view.paused else "" if self.grid.on_top else " · Home follows")
         self.frame(view, heading, model.state.engine.stamp if model.state else None)
         if view.paused:
             return
@@ -63,7 +63,8 @@ class EventsPane(TablePane):
         elif not model.events:
             self.place([], ("○ no events yet", Tone.DIM), *self.coming)
         elif not about:
-            self.place([], (f"○ none of the last {len(model.events)} events is about this", Tone.DIM))
+            last = figure.many(len(model.events), "event", "events")
+            self.place([], (f"○ nothing in the last {last} is about this", Tone.DIM))
         elif not shown:
             self.place([], ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it")
         else:

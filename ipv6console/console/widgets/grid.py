@@ -104,6 +104,11 @@ class Grid(ScrollView, can_focus=True):
         """The key of the row under the cursor."""
         return self._rows[self._cursor].key if self._rows else None
 
+    @property
+    def on_top(self) -> bool:
+        """Whether the cursor is on the first row."""
+        return self._cursor == 0
+
     def show(self, rows: Sequence[GridRow]) -> None:
         """Show `rows` instead; the cursor follows its key, but for one that stays on top."""
         old, key, at_top = self._rows, self.cursor_key, self._cursor == 0 and self.stays_on_top

@@ -196,7 +196,8 @@ class LogPane(TablePane):
     def _heading(self, view: View) -> str:
         parts = ["Events"]
         if self.level is not LEVELS[0]:
-            parts.append(f"{LEVEL_NAMES[self.level]} and louder")
+            louder_too = "only" if self.level is LEVELS[-1] else "and louder"
+            parts.append(f"{LEVEL_NAMES[self.level]} {louder_too}")
         if self.ledger.sieve.terms:
             parts.append("filtered")
         doubtful = unknown(self.filter_text)

@@ -68,6 +68,7 @@ def needs_eye(row: MirrorRow) -> bool:
 class MirrorsPane(TablePane):
     """The mirrors: those that need an eye first, then by name."""
 
+    drains = True
     topic = "Mirrors"
     guide: ClassVar[str] = (
         "One line for each task (dbname). usage: █ using, ▒ bad, · idle, as shares of the pool.\n"

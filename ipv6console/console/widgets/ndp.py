@@ -49,9 +49,13 @@ def lines(row: NdpRow, view: View, width: int) -> Content:
     """Return what is to be said of one prefix's NDP."""
     stale = view.model.condition is Condition.STALE
     restarts: Span = (str(row.restarts), Tone.WARN if row.restarts and not stale else Tone.PLAIN)
+    said = {row.strategy, row.interface} <= set(row.text.replace(":", " ").replace(",", " ").split())
     told: list[tuple[str, tuple[Span | str, ...]]] = [
-        ("health", (verdict(row.level, stale=stale), f"  {row.strategy} on {row.interface}")),
-        ("", (row.text,)),
+        (
+            "health",
+            (verdict(row.level, stale=stale), f"  {row.text if said else f'{row.strategy} on {row.interface}'}"),
+        ),
+        ("", ("" if said else row.text,)),
         ("why", ((row.why, Tone.DIM),)),
     ]
     if row.pid is not None or row.strategy in _WITH_PROCESS:

@@ -61,6 +61,8 @@ class Pane(Vertical):
     guide: ClassVar[str] = ""
     scopes: ClassVar[frozenset[Scope]] = frozenset()
     """Whose actions make sense while the focus is here."""
+    drains: ClassVar[bool] = False
+    """Whether its rows can be drained."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes="pane")

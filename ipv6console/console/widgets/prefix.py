@@ -69,10 +69,9 @@ def lines(row: PrefixRow, view: View, width: int) -> Content:
             ("interface", (row.interface, (f"  from {row.source}", Tone.DIM))),
             ("preferred", (lifetime(row.preferred_until, now, stale=stale),)),
             ("valid", (lifetime(row.valid_until, now, stale=stale),)),
-            ("route", (verdict(row.route, stale=stale),)),
+            ("route", (verdict(row.route, stale=stale), (f"  {row.text}" if row.text else "", Tone.DIM))),
             ("NDP", (verdict(row.ndp, stale=stale), (f"  {row.strategy}", Tone.DIM))),
             ("addresses", (f"{figure.count(row.addresses)}", (f"  {figure.count(row.leased)} leased", Tone.DIM))),
-            *([("", ((row.text, Tone.DIM),))] if row.text else []),
         ],
         width,
     )
@@ -89,6 +88,7 @@ def brief(row: PrefixRow, view: View, width: int) -> Content:
 class PrefixPane(TextPane):
     """The prefix in use, and below it the others."""
 
+    drains = True
     topic = "Prefix"
     guide: ClassVar[str] = (
         "The prefixes of this host the pool draws from. The one in use is shown in full, the others below it.\n"

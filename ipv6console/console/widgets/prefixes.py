@@ -37,6 +37,7 @@ def lifetime_bar(until: float | None, now: float, width: int) -> str:
 class PrefixesPane(Roster[PrefixRow]):
     """The prefixes: those in use first, newest first among equals."""
 
+    drains = True
     topic = "Prefixes"
     guide: ClassVar[str] = (
         "Every prefix the engine knows of, those in use first. preferred: until then new connections may start from it;\n"

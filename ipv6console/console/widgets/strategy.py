@@ -35,7 +35,9 @@ def compared(config: NdpConfig, width: int, *, stale: bool = False) -> Content:
         hang(Content(""), content((config.text, Tone.DIM)), LABEL, width),
     ]
     if config.diff:
-        lines.append(content((f"- there, + wanted: {len(config.diff)} lines of difference", Tone.DIM)))
+        lines.append(
+            content((f"- there, + wanted: {figure.many(len(config.diff), 'line', 'lines')} of difference", Tone.DIM))
+        )
         lines += [content((line, _MARKS.get(line[:1], Tone.PLAIN))) for line in config.diff]
     elif config.wanted:
         lines += [content((line, Tone.PLAIN)) for line in config.wanted.splitlines()]

@@ -104,17 +104,24 @@ class SummaryPane(Pane):
         row = next(iter(view.model.prefixes), None)
         if row is None:
             return self._row("Route", verdict(Level.OFF, stale=stale), (("nothing to route", Tone.DIM),), None, view)
-        text = row.text or f"{figure.count(row.addresses)} addresses, {figure.count(row.leased)} leased"
+        held = figure.many(row.addresses, "address", "addresses")
+        text = row.text or f"{held}, {figure.count(row.leased)} leased"
         return self._row("Route", verdict(row.route, stale=stale), ((text, Tone.PLAIN),), row.stamp, view)
 
     def _ndp(self, view: View, *, stale: bool) -> GridRow:
         row = next(iter(ndp.ordered(view)), None)
         if row is None:
             return self._row("NDP", verdict(Level.OFF, stale=stale), (("nothing to answer for", Tone.DIM),), None, view)
-        daemon = f" pid {row.pid}" if row.pid else ""
-        restarts = f" {figure.many(row.restarts, 'restart', 'restarts')}" if row.restarts else ""
-        asked = "" if row.solicited is None else f" asked {figure.short(row.solicited)}"
-        value = ((f"{row.strategy}{daemon}{restarts}{asked} ", Tone.PLAIN), (row.text, Tone.DIM))
+        said = row.text.split()
+        told = [figure.many(row.restarts, "restart", "restarts")] if row.restarts else []
+        if row.solicited is not None:
+            told.append(f"asked {figure.short(row.solicited)}")
+        if row.strategy not in said:
+            told.append(row.strategy)
+        if row.pid and str(row.pid) not in said:
+            told.append(f"pid {row.pid}")
+        counted = "  " if told and row.text else ""
+        value = ((row.text, Tone.PLAIN), (counted + ", ".join(told), Tone.DIM))
         return self._row("NDP", verdict(row.level, stale=stale), value, row.stamp, view)
 
     def _pool(self, state: State, view: View, *, stale: bool) -> GridRow:
@@ -135,7 +142,11 @@ class SummaryPane(Pane):
         well = sum(url.level is Level.OK for url in urls)
         used = tuple(url.level for url in urls if url.level is not Level.UNKNOWN)
         level = worst(used) if used else Level.UNKNOWN
-        value = f"{well} of {figure.many(len(urls), 'URL', 'URLs')} ok, {figure.short(row.checks_failed)} failed, {row.spawning} now, pace {row.pace_used}/{row.pace_limit}"
+        unasked = f", {len(urls) - len(used)} not used" if used and len(used) < len(urls) else ""
+        running = f", {row.spawning} running" if row.spawning else ""
+        failed = f", {figure.short(row.checks_failed)} failed" if row.checks_failed else ""
+        tried = figure.many(len(used) or len(urls), "URL", "URLs")
+        value = f"{well} of {tried} ok{unasked}{failed}{running}, pace {row.pace_used}/{row.pace_limit}"
         return self._row("Checks", verdict(level, stale=stale), ((value, Tone.PLAIN),), row.stamp, view)
 
     def _mirrors(self, state: State, view: View, *, stale: bool) -> GridRow:
