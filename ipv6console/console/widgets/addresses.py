@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -20,12 +18,13 @@ from ipv6console.console.listing import Listing, Order
 from ipv6console.console.model import Condition
 from ipv6console.console.query import BadFilter, Context, Query, parse
 from ipv6console.console.source import Refused
-from ipv6console.console.stock import Usage, aligned, spelled
+from ipv6console.console.stock import spelled
 from ipv6console.console.tone import Span, Tone, content
-from ipv6console.console.widgets.grid import Cell, Column, GridRow
+from ipv6console.console.widgets.addressrow import Rows
+from ipv6console.console.widgets.grid import Column, GridRow
 from ipv6console.console.widgets.pane import View, waiting
-from ipv6console.console.widgets.roll import Roll, Window
-from ipv6console.console.widgets.table import FilterLine, TablePane
+from ipv6console.console.widgets.roll import Roll
+from ipv6console.console.widgets.table import NONE_PASS, FilterLine, TablePane
 from ipv6console.wire.address import AddressRow
 from ipv6console.wire.status import Stamp
 
@@ -50,88 +49,6 @@ _NOT_KEPT = (
 
 Note = tuple[Span | str | Content, ...]
 """What stands in place of the table."""
-
-
-def states(usage: Usage, *, stale: bool) -> Cell:
-    """Return what an address is in the mirrors: those it is leased in, those it is bad in, or idle."""
-    if not usage.leased_in and not usage.bad_in:
-        return (("◌ was idle", Tone.UNKNOWN) if stale else ("○ idle", Tone.PLAIN),)
-    spans: list[Span] = []
-    if usage.leased_in:
-        spans.append((f"● {' '.join(usage.leased_in)} ", Tone.UNKNOWN if stale else Tone.BUSY))
-    if usage.bad_in:
-        spans.append((f"✖ {' '.join(usage.bad_in)}", Tone.UNKNOWN if stale else Tone.FAIL))
-    return tuple(spans)
-
-
-@lru_cache(maxsize=1_024)
-def prefix_width(prefix: str) -> int:
-    """Return how many characters of an aligned address are its prefix, whole nibbles only."""
-    length = prefix.partition("/")[2]
-    nibbles = int(length) // 4 if length.isdigit() else 0
-    return nibbles + nibbles // 4
-
-
-class _Rows(Window):
-    """What is listed as rows of the table; a row is made once for as long as nothing changes."""
-
-    def __init__(self, listing: Listing) -> None:
-        self._listing = listing
-        self._made: dict[int, GridRow] = {}
-        self._state: tuple[object, ...] = ()
-        self._now, self._stale = 0.0, False
-        self._marks: set[int] = set()
-
-    def update(self, now: float, marks: set[int], *, stale: bool, turn: int) -> None:
-        """Take over the time, the marks and whether it is stale; `turn` counts the changes of the marks."""
-        state = (self._listing.version, int(now), stale, turn)
-        if state != self._state:
-            self._made.clear()
-            self._state = state
-        self._now, self._marks, self._stale = now, marks, stale
-
-    def __len__(self) -> int:
-        return len(self._listing)
-
-    def row(self, index: int) -> GridRow:
-        """Return the row at a place."""
-        slot = self._listing.slot(index)
-        made = self._made.get(slot)
-        if made is None:
-            made = self._made[slot] = self.made(slot)
-        return made
-
-    def find(self, key: str) -> int | None:
-        """Return the place of an address."""
-        slot = self._listing.stock.find(int(key))
-        return None if slot is None else self._listing.place(slot)
-
-    def made(self, slot: int) -> GridRow:
-        """Return the row of a slot that holds an address."""
-        stock = self._listing.stock
-        address, usage = stock.address[slot], stock.usage[slot]
-        assert usage is not None  # noqa: S101 - what is listed is there
-        text, edge = aligned(address), prefix_width(usage.prefix)
-        marked = address in self._marks
-        tone = Tone.DIM if self._stale else Tone.STRONG if marked else Tone.PLAIN
-        return GridRow(
-            str(address),
-            {
-                "mark": (("*" if marked else "", Tone.KEY),),
-                "address": ((text[:edge], Tone.DIM), (text[edge:], tone)),
-                "state": states(usage, stale=self._stale),
-                "used": ((self._ago(stock.used_at[slot], "never"), Tone.DIM),),
-                "uses": ((figure.short(stock.uses[slot]), tone),),
-                "verified": ((self._ago(stock.verified_at[slot], ""), Tone.DIM),),
-                "retry": ((self._ahead(stock.retry_at[slot]), Tone.DIM),),
-            },
-        )
-
-    def _ago(self, at: float, never: str) -> str:
-        return never if math.isnan(at) else figure.whole_age(self._now - at)
-
-    def _ahead(self, at: float) -> str:
-        return "" if math.isnan(at) else figure.whole_age(max(0.0, at - self._now))
 
 
 class PoolFilterLine(FilterLine):
@@ -176,7 +93,7 @@ class AddressesPane(TablePane):
     def __init__(self, *, id: str, following: Callable[[], Following], past: Callable[[], bool]) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._following, self._past = following, past
-        self._rows: _Rows | None = None
+        self._rows: Rows | None = None
         self._marks: set[int] = set()
         self._turn = 0
         self._query, self._order = Query(), Order()
@@ -318,7 +235,7 @@ class AddressesPane(TablePane):
         if view.paused and self._rows is not None:
             return
         if self._rows is None:
-            self._rows = _Rows(self.listing)
+            self._rows = Rows(self.listing)
         self._rows.update(
             model.now, self._marks, stale=model.condition is Condition.STALE or self._late(following), turn=self._turn
         )
@@ -369,7 +286,7 @@ class AddressesPane(TablePane):
         if self._guesses or (following.reading and not len(self.listing.stock)):
             return ("⟳ loading", Tone.BUSY), " who leases what" if self._guesses else " the addresses"
         if len(self.listing.stock):
-            return ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it"
+            return NONE_PASS
         return (
             ("○ no addresses yet", Tone.DIM), "  ", ("s", Tone.KEY), " spawns, ", ("w", Tone.KEY), " shows why there are none",
         )  # fmt: skip

@@ -11,7 +11,7 @@ from ipv6console.console.filter import parse, passes
 from ipv6console.console.tone import Span, Tone, loudness
 from ipv6console.console.widgets.grid import Column, GridRow
 from ipv6console.console.widgets.pane import View, waiting
-from ipv6console.console.widgets.table import TablePane
+from ipv6console.console.widgets.table import NONE_PASS, TablePane
 from ipv6console.wire.event import Event, EventLevel
 
 
@@ -66,7 +66,7 @@ class EventsPane(TablePane):
             last = figure.many(len(model.events), "event", "events")
             self.place([], (f"○ nothing in the last {last} is about this", Tone.DIM))
         elif not shown:
-            self.place([], ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it")
+            self.place([], ("", Tone.PLAIN), *NONE_PASS)
         else:
             self.place([self._row(event, view) for event in shown], None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, TypeVar
 
 from textual.content import Content
 
@@ -12,7 +12,6 @@ from ipv6console.console import figure, lookup
 from ipv6console.console.action import Scope
 from ipv6console.console.call import Call
 from ipv6console.console.detail import facts
-from ipv6console.console.filter import parse, passes
 from ipv6console.console.model import Condition
 from ipv6console.console.screens.mirror import counters, settings
 from ipv6console.console.source import Refused
@@ -20,7 +19,7 @@ from ipv6console.console.tone import Tone, content
 from ipv6console.console.widgets.addresses import Note, refused
 from ipv6console.console.widgets.grid import Column, GridRow
 from ipv6console.console.widgets.pane import TextPane, View, waiting
-from ipv6console.console.widgets.table import TablePane
+from ipv6console.console.widgets.table import NONE_PASS, RowsPane
 from ipv6console.wire.lease import LeasePage, LeaseRow
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.status import Stamp
@@ -61,11 +60,10 @@ def _standing_in(view: View, inside: Inside | None, answer: object, what: str) -
 R = TypeVar("R", LeaseRow, TargetRow)
 
 
-class InsidePane(TablePane, Generic[R]):
+class InsidePane(RowsPane[R]):
     """A table of what was answered about the mirror. `inside` returns the answers."""
 
     scopes = frozenset({Scope.TABLE, Scope.MIRRORS})
-    what: ClassVar[str] = ""
     none: ClassVar[str] = ""
     """What is said when the answer lists nothing."""
 
@@ -90,16 +88,6 @@ class InsidePane(TablePane, Generic[R]):
         """Return the rows of the answer."""
         raise NotImplementedError
 
-    @staticmethod
-    def fields_of(row: R) -> dict[str, str]:
-        """Return what the filter looks at."""
-        raise NotImplementedError
-
-    @staticmethod
-    def grid_row(row: R, view: View) -> GridRow:
-        """Return one line of the table; its key is the cursor's."""
-        raise NotImplementedError
-
     def redraw(self, view: View) -> None:
         """Show the rows that pass the filter."""
         inside = self._inside()
@@ -108,12 +96,11 @@ class InsidePane(TablePane, Generic[R]):
             return
         note = _standing_in(view, inside, None if inside is None else self.answer(inside), self.what)
         found = self.listed() if note is None else ()
-        terms = parse(self.filter_text, self.fields)
-        rows = [self.grid_row(row, view) for row in found if passes(terms, self.fields_of(row))]
+        rows = self.passing(found, view)
         if note is None and not found:
             note = ((self.none, Tone.DIM),)
         elif note is None and not rows:
-            note = ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it"
+            note = NONE_PASS
         if note is None:
             self.place(rows, None)
         else:

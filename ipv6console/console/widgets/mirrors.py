@@ -11,7 +11,7 @@ from ipv6console.console.model import Condition, Model
 from ipv6console.console.tone import Span, Tone, verdict
 from ipv6console.console.widgets.grid import Cell, Column, GridRow
 from ipv6console.console.widgets.pane import View, waiting
-from ipv6console.console.widgets.table import TablePane
+from ipv6console.console.widgets.table import NONE_PASS, TablePane
 from ipv6console.wire.state import MirrorRow
 from ipv6console.wire.status import Level
 
@@ -121,7 +121,7 @@ class MirrorsPane(TablePane):
                 "  A mirror appears with a task's first request:\n", ("curl 'http://localhost:16000/pick?dbname=task1'", Tone.STRONG),
             )  # fmt: skip
         elif not shown:
-            self.place([], ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it")
+            self.place([], ("", Tone.PLAIN), *NONE_PASS)
         else:
             self.place([self.grid_row(row, view) for row in self.ordered(shown, view)], None)
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from ipv6console.console.filter import parse, passes
+from ipv6console.console.filter import parse
 from ipv6console.console.tone import Span, Tone
 from ipv6console.console.widgets.grid import Grid, GridRow
 from ipv6console.console.widgets.pane import View, waiting
-from ipv6console.console.widgets.table import FilterLine, TablePane
+from ipv6console.console.widgets.table import NONE_PASS, FilterLine, RowsPane
 from ipv6console.wire.state import NdpRow, PrefixRow
 
 if TYPE_CHECKING:
@@ -40,14 +40,11 @@ class Pointer(Grid):
 R = TypeVar("R", PrefixRow, NdpRow)
 
 
-class Roster(TablePane, Generic[R]):
+class Roster(RowsPane[R]):
     """The table, one row a prefix. Panes beside it ask what is chosen; they are drawn anew when that changes.
 
     Subclasses say what is `listed`, by what it is filtered, what a row looks like, and what stands there without any.
     """
-
-    what: ClassVar[str] = ""
-    """What is waited for before the first document."""
 
     none: ClassVar[tuple[Span | str, ...]] = ()
     """What is said when there is nothing to list."""
@@ -70,22 +67,11 @@ class Roster(TablePane, Generic[R]):
         """Return what there is."""
         raise NotImplementedError
 
-    @staticmethod
-    def fields_of(row: R) -> dict[str, str]:
-        """Return what the filter looks at."""
-        raise NotImplementedError
-
-    @staticmethod
-    def grid_row(row: R, view: View) -> GridRow:
-        """Return one line of the table."""
-        raise NotImplementedError
-
     def redraw(self, view: View) -> None:
         """Show the rows that pass the filter."""
         found = self.listed(view)
-        terms = parse(self.filter_text, self.fields)
-        shown = [row for row in found if passes(terms, self.fields_of(row))]
-        number = f"{len(shown)} of {len(found)} pass" if terms else f"{len(found)}"
+        shown = self.passing(found, view)
+        number = f"{len(shown)} of {len(found)} pass" if parse(self.filter_text, self.fields) else f"{len(found)}"
         stamp = max((row.stamp for row in found), key=lambda stamp: stamp.at, default=None)
         self.frame(view, f"{self.topic} · {number}" + (" · paused" if view.paused else ""), stamp)
         if view.paused:
@@ -96,9 +82,9 @@ class Roster(TablePane, Generic[R]):
         elif not found:
             self.place([], ("", Tone.PLAIN), *self.none)
         elif not shown:
-            self.place([], ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it")
+            self.place([], ("", Tone.PLAIN), *NONE_PASS)
         else:
-            self.place([self.grid_row(row, view) for row in shown], None)
+            self.place(shown, None)
 
     def chosen(self, view: View) -> R | None:
         """Return the row under the cursor."""

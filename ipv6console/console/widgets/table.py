@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -18,12 +18,16 @@ from textual.widgets import Input, Static
 
 from ipv6console.console.action import Scope
 from ipv6console.console.export import Sheet, sheet, told
-from ipv6console.console.tone import Span, content
+from ipv6console.console.filter import parse, passes
+from ipv6console.console.tone import Span, Tone, content
 from ipv6console.console.widgets.grid import Column, Grid, GridRow
-from ipv6console.console.widgets.pane import Pane
+from ipv6console.console.widgets.pane import Pane, View
 
 _AT_ONCE = 100
 """Rows that are written down before others get their turn."""
+
+NONE_PASS: tuple[Span | str, ...] = ("○ nothing passes the filter", Tone.DIM), "  ", ("Esc", Tone.KEY), " drops it"
+"""What stands in place of rows when the filter lets none pass."""
 
 
 class FilterLine(Input):
@@ -139,3 +143,28 @@ class TablePane(Pane):
             told, shown = content(note, *details), note_widget.content
             if not (isinstance(shown, Content) and shown.is_same(told)):
                 note_widget.update(told)  # lays the whole screen out anew
+
+
+R = TypeVar("R")
+
+
+class RowsPane(TablePane, Generic[R]):
+    """A table of documents' rows. Subclasses say by what those are filtered and what one looks like."""
+
+    what: ClassVar[str] = ""
+    """What is waited for."""
+
+    @staticmethod
+    def fields_of(row: R) -> dict[str, str]:
+        """Return what the filter looks at."""
+        raise NotImplementedError
+
+    @staticmethod
+    def grid_row(row: R, view: View) -> GridRow:
+        """Return one line of the table; its key is the cursor's."""
+        raise NotImplementedError
+
+    def passing(self, rows: Iterable[R], view: View) -> list[GridRow]:
+        """Return the lines of the rows that pass the filter."""
+        terms = parse(self.filter_text, self.fields)
+        return [self.grid_row(row, view) for row in rows if passes(terms, self.fields_of(row))]
