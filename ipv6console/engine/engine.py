@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ipv6console.config import Settings
 from ipv6console.engine.answering import Answering
@@ -34,6 +33,7 @@ from ipv6console.engine.report import ReportItem
 from ipv6console.engine.rewind import Rewind
 from ipv6console.engine.spawner import Spawner
 from ipv6console.engine.story import story_of
+from ipv6console.engine.tasks import Tasks
 from ipv6console.engine.tokens import Tokens
 from ipv6console.engine.vigil import Vigil
 from ipv6console.pool.prefix import Standing, format_prefix
@@ -125,8 +125,8 @@ class Engine:
         self.rewind = Rewind(self._document.now)
         self.news = core.journal.feed
         self.traffic = core.traffic
-        self._tasks: list[asyncio.Task[None]] = []
-        self._telling: asyncio.Task[None] | None = None
+        self._tasks, self._telling = Tasks(core.fall), Tasks(core.fall)
+        self._started = False
 
     @property
     def states(self) -> Feed[Delta]:
@@ -155,7 +155,7 @@ class Engine:
         await self._keeper.take(await self._watch.view())
         # Before the first pick: a cable that was cut meanwhile.
         await self._keeper.look()
-        for task in (
+        self._tasks.start(
             self._keeper.follow(),
             self._keeper.inspect(),
             self._spawner.run(),
@@ -167,9 +167,9 @@ class Engine:
             self.rewind.run(),
             self._vigil.run(),
             self._core.journal.mourn(started),
-        ):
-            self._tasks.append(asyncio.create_task(self._watched(task)))
-        self._telling = asyncio.create_task(self._watched(self.notifying.run()))
+        )
+        self._telling.start(self.notifying.run())
+        self._started = True
         # A task cancelled before its first step would leave a coroutine nobody ever awaited.
         await asyncio.sleep(0)
 
@@ -178,19 +178,16 @@ class Engine:
 
         With `leave` what was set up stays, for a successor that starts now.
         """
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
         try:
             await (self._reach.leave() if leave else self._reach.withdraw_all())
         except OSError as error:
             self._core.journal.fail("prefix.refused", f"not everything set up could be removed: {error}")
         text = "the engine makes way for its successor; routes and NDP stay" if leave else "the engine stopped"
         self._core.journal.write("engine.stopped", text)
-        if self._telling is not None:
+        if self._started:
             await self.notifying.stop()
-            self._telling.cancel()
-            await asyncio.gather(self._telling, return_exceptions=True)
+        await self._telling.stop()
         await self.notifying.close()
         await self._core.close()
 
@@ -320,10 +317,7 @@ class Engine:
 
     def mirror_settings(self, dbname: str) -> MirrorSettings:
         """Return what a mirror does differently; raises NotFound."""
-        mirror = self._core.known_mirror(dbname)
-        if mirror is None:
-            raise NotFound(f"there is no mirror {dbname}", next="see GET /stats for those there are")
-        return MirrorSettings(**mirror.custom._asdict())
+        return self._operating.mirror_settings(dbname)
 
     async def set_mirror(self, dbname: str, settings: MirrorSettings, caller: Caller) -> MirrorSettings:
         """Give a mirror settings of its own."""
@@ -401,10 +395,3 @@ class Engine:
     async def prove(self, source: int) -> tuple[bool, str]:
         """Return whether an echo URL sees `source`, and what was seen, for the doctor."""
         return await self._examination.prove(source)
-
-    async def _watched(self, task: Coroutine[Any, Any, None]) -> None:
-        try:
-            await task
-        except Exception as error:
-            self._core.fall(str(getattr(task, "__qualname__", "a task")), error)
-            raise

@@ -100,6 +100,13 @@ class Operating:
         self._core.changed.set()
         return mirror
 
+    def mirror_settings(self, dbname: str) -> MirrorSettings:
+        """Return what a mirror does differently; raises NotFound."""
+        mirror = self._core.known_mirror(dbname)
+        if mirror is None:
+            raise NotFound(f"there is no mirror {dbname}", next="see GET /stats for those there are")
+        return MirrorSettings(**mirror.custom._asdict())
+
     async def set_mirror(self, dbname: str, settings: MirrorSettings, caller: Caller) -> Mirror:
         """Give a mirror settings of its own, making the mirror if need be; raises InvalidRequest."""
         # Judged before the mirror is made: a refusal changes nothing, and what is in memory alone cannot be leased from.
