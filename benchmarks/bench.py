@@ -63,7 +63,7 @@ PARTS = {
     "session": Part(6, "--rounds 2 --sessions 30"),
     "console": Part(7, "--rounds 1"),
     "idle": Part(12, "--seconds 5 routed=200 responder=200", 4),
-    "scale": Part(14, "--addresses 300000 --mirrors 200 --rounds 2"),
+    "scale": Part(15, "--addresses 300000 --mirrors 200 --rounds 2"),
 }
 
 

@@ -11,17 +11,20 @@ from random import Random
 
 import pytest
 
-from ipv6console.config import NotifySettings
+from ipv6console.config import NotifySettings, Settings
 from ipv6console.engine import debounce, notifier, notifying
+from ipv6console.engine.engine import Engine
 from ipv6console.engine.errors import NotFound, Refusal
 from ipv6console.engine.journal import Journal
 from ipv6console.engine.notifier import QUEUE, pause
 from ipv6console.engine.notifying import Notifying
 from ipv6console.engine.protocol import NotCarried
 from ipv6console.engine.toldfile import NAME, read_told
+from ipv6console.store.database import SqliteStore
 from ipv6console.wire.event import Event, EventFilter, EventLevel
 from ipv6console.wire.notify import Notice, NoticeState, NotifierMeans
-from tests.engine.conftest import World
+from ipv6console.wire.status import Level
+from tests.engine.conftest import HandClock, HandDoctor, HandEcho, HandReach, HandWatch, World, host_prefix
 
 pytestmark = pytest.mark.anyio
 
@@ -292,3 +295,39 @@ class TestAfterARestart:
     async def test_the_file_is_for_the_engine_alone(self, world: World, tmp_path: Path) -> None:
         await self._first(world, tmp_path, stopped=True)
         assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
+
+    async def _turn(
+        self, settings: Settings, folder: Path, carrier: HandCarrier, clock: HandClock, levels: tuple[Level, Level]
+    ) -> None:
+        """Let an engine find NDP so at first and then otherwise, until that was told."""
+        watch, reach, echo = HandWatch(clock), HandReach(clock), HandEcho()
+        store = await SqliteStore.open(folder / "engine.db")
+        engine = Engine(
+            replace(settings, notify=NotifySettings(debounce=0.0)),
+            store=store,
+            watch=watch,
+            reach=reach,
+            doctor=HandDoctor(),
+            clock=clock,
+            echo=echo,
+            state_dir=str(folder),
+            carriers=[carrier],
+        )
+        world, before = World(engine, store, clock, watch, reach, echo), len(carrier.carried)
+        watch.show(host_prefix("2001:db8:0:1::/64"))
+        reach.level = levels[0]
+        await engine.start()
+        try:
+            await world.until(lambda: bool(engine.state().ndp))
+            reach.turn(levels[1])
+            await world.until(lambda: len(carrier.carried) > before)
+        finally:
+            await engine.stop()
+            await store.close()
+
+    async def test_an_engine_goes_on_where_the_one_before_ended(self, settings: Settings, tmp_path: Path) -> None:
+        carrier, clock = HandCarrier(kinds=("reach.",)), HandClock()
+        await self._turn(settings, tmp_path, carrier, clock, (Level.OK, Level.FAIL))
+        await self._turn(settings, tmp_path, carrier, clock, (Level.FAIL, Level.OK))
+        assert [notice.state for notice in carrier.carried] == [NoticeState.FAULT, NoticeState.RECOVERED]
+        assert read_told(tmp_path) == {}
