@@ -48,10 +48,18 @@ def _mirrors(names: list[str]) -> str:
     return f"mirrors {', '.join(names[:_NAMED])}{more}"
 
 
+def _prefixless(state: State) -> Trouble:
+    draining = next((row.prefix for row in state.prefixes if row.state is PrefixState.DRAINING), None)
+    if draining is None:
+        return Trouble(Level.FAIL, "prefix", "this host has no IPv6 prefix the pool can use", None, "w", "Why?")
+    text = "it drains and no other prefix is active, so nothing is handed out"
+    return Trouble(Level.FAIL, f"prefix {draining}", text, None, "4", "Prefixes")
+
+
 def _parts(state: State) -> list[Trouble]:
     found = []
-    if not any(row.state in {PrefixState.ACTIVE, PrefixState.DRAINING} for row in state.prefixes):
-        found.append(Trouble(Level.FAIL, "prefix", "this host has no IPv6 prefix the pool can use", None, "w", "Why?"))
+    if all(row.state is not PrefixState.ACTIVE for row in state.prefixes):
+        found.append(_prefixless(state))
     found += [
         Trouble(row.route, f"route {row.prefix}", row.text or "the local route", None, "w", "Why?")
         for row in state.prefixes

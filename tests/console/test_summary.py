@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ipv6console.console.detail import facts
-from ipv6console.wire.state import CheckUrl, NdpRow, State
+from ipv6console.wire.state import CheckUrl, NdpRow, PrefixState, State
 from ipv6console.wire.status import Level
 from tests.console import scene
 from tests.console.stage import staged
@@ -58,6 +58,14 @@ async def test_check_urls_that_were_not_needed_are_not_told_as_if_they_were_ill(
 async def test_a_prefix_with_one_address_has_one_address() -> None:
     row = scene.prefix_row(text="", addresses=1, leased=1)
     assert "Route 1 address, 1 leased" in await line(replace(scene.calm(), prefixes=(row,)), "Route")
+
+
+@pytest.mark.anyio
+async def test_a_prefix_that_is_gone_is_not_counted_as_one_more() -> None:
+    used, gone = scene.prefix_row(), scene.prefix_row("2001:db8:0:9::/64", id=2, state=PrefixState.GONE)
+    draining = scene.prefix_row("2001:db8:0:8::/64", id=3, state=PrefixState.DRAINING)
+    assert "more" not in await line(replace(scene.calm(), prefixes=(used, gone)), "Prefix")
+    assert "+1 more" in await line(replace(scene.calm(), prefixes=(used, draining, gone)), "Prefix")
 
 
 def test_a_detail_tells_what_there_is_none_of_from_what_nobody_knows() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ipv6console.console.trouble import troubles
+from ipv6console.wire.state import PrefixState
 from ipv6console.wire.status import Level
 from tests.console import scene
 
@@ -56,6 +57,13 @@ def test_spawning_is_not_offered_where_no_address_could_work() -> None:
     assert {item.subject: item.key for item in troubles(cut)}["pool"] == "w"
     dark = replace(full.pool.check_urls[0], level=Level.FAIL, last_error="no answer")
     assert {item.key for item in troubles(replace(short, pool=replace(short.pool, check_urls=(dark,))))} == {"w"}
+
+
+def test_a_prefix_that_drains_alone_is_the_trouble_and_spawning_no_way_out_of_it() -> None:
+    full = scene.calm()
+    alone = replace(full, prefixes=(scene.prefix_row(state=PrefixState.DRAINING),))
+    found = troubles(replace(alone, pool=replace(full.pool, level=Level.FAIL, text="no active prefix")))
+    assert [(item.subject, item.key) for item in found] == [(f"prefix {scene.PREFIX}", "4"), ("pool", "w")]
 
 
 def test_what_is_wrong_with_several_mirrors_alike_is_said_once() -> None:

@@ -96,7 +96,8 @@ class SummaryPane(Pane):
             )
         row = rows[0]
         left = prefix.lifetime(row.preferred_until, view.model.now, stale=stale)
-        others = f" +{len(rows) - 1} more" if len(rows) > 1 else ""
+        more = sum(other.state not in prefix.ENDED for other in rows[1:])
+        others = f" +{more} more" if more else ""
         value = ((row.prefix, Tone.STRONG), (f" {row.interface} ", Tone.PLAIN), left, (others, Tone.WARN))
         return self._row("Prefix", prefix.state_of(row, stale=stale), value, row.stamp, view)
 
