@@ -9,25 +9,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from functools import partial
 from http.client import INTERNAL_SERVER_ERROR
 from typing import Any, cast
 
 import uvicorn
-from uvicorn._types import HTTPScope
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from ipv6console.api.access import Access, unmapped
-from ipv6console.api.attendance import give_back
-from ipv6console.api.document import render
+from ipv6console.api.asked import Asked, Busy
 from ipv6console.api.parting import farewell
 from ipv6console.api.protocol import Http
 from ipv6console.api.refusal import response_to
-from ipv6console.api.turn import READERS, Reader, Turn
+from ipv6console.api.turn import READERS
 from ipv6console.engine.caller import Caller, Scope
-from ipv6console.engine.engine import Engine
+from ipv6console.engine.decision import Decision
 from ipv6console.engine.errors import Refusal
+from ipv6console.engine.leasing import Leasing
 from ipv6console.engine.traffic import Traffic
 
 _log = logging.getLogger(__name__)
@@ -41,34 +41,20 @@ _NEEDED = (
 )  # fmt: skip
 _LONGEST_BODY = 64 << 10
 _MOST_ADMITTED = 16
+_MOST_HEADS = 64
+_END = b"\r\n\r\n"
+_POST = ord("P")
 _FIRST = (b"/pi", b"/re")
 _JSON = b"application/json"
 
 Headers = list[tuple[bytes, bytes]]
 
 
-class _Nobody:
-    """Waits for nothing."""
-
-    def set(self) -> None:
-        """Wake nobody."""
-
-
-class _Busy:
-    """Stands where uvicorn keeps the request under way; what uvicorn does to that one has to work on this one."""
-
-    def __init__(self, scope: HTTPScope, url: bytes, *, keep_alive: bool) -> None:
-        self.scope = scope
-        self.url = url
-        self.keep_alive = keep_alive
-        self.more_body = False
-        self.response_started = self.response_complete = False
-        self.disconnected = False
-        self.message_event = _Nobody()
-
-
 class HotHttp(Http):
-    """Answers what READERS can read; everything else, and every mistake, goes to the framework untouched."""
+    """Answers what READERS can read; everything else, and every mistake, goes to the framework untouched.
+
+    The head of a request that was answered here is remembered: one that has the same bytes says the same, and is not parsed.
+    """
 
     def __init__(
         self,
@@ -79,18 +65,52 @@ class HotHttp(Http):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         state = config.app.state  # type: ignore[union-attr]  # ours, see server.run
-        self._engine: Engine = state.engine
+        self._leasing: Leasing = state.engine.leasing
         self._access: Access = state.access
         self._traffic: Traffic = state.engine.traffic
         self._stop: asyncio.Event = state.stop
-        self._reader: Reader | None = None
-        self._caller: Caller | None = None
-        self._query = b""
+        self._asked: Asked | None = None
         self._body = b""
         self._admitted: dict[tuple[tuple[bytes, bytes], ...], Caller] = {}
+        self._heads: dict[bytes, Asked] = {}
+        self._learnt: Asked | None = None
+        self._messages = 0
+        self._parsed = True
+        self._rests = False
         self._rests_since: float | None = None
         self._common: Headers | None = None
         self._begun = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Answer what was said before in the same words, else parse."""
+        if self._rests and self._repeats(data):
+            return
+        self._rests = False
+        whole, self._messages, self._learnt = self._parsed, 0, None
+        super().data_received(data)
+        if self._learnt is not None and whole and self._messages == 1:
+            self._learn(data, self._learnt)
+
+    def on_message_begin(self) -> None:
+        """Note that a request is arriving."""
+        self._parsed = False
+        self._messages += 1
+        super().on_message_begin()
+
+    def _repeats(self, data: bytes) -> bool:
+        if data[0] == _POST:
+            end = data.find(_END) + len(_END)
+            asked, body = self._heads.get(data[:end]), data[end:]
+        else:
+            asked, body = self._heads.get(data), b""
+        return asked is not None and len(body) == asked.length and self._decide(asked, body, keep_alive=True)
+
+    def _learn(self, data: bytes, asked: Asked) -> None:
+        head = data[: len(data) - asked.length]
+        if head.find(_END) == len(head) - len(_END) and head[:1] in b"GP":
+            if len(self._heads) >= _MOST_HEADS:
+                self._heads.clear()
+            self._heads[head] = asked
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for no further request."""
@@ -115,6 +135,7 @@ class HotHttp(Http):
             self.transport.close()
             return
         self._rests_since = self.loop.time()
+        self._rests = self._parsed
         if self.timeout_keep_alive_task is None:
             self._rest(self.timeout_keep_alive)
 
@@ -136,10 +157,17 @@ class HotHttp(Http):
     def _unset_keepalive_if_required(self) -> None:
         self._rests_since = None
 
+    def shutdown(self) -> None:
+        """Close once nothing is owed; whoever is owed an answer when the grace is over is told so."""
+        super().shutdown()
+        busy: object = self.cycle
+        if isinstance(busy, Busy) and not busy.response_complete:
+            self._run(self._part(busy))
+
     def on_headers_complete(self) -> None:
         """Take the request when it is one of ours, else hand it on."""
-        self._reader = self._plain_reader()
-        if self._reader is None:
+        self._asked = self._plain()
+        if self._asked is None:
             self._traffic.framework += 1
             super().on_headers_complete()
             return
@@ -148,7 +176,7 @@ class HotHttp(Http):
 
     def on_body(self, body: bytes) -> None:
         """Collect a small body."""
-        if self._reader is None:
+        if self._asked is None:
             super().on_body(body)
             return
         self._body += body
@@ -157,59 +185,83 @@ class HotHttp(Http):
 
     def on_message_complete(self) -> None:
         """Answer the request, or hand it on when it is not as plain as it looked."""
-        if self._reader is None:
+        self._parsed = True
+        asked = self._asked
+        if asked is None:
             super().on_message_complete()
             return
-        assert self._caller is not None  # noqa: S101 - set with the reader
-        turn = self._reader(self._engine, self._caller, self._query, self._body)
-        if turn is None:
+        keep_alive = self.parser.should_keep_alive()
+        if not self._decide(asked, self._body, keep_alive=keep_alive):
             self._hand_on()
             super().on_message_complete()
             return
         self.body_is_here()
-        busy = _Busy(self.scope, self.url, keep_alive=self.parser.should_keep_alive())
-        self.cycle = cast("RequestResponseCycle", busy)
-        self._run(self._answer(busy, turn))
+        if keep_alive and asked.lasting:
+            self._learnt = asked
+
+    def _decide(self, asked: Asked, body: bytes, *, keep_alive: bool) -> bool:
+        """Do what is asked and answer when it is durable; False when the framework has to look at the body."""
+        busy = Busy(asked, keep_alive=keep_alive)
+        # What needs no commit is not answered in the middle of what was received either: more may have come with it.
+        try:
+            decision = asked.turn.decide(body)
+            if decision is None:
+                return False
+            if decision.changes:
+                self._leasing.carry_out(decision, partial(self._settled, busy, decision))
+            else:
+                self.loop.call_soon(self._settled, busy, decision, None)
+        except Exception as error:  # noqa: BLE001 - every error is an answer, as it is in the framework
+            self.loop.call_soon(self._fail, busy, error)
+        self.cycle = busy  # type: ignore[assignment]  # see Busy
+        self._rests_since, self._rests = None, False
+        if self.leaving:
+            self._run(self._part(busy))
+        return True
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = self.loop.create_task(work)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
-    def _plain_reader(self) -> Reader | None:
+    def _plain(self) -> Asked | None:
         if self.url[:3] not in _FIRST or not self._idle or self.pipeline:
             return None
         path, _, query = self.url.partition(b"?")
-        reader = READERS.get((self.parser.get_method(), path))
-        if reader is None or self.expect_100_continue or self.parser.should_upgrade():
+        method = self.parser.get_method()
+        reader = READERS.get((method, path))
+        if reader is None or b"#" in query or self.expect_100_continue or self.parser.should_upgrade():
             return None
-        if self.parser.get_http_version() != "1.1" or not self._plain_body():
+        if self.parser.get_http_version() != "1.1":
             return None
-        self._caller = self._admit()
-        if self._caller is None:
+        length = self._plain_length(method)
+        caller = None if length is None else self._admit()
+        turn = None if caller is None else reader(self._leasing, caller, query)
+        if turn is None or length is None or caller is None:
             return None
-        self._query = query
-        self.scope["path"], self.scope["method"] = path.decode("ascii"), self.parser.get_method().decode("ascii")
-        return reader
+        self.scope["path"], self.scope["method"] = path.decode("ascii"), method.decode("ascii")
+        # A token may be revoked between two requests.
+        return Asked(turn, length, caller.token is None and not turn.waits, self.scope, self.url)
 
-    def _plain_body(self) -> bool:
-        """Return whether the body, if there is one, is of a known small length and JSON."""
-        post = self.parser.get_method() == b"POST"
+    def _plain_length(self, method: bytes) -> int | None:
+        """Return the length of the body when it is known and small and the body, if there is one, JSON; else None."""
         length = kind = None
         for name, value in self.headers:
             if name == b"content-length":
                 if length is not None:
-                    return False
+                    return None
                 length = value
             elif name == b"content-type":
                 if kind is not None:
-                    return False
+                    return None
                 kind = value
             elif name == b"transfer-encoding":
-                return False
-        if not post:
-            return length in (None, b"0")
-        return kind == _JSON and length is not None and length.isdigit() and int(length) <= _LONGEST_BODY
+                return None
+        if method != b"POST":
+            return 0 if length in (None, b"0") else None
+        if kind != _JSON or length is None or not length.isdigit() or int(length) > _LONGEST_BODY:
+            return None
+        return int(length)
 
     def _admit(self) -> Caller | None:
         """Return the caller if it may scrape; refusals are the framework's to word."""
@@ -234,70 +286,76 @@ class HotHttp(Http):
 
     def _hand_on(self) -> None:
         """Let the framework have the request, from its head on."""
-        self._reader = None
+        self._asked = None
         self._traffic.framework += 1
         super().on_headers_complete()
         if self._body:
             super().on_body(self._body)
 
-    async def _answer(self, busy: _Busy, turn: Turn) -> None:
+    def _settled(self, busy: Busy, decision: Decision, refusal: Refusal | None) -> None:
+        if refusal is not None:
+            self._fail(busy, refusal)
+        elif busy.disconnected:
+            self._leasing.give_up(decision)
+        elif busy.asked.turn.waits and not decision.leases:
+            self._run(self._let_wait(busy))
+        elif self.flow.write_paused:
+            self._run(self._send_later(busy, decision))
+        else:
+            self._send(busy, 200, None, busy.asked.turn.render(decision))
+
+    async def _send_later(self, busy: Busy, decision: Decision) -> None:
+        """Answer once the caller has taken what it was sent before."""
+        await self.flow.drain()
+        self._settled(busy, decision, None)
+
+    def _fail(self, busy: Busy, error: Exception) -> None:
+        if busy.disconnected:
+            return
+        response = response_to(error, busy.asked.scope)
+        if response.status_code == INTERNAL_SERVER_ERROR:
+            _log.error("the hot path ended a request with", exc_info=error)
+            busy.keep_alive = False
+        self._send(busy, response.status_code, response.raw_headers, bytes(response.body))
+
+    async def _part(self, busy: Busy) -> None:
+        """Stay until the answer is sent; told to leave before that, say that the server ends."""
+        busy.message_event = answered = asyncio.Event()
         try:
-            reply = await turn.answer
+            await answered.wait()
         except asyncio.CancelledError:
-            if self._stop.is_set() and not busy.disconnected:
+            if self._stop.is_set() and not (busy.disconnected or busy.response_complete):
                 busy.keep_alive = False
                 response = farewell()
                 self._send(busy, response.status_code, response.raw_headers, bytes(response.body))
+                busy.disconnected = True
             raise
-        except Exception as error:  # noqa: BLE001 - every error is an answer, as it is in the framework
-            response = response_to(error, busy.scope)
-            if response.status_code == INTERNAL_SERVER_ERROR:
-                _log.exception("the hot path ended a request with")
-                busy.keep_alive = False
-            status, body = response.status_code, bytes(response.body)
-            headers: Headers | None = response.raw_headers
-        else:
-            if busy.disconnected:
-                await give_back(self._engine, reply)
-                return
-            if turn.waits and not reply.success:
-                await self._let_wait(busy)
-                return
-            body = render(reply)
-            status, headers = 200, None
-        if self.flow.write_paused and not busy.disconnected:
-            await self.flow.drain()
-        if busy.disconnected:
-            return
-        self._send(busy, status, headers, body)
 
-    def _send(self, busy: _Busy, status: int, headers: Headers | None, body: bytes) -> None:
+    def _send(self, busy: Busy, status: int, headers: Headers | None, body: bytes) -> None:
         """Send an answer; with None as headers those of a document."""
         self._traffic.hot += 1
+        common = self.server_state.default_headers
+        if common is not self._common:
+            # They change with the date, once a second.
+            self._common, self._begun = common, STATUS_LINE[200] + _lines(common)
         told = busy.keep_alive
         if headers is None:
-            head = b"%scontent-length: %d\r\ncontent-type: application/json\r\n" % (self._start(), len(body))
+            head = b"%scontent-length: %d\r\ncontent-type: application/json\r\n" % (self._begun, len(body))
         else:
             told = told or any(name == b"connection" for name, _ in headers)
-            head = STATUS_LINE[status] + _lines(self.server_state.default_headers) + _lines(headers)
+            head = STATUS_LINE[status] + _lines(common) + _lines(headers)
         self.transport.write(b"%s%s%s" % (head, b"\r\n" if told else b"connection: close\r\n\r\n", body))
         busy.response_complete = True
+        busy.message_event.set()
         if not busy.keep_alive:
             self.transport.close()
         self.on_response_complete()
 
-    def _start(self) -> bytes:
-        """Return how every document's answer begins; the date changes once a second, and the server's headers with it."""
-        common = self.server_state.default_headers
-        if common is not self._common:
-            self._common, self._begun = common, STATUS_LINE[200] + _lines(common)
-        return self._begun
-
-    async def _let_wait(self, busy: _Busy) -> None:
+    async def _let_wait(self, busy: Busy) -> None:
         """Let the framework have a request for which there is nothing yet: it knows when its caller hangs up."""
         self._traffic.framework += 1
-        path, _, query = busy.url.partition(b"?")
-        scope = busy.scope
+        path, _, query = busy.asked.url.partition(b"?")
+        scope = busy.asked.scope
         scope["raw_path"], scope["query_string"] = path, query
         cycle = RequestResponseCycle(
             scope=scope,

@@ -8,30 +8,35 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, cast
 from urllib.parse import unquote_to_bytes
 
-from pydantic import BaseModel
-
 from ipv6console.api.body import ReportBody, ReportsBody
+from ipv6console.api.document import render, render_pick
 from ipv6console.api.parameter import DEFAULT_MIRROR
 from ipv6console.engine.caller import Caller
-from ipv6console.engine.engine import Engine
-from ipv6console.wire.reply import PickReply, PicksReply, Reply
-
-Model = TypeVar("Model", bound=BaseModel)
+from ipv6console.engine.decision import Decision, wish
+from ipv6console.engine.leasing import Leasing
+from ipv6console.engine.report import ReportItem
+from ipv6console.wire.reply import Reply
 
 
 class Turn(NamedTuple):
-    """One request as the engine is asked: the call, and whether the caller would wait when there is nothing."""
+    """What one kind of request comes to, the same whoever's connection it came by and however often it is made.
 
-    answer: Awaitable[PickReply | PicksReply | Reply]
+    `decide` takes its body and does it, None when the framework has to look at that body; it raises Refusal. `render` makes
+    the answer's body. `waits` says that the caller would wait when there is nothing.
+    """
+
+    decide: Callable[[bytes], Decision | None]
+    render: Callable[[Decision], bytes]
     waits: bool = False
 
 
-Reader = Callable[[Engine, Caller, bytes, bytes], Turn | None]
-"""Makes a turn of a query string and a body; None when the framework has to look at them."""
+Reader = Callable[[Leasing, Caller, bytes], Turn | None]
+"""Makes a turn of a query string; None when the framework has to look at it."""
 
 _ESCAPES = frozenset(b"%+")
 _MIRROR = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
@@ -39,6 +44,11 @@ _LINE = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}(\.[0-9]{1,6})?")
 _WAIT = re.compile(r"[1-9]?[0-9](\.[0-9]{1,6})?|[12][0-9]{2}(\.[0-9]{1,6})?|300")
 _COUNT = re.compile(r"[1-9][0-9]?|100")
+
+_STATUSES = frozenset({"idle", "using", "bad"})
+_LONGEST_TEXT = 200
+_NO_DOCUMENT = object()
+_scan = cast("Callable[[str, int], tuple[Any, int]]", json.JSONDecoder().scan_once)  # type: ignore[attr-defined]  # json.decoder
 
 _PICKS = {"dbname": _MIRROR, "ttl": _NUMBER, "holder": _LINE, "target": _LINE, "num": _COUNT}
 _PICK = {"dbname": _MIRROR, "ttl": _NUMBER, "holder": _LINE, "target": _LINE, "wait": _WAIT}
@@ -61,55 +71,110 @@ def _query(text: bytes, allowed: dict[str, re.Pattern[str]]) -> dict[str, str] |
     return found
 
 
-def _pick(engine: Engine, caller: Caller, query: bytes, body: bytes) -> Turn | None:
+def _pick(leasing: Leasing, caller: Caller, query: bytes) -> Turn | None:
     found = _query(query, _PICK)
-    if found is None or body:
-        return None
-    ttl = found.get("ttl")
-    answer = engine.pick(
-        found.get("dbname", DEFAULT_MIRROR),
-        caller,
-        ttl=None if ttl is None else float(ttl),
-        holder=found.get("holder"),
-        target=found.get("target"),
-    )
-    return Turn(answer, waits=float(found.get("wait", "0")) > 0)
-
-
-def _picks(engine: Engine, caller: Caller, query: bytes, body: bytes) -> Turn | None:
-    found = _query(query, _PICKS)
-    if found is None or body:
-        return None
-    ttl = found.get("ttl")
-    answer = engine.picks(
-        found.get("dbname", DEFAULT_MIRROR),
-        int(found.get("num", "1")),
-        caller,
-        ttl=None if ttl is None else float(ttl),
-        holder=found.get("holder"),
-        target=found.get("target"),
-    )
-    return Turn(answer)
-
-
-def _report(engine: Engine, caller: Caller, query: bytes, body: bytes) -> Turn | None:
-    found = None if query else _body(ReportBody, body)
-    return None if found is None else Turn(engine.report(found.dbname, [found.report_info.item()]))
-
-
-def _reports(engine: Engine, caller: Caller, query: bytes, body: bytes) -> Turn | None:
-    found = None if query else _body(ReportsBody, body)
     if found is None:
         return None
-    return Turn(engine.report(found.dbname, [info.item() for info in found.report_infos]))
+    asked = wish(
+        found.get("dbname", DEFAULT_MIRROR),
+        caller,
+        ttl=float(found["ttl"]) if "ttl" in found else None,
+        holder=found.get("holder"),
+        target=found.get("target"),
+    )
+    return Turn(lambda _: leasing.decide_pick(asked), _picked, waits=float(found.get("wait", "0")) > 0)
 
 
-def _body(kind: type[Model], body: bytes) -> Model | None:
+def _picks(leasing: Leasing, caller: Caller, query: bytes) -> Turn | None:
+    found = _query(query, _PICKS)
+    if found is None:
+        return None
+    asked = wish(
+        found.get("dbname", DEFAULT_MIRROR),
+        caller,
+        ttl=float(found["ttl"]) if "ttl" in found else None,
+        holder=found.get("holder"),
+        target=found.get("target"),
+    )
+    count = int(found.get("num", "1"))
+    return Turn(lambda _: leasing.decide_picks(asked, count), _replied)
+
+
+def _report(leasing: Leasing, _caller: Caller, query: bytes) -> Turn | None:
+    return None if query else Turn(partial(_verdict, leasing), _replied)
+
+
+def _reports(leasing: Leasing, _caller: Caller, query: bytes) -> Turn | None:
+    return None if query else Turn(partial(_verdicts, leasing), _replied)
+
+
+def _verdict(leasing: Leasing, body: bytes) -> Decision | None:
+    document = _json(body)
+    if type(document) is dict:
+        item = _plain_item(document.get("report_info"))
+        mirror = document.get("dbname", DEFAULT_MIRROR)
+        if item is not None and type(mirror) is str and _MIRROR.fullmatch(mirror):
+            return leasing.decide_report(mirror, [item])
+    try:
+        found = ReportBody.model_validate(document)
+    except ValueError:
+        return None
+    return leasing.decide_report(found.dbname, [found.report_info.item()])
+
+
+def _verdicts(leasing: Leasing, body: bytes) -> Decision | None:
+    try:
+        found = ReportsBody.model_validate(_json(body))
+    except ValueError:
+        return None
+    return leasing.decide_report(found.dbname, [info.item() for info in found.report_infos])
+
+
+def _json(body: bytes) -> Any:
+    """Return what the body says; what cannot be read is no document, and every model refuses it."""
+    try:
+        if body.isascii():
+            # What json.loads does, without the search for an encoding and for blanks around the document.
+            text = body.decode("ascii")
+            document, end = _scan(text, 0)
+            if end == len(text):
+                return document
+    except (ValueError, StopIteration, RecursionError):
+        pass
     try:
         # As the framework does it: pydantic's own JSON parser takes some documents that Python's does not.
-        return kind.model_validate(json.loads(body))
+        return json.loads(body)
     except (ValueError, RecursionError):
+        return _NO_DOCUMENT
+
+
+def _plain_item(info: Any) -> ReportItem | None:
+    """Return what nearly every report says without the time its model takes; None when the model has to look at it."""
+    if type(info) is not dict:
         return None
+    addr, status, lease = info.get("addr"), info.get("status"), info.get("lease", "")
+    if len(info) != (3 if "lease" in info else 2) or not (type(addr) is type(status) is type(lease) is str):
+        return None
+    # Addresses of 2000::/3 need no further look, see AddressText.
+    if addr[4:5] != ":" or addr[0] not in "23" or status not in _STATUSES:
+        return None
+    if not (len(addr) <= _LONGEST_TEXT >= len(lease) and addr.isascii() and lease.isascii()):
+        return None
+    return ReportItem(addr=addr, status=status, lease=lease if "lease" in info else None)
+
+
+def _picked(decision: Decision) -> bytes:
+    return render_pick(decision.leases[0]) if decision.leases else render(decision.reply())
+
+
+def _replied(decision: Decision) -> bytes:
+    reply = decision.reply()
+    return _reported(reply.dbname) if type(reply) is Reply and reply.success else render(reply)
+
+
+@lru_cache(maxsize=1_024)
+def _reported(dbname: str) -> bytes:
+    return render(Reply(success=True, dbname=dbname))
 
 
 READERS: dict[tuple[bytes, bytes], Reader] = {

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from ipv6console.config import Settings
 from ipv6console.engine.clock import Clock
 from ipv6console.engine.errors import InvalidRequest, Unavailable
 from ipv6console.engine.journal import Journal
-from ipv6console.engine.protocol import Durability, Store, StoreError
+from ipv6console.engine.protocol import Durability, Settled, Store, StoreError
 from ipv6console.engine.traffic import Traffic
 from ipv6console.pool.address import InvalidAddress, parse_address, parse_ipv6
 from ipv6console.pool.change import AddressAdded, Change, Snapshot, TokenRecorded
@@ -25,6 +25,7 @@ from ipv6console.pool.trail import Trail
 from ipv6console.wire.status import Finding, Level
 
 _RETRY = 1.0
+_SOON = 0.02
 log = logging.getLogger("ipv6console")
 
 
@@ -52,6 +53,7 @@ class Signal:
 
     def __init__(self) -> None:
         self._waiting: list[asyncio.Event] = []
+        self._soon: asyncio.TimerHandle | None = None
 
     def listen(self) -> asyncio.Event:
         """Return an event of the caller's own, set at every change; the caller clears it."""
@@ -61,8 +63,16 @@ class Signal:
 
     def set(self) -> None:
         """Wake everybody."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         for event in self._waiting:
             event.set()
+
+    def set_soon(self) -> None:
+        """Wake everybody within 20 ms, once for all that changes meanwhile."""
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(_SOON, self.set)
 
 
 class Core:
@@ -93,6 +103,7 @@ class Core:
         self.present: frozenset[int] = frozenset()
         self.changed = Signal()
         self._secret = secret or Secrets()
+        self._durability = Durability(settings.pool.durability)
         self._reload: asyncio.Task[None] | None = None
         self.pool = self._blank()
         # Microseconds: a later engine's numbers begin above any of this one's, so none is taken for one of them.
@@ -123,11 +134,25 @@ class Core:
             return
         since = self.clock.now()
         try:
-            await self.store.commit(rows, durability or Durability(self.settings.pool.durability))
+            await self.store.commit(rows, durability or self._durability)
         except StoreError as error:
-            self._break(error)
-            raise Unavailable(f"the store cannot commit: {error}", next=error.fix) from error
+            raise self.refused(error) from error
         self.traffic.commits.observe(self.clock.now() - since)
+
+    def submit(self, changes: Sequence[Change], done: Settled) -> None:
+        """Call `done` once `changes`, at least one, are as durable as the settings say; raises Unavailable.
+
+        An error that `done` hears is to be `refused`.
+        """
+        try:
+            self.store.submit(changes, self._durability, done)
+        except StoreError as error:
+            raise self.refused(error) from error
+
+    def refused(self, error: StoreError) -> Unavailable:
+        """Return what callers are told whose changes the store refused, and begin to mend it."""
+        self._break(error)
+        return Unavailable(f"the store cannot commit: {error}", next=error.fix)
 
     async def checkpoint(self) -> None:
         """Bring the database file up to date with its write-ahead log; raises Unavailable."""

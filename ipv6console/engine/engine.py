@@ -13,6 +13,7 @@ from ipv6console.engine.caller import Caller, Scope
 from ipv6console.engine.checker import Asks, Checker
 from ipv6console.engine.clock import BootClock, Clock
 from ipv6console.engine.core import Core
+from ipv6console.engine.decision import wish
 from ipv6console.engine.document import Document
 from ipv6console.engine.echo import Echo
 from ipv6console.engine.errors import NotFound, Unavailable
@@ -96,7 +97,7 @@ class Engine:
         self._spawner = Spawner(core, self._checker, self._answering, on_link)
         self._keeper = PrefixKeeper(core, watch, reach, on_link, on_change=self._spawner.start_over)
         self._janitor = Janitor(core, self._checker)
-        self._leasing = Leasing(core)
+        self.leasing = Leasing(core)
         self._operating = Operating(core)
         self._examination = Examination(core, self._checker, self._answering, self._spawner, watch=watch, doctor=doctor)
         self._prober = Prober(core, self._checker, self._keeper)
@@ -162,7 +163,7 @@ class Engine:
             self._janitor.run(),
             self._prober.run(),
             self._answering.run(),
-            self._leasing.room.run(),
+            self.leasing.room.run(),
             self._document.run(),
             self.rewind.run(),
             self._vigil.run(),
@@ -206,13 +207,7 @@ class Engine:
         With `wait` (seconds, at most 300) the caller waits its turn when there is none. With `target`, the host it is
         for, also an address that only other hosts ban.
         """
-        if wait:
-            return await self._leasing.pick(dbname, caller, ttl=ttl, holder=holder, wait=wait, target=target)
-        clock = self._core.clock
-        since = clock.now()
-        reply = await self._leasing.pick(dbname, caller, ttl=ttl, holder=holder, wait=wait, target=target)
-        self.traffic.picks.observe(clock.now() - since)
-        return reply
+        return await self.leasing.pick(wish(dbname, caller, ttl=ttl, holder=holder, target=target), wait)
 
     async def picks(
         self,
@@ -225,23 +220,23 @@ class Engine:
         target: str | None = None,
     ) -> PicksReply:
         """Lease up to `count` addresses, with `target` for that host."""
-        return await self._leasing.picks(dbname, count, caller, ttl=ttl, holder=holder, target=target)
+        return await self.leasing.picks(wish(dbname, caller, ttl=ttl, holder=holder, target=target), count)
 
     async def report(self, dbname: str, items: Sequence[ReportItem]) -> Reply:
         """End or renew leases with a verdict."""
-        return await self._leasing.report(dbname, items)
+        return await self.leasing.report(dbname, items)
 
     async def renew(self, token: str, ttl: float | None) -> LeaseReply:
         """Let a lease run on for `ttl` seconds from now."""
-        return await self._leasing.renew(token, ttl)
+        return await self.leasing.renew(token, ttl)
 
     async def release(self, token: str, status: str = "idle") -> LeaseReply:
         """End a lease with a verdict, idle or bad."""
-        return await self._leasing.release(token, status)
+        return await self.leasing.release(token, status)
 
     async def reset(self, dbname: str, addrs: Sequence[str] | None, caller: Caller) -> ResetReply:
         """Make addresses of a mirror idle again; None means all of it."""
-        reply = await self._leasing.reset(dbname, addrs)
+        reply = await self.leasing.reset(dbname, addrs)
         if reply.reset_count:
             text = f"{many(reply.reset_count, 'address', 'addresses')} of {dbname} made idle"
             self._core.journal.write("mirror.reset", text, subject=dbname, actor=caller.label)
@@ -249,7 +244,7 @@ class Engine:
 
     def leases(self, dbname: str | None, cursor: str | None, limit: int) -> LeasePage:
         """Return live leases in pages."""
-        return self._leasing.leases(dbname, cursor, limit)
+        return self.leasing.leases(dbname, cursor, limit)
 
     async def check(self, addrs: Sequence[str]) -> dict[str, CheckReply]:
         """Prove addresses of the pool's prefixes now, side by side; keys are the texts given."""

@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from math import isfinite
-from typing import NamedTuple
+from typing import cast
 
-from ipv6console.engine.caller import Caller
 from ipv6console.engine.core import Core
-from ipv6console.engine.errors import InvalidRequest, NotFound
+from ipv6console.engine.decision import Decision, Wish, check_ttl, host_of, picked, several_picked
+from ipv6console.engine.errors import InvalidRequest, NotFound, Refusal
+from ipv6console.engine.protocol import StoreError
 from ipv6console.engine.report import ReportItem
 from ipv6console.engine.unheard import Unheard, lives
 from ipv6console.engine.waiting import WaitingRoom
 from ipv6console.pool.address import format_address
-from ipv6console.pool.change import Change, UsageRecorded
+from ipv6console.pool.change import Change
 from ipv6console.pool.lease import Lease, NotLeased, locate_token
 from ipv6console.pool.mirror import Mirror, Status
 from ipv6console.pool.pool import Pool
 from ipv6console.pool.prefix import Standing
 from ipv6console.wire.lease import LeasePage, LeaseRow
-from ipv6console.wire.reply import LeaseReply, PickedLease, PickReply, PicksReply, Reply, ResetReply
+from ipv6console.wire.reply import LeaseReply, PickReply, PicksReply, Reply, ResetReply
 
 LONGEST_WAIT = 300.0
 _VERDICTS = {"idle": Status.IDLE, "using": Status.USING, "bad": Status.BAD}
-
-
-class Wish(NamedTuple):
-    """What a pick asks for; `host` is the one it is for, None when it names none."""
-
-    dbname: str
-    holder: str
-    process: str | None
-    ttl: float | None
-    host: str | None
-
-    def take(self, pool: Pool, mirror: Mirror, now: float) -> tuple[Lease, UsageRecorded] | None:
-        """Lease one address if there is one."""
-        return pool.lease(mirror, now, holder=self.holder, process=self.process, ttl=self.ttl, target=self.host)
 
 
 class Leasing:
@@ -49,66 +37,48 @@ class Leasing:
         self.room = WaitingRoom(core, self._unheard)
         self._core = core
 
-    async def pick(
-        self,
-        dbname: str,
-        caller: Caller,
-        *,
-        ttl: float | None,
-        holder: str | None,
-        wait: float | None,
-        target: str | None,
-    ) -> PickReply:
+    async def pick(self, wish: Wish, wait: float | None) -> PickReply:
         """Lease one address, waiting for it up to `wait` seconds behind those who wait already, or say why not."""
         seconds = _checked_wait(wait)
-        wish = Wish(dbname, (holder or caller.label)[:200], caller.process, _checked_ttl(ttl), _host(target))
-        leases = await self._lease(wish, 1)
-        if not leases and seconds:
+        decision = self.decide_pick(wish)
+        await self._carry_out(decision._replace(pick=not seconds))
+        if not decision.leases and seconds:
             leases = await self._wait(wish, seconds)
-        if not leases:
-            return PickReply(success=False, addr=None, dbname=dbname, detail=self.shortage(dbname, wish.host))
-        lease = leases[0]
-        return PickReply(
-            success=True,
-            addr=format_address(lease.address),
-            dbname=dbname,
-            lease=lease.token,
-            expires_at=lease.until,
-            ttl=lease.until - lease.since,
-        )
+            return picked(leases[0]) if leases else self._nothing(wish)
+        return cast("PickReply", decision.reply())
 
-    async def picks(
-        self,
-        dbname: str,
-        count: int,
-        caller: Caller,
-        *,
-        ttl: float | None,
-        holder: str | None,
-        target: str | None,
-    ) -> PicksReply:
+    async def picks(self, wish: Wish, count: int) -> PicksReply:
         """Lease up to `count` addresses."""
-        wish = Wish(dbname, (holder or caller.label)[:200], caller.process, _checked_ttl(ttl), _host(target))
-        leases = await self._lease(wish, count)
-        picked = tuple(
-            PickedLease(
-                addr=format_address(lease.address),
-                lease=lease.token,
-                expires_at=lease.until,
-                ttl=lease.until - lease.since,
-            )
-            for lease in leases
-        )
-        return PicksReply(
-            success=bool(picked),
-            addrs=tuple(lease.addr for lease in picked),
-            dbname=dbname,
-            leases=picked,
-            detail=None if len(picked) == count else self.shortage(dbname, wish.host),
-        )
+        decision = self.decide_picks(wish, count)
+        await self._carry_out(decision)
+        return cast("PicksReply", decision.reply())
 
     async def report(self, dbname: str, items: Sequence[ReportItem]) -> Reply:
         """End or renew leases with a verdict; what a report is not entitled to is left as it is, and said."""
+        decision = self.decide_report(dbname, items)
+        await self._carry_out(decision)
+        return cast("Reply", decision.reply())
+
+    def decide_pick(self, wish: Wish) -> Decision:
+        """Lease one address if there is one."""
+        now = self._core.clock.now()
+        leases, changes = self._lease(wish, 1, now)
+        reply = partial(picked, leases[0]) if leases else partial(self._nothing, wish)
+        return Decision(now, changes, leases, reply, pick=True)
+
+    def decide_picks(self, wish: Wish, count: int) -> Decision:
+        """Lease up to `count` addresses."""
+        now = self._core.clock.now()
+        leases, changes = self._lease(wish, count, now)
+
+        def reply() -> PicksReply:
+            detail = None if len(leases) == count else self.shortage(wish.dbname, wish.host)
+            return several_picked(wish.dbname, leases, detail)
+
+        return Decision(now, changes, leases, reply)
+
+    def decide_report(self, dbname: str, items: Sequence[ReportItem]) -> Decision:
+        """End or renew leases with a verdict; raises InvalidRequest."""
         core = self._core
         mirror = core.known_mirror(dbname)
         judged = [(core.address(item.addr), _verdict(item.status), item) for item in items]
@@ -124,17 +94,26 @@ class Leasing:
             if verdict is Status.USING:
                 changes.append(pool.renew(lease, now))
                 continue
-            changes.extend(pool.end(lease, verdict, now, target=_host(item.target), reason=item.reason))
+            changes.extend(pool.end(lease, verdict, now, target=host_of(item.target), reason=item.reason))
             if verdict is Status.BAD:
                 core.journal.ban(dbname)
-        await core.commit(*changes)
-        core.changed.set()
-        return Reply(success=not complaints, dbname=dbname, detail="; ".join(complaints[:5]) or None)
+        return Decision(now, changes, (), partial(_reported, dbname, complaints))
+
+    def carry_out(self, decision: Decision, done: Callable[[Refusal | None], None]) -> None:
+        """Commit what was decided and call `done` then, with a Refusal when it could not be; raises Unavailable."""
+        self._core.submit(decision.changes, partial(self._settled, decision, done))
+
+    def give_up(self, decision: Decision) -> None:
+        """End the leases that were made for somebody who is gone."""
+        if decision.leases:
+            self._unheard.end(decision.leases)
 
     async def renew(self, token: str, ttl: float | None) -> LeaseReply:
         """Let the token's lease run on; raises NotFound when it has ended."""
         lease, now = self._find(token), self._core.clock.now()
-        change = self._core.working().renew(lease, now, _checked_ttl(ttl))
+        if ttl is not None:
+            check_ttl(ttl)
+        change = self._core.working().renew(lease, now, ttl)
         await self._core.commit(change)
         return _reply(lease, now)
 
@@ -215,21 +194,48 @@ class Leasing:
             return "the pool is empty and being filled; try again, `ipv6console status` shows how far it is"
         return _taken(mirror, host)
 
-    async def _lease(self, wish: Wish, count: int) -> list[Lease]:
+    def _lease(self, wish: Wish, count: int, now: float) -> tuple[list[Lease], list[Change]]:
         core = self._core
         mirror, made = core.mirror(wish.dbname)
-        pool, now = core.working(), core.clock.now()
+        pool = core.pool
         leases: list[Lease] = []
-        changes: list[Change | None] = [made]
+        changes: list[Change] = [] if made is None else [made]
         count = 0 if self.room.occupied(wish.dbname, wish.host) else count
         while len(leases) < count and (leased := wish.take(pool, mirror, now)):
             leases.append(leased[0])
             changes.append(leased[1])
-        await self._write(leases, changes)
-        core.changed.set()
-        return leases
+        return leases, changes
 
-    async def _write(self, leases: Sequence[Lease], changes: Sequence[Change | None]) -> None:
+    def _nothing(self, wish: Wish) -> PickReply:
+        return PickReply(success=False, addr=None, dbname=wish.dbname, detail=self.shortage(wish.dbname, wish.host))
+
+    async def _carry_out(self, decision: Decision) -> None:
+        await self._write(decision.leases, decision.changes)
+        core = self._core
+        if decision.pick:
+            core.traffic.picks.observe(core.clock.now() - decision.since)
+        self._stir()
+
+    def _settled(self, decision: Decision, done: Callable[[Refusal | None], None], error: StoreError | None) -> None:
+        core = self._core
+        if error is None:
+            took = core.clock.now() - decision.since
+            core.traffic.commits.observe(took)
+            if decision.pick:
+                core.traffic.picks.observe(took)
+            self._stir()
+            done(None)
+        else:
+            done(core.refused(error))
+
+    def _stir(self) -> None:
+        if self.room.empty:
+            # Nobody waits for what was given back, and whoever keeps the pool filled has time.
+            self._core.changed.set_soon()
+        else:
+            self._core.changed.set()
+
+    async def _write(self, leases: Sequence[Lease], changes: Sequence[Change]) -> None:
         try:
             await self._core.commit(*changes)
         except asyncio.CancelledError:
@@ -286,12 +292,6 @@ def _verdict(status: str) -> Status:
     return verdict
 
 
-def _checked_ttl(ttl: float | None) -> float | None:
-    if ttl is not None and not (isfinite(ttl) and ttl > 0):
-        raise InvalidRequest(f"a ttl of {ttl} seconds has no meaning", next="give a number above 0, or leave it out")
-    return ttl
-
-
 def _closed(pool: Pool) -> str | None:
     """Return why no mirror at all has anything to give, None when that is not so."""
     if pool.severed:
@@ -311,9 +311,8 @@ def _taken(mirror: Mirror, host: str | None) -> str:
     return f"{told}, some of them for some hosts only); name the host they are for with target=HOST, or try again"
 
 
-def _host(target: str | None) -> str | None:
-    """Return a host as bans are counted for it: names know no case (RFC 4343)."""
-    return (target.strip().rstrip(".").lower() or None) if target else None
+def _reported(dbname: str, complaints: Sequence[str]) -> Reply:
+    return Reply(success=not complaints, dbname=dbname, detail="; ".join(complaints[:5]) or None)
 
 
 def _checked_wait(wait: float | None) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -32,6 +32,10 @@ class StoreError(Exception):
         self.fix = fix
 
 
+Settled = Callable[[StoreError | None], None]
+"""Hears once what became of a commit: None when it is durable, else what went wrong."""
+
+
 class Store(Protocol):
     """Durable state: what `commit` returned from is there after a crash."""
 
@@ -46,6 +50,10 @@ class Store(Protocol):
 
     async def commit(self, changes: Sequence[Change], durability: Durability = Durability.PROCESS) -> None:
         """Return once `changes` are committed, in order, all or none; raises StoreError."""
+        ...
+
+    def submit(self, changes: Sequence[Change], durability: Durability, done: Settled) -> None:
+        """Commit as `commit` does, and call `done` in the loop's thread then; raises StoreError when it is closed."""
         ...
 
     def record(self, events: Sequence[Event]) -> None:

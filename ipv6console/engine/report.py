@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportItem:
+class ReportItem(NamedTuple):
     """`status` is idle, using or bad; `lease` the token; `target` the host that answered so, `reason` in words."""
 
     addr: str

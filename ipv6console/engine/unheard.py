@@ -32,11 +32,15 @@ class Unheard:
 
         For a caller that was cancelled: it does not wait for the disk.
         """
+        self.end(leases, *unwritten)
+        # Its first step decides and queues all of it.
+        await asyncio.sleep(0)
+
+    def end(self, leases: Sequence[Lease], *unwritten: Change) -> None:
+        """Make the addresses idle again, in the next turn of the loop."""
         task = asyncio.create_task(self._end(leases, unwritten))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        # Its first step decides and queues all of it.
-        await asyncio.sleep(0)
 
     async def _end(self, leases: Sequence[Lease], unwritten: Sequence[Change]) -> None:
         core = self._core

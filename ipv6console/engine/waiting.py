@@ -32,6 +32,11 @@ class WaitingRoom:
         self._unheard = unheard
         self._queues: dict[str, deque[Place]] = {}
 
+    @property
+    def empty(self) -> bool:
+        """Whether nobody waits for anything."""
+        return not self._queues
+
     def occupied(self, mirror: str, host: str | None) -> bool:
         """Return whether somebody waits for what a pick for `host` would get; whoever comes now goes behind them.
 

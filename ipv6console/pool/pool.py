@@ -257,7 +257,7 @@ class Pool:
         else:
             mirror.praise(row, target or lease.target)
             self._free(mirror, row)
-        return mirror.usage(row, now), lease.ended(verdict.value, now, target, reason)
+        return mirror.usage(row, now), lease.ended(verdict._value_, now, target, reason)
 
     def reset(self, mirror: Mirror, row: int, now: float) -> tuple[Change, ...]:
         """Make a bad, resting or token-less leased row idle; nothing when it was idle, NotLeased when it is owned."""

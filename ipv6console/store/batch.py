@@ -32,8 +32,11 @@ from ipv6console.store.schema import address, history, kept_event, mirror, prefi
 from ipv6console.wire.event import Event
 
 
-def write_changes(connection: Connection, changes: Iterable[Change]) -> None:
-    """Write `changes` in their order into the open transaction, consecutive ones of a kind with one call."""
+def write_changes(connection: Connection, changes: Iterable[Change]) -> int:
+    """Write `changes` in their order into the open transaction, consecutive ones of a kind with one call.
+
+    Returns how many there were.
+    """
     # The history refers to no row and no row to it, so it may come last: each report has a usage and a lease that ended,
     # and in their order every call would have one row.
     ended: list[Change] = []
@@ -45,6 +48,7 @@ def write_changes(connection: Connection, changes: Iterable[Change]) -> None:
         _write(driver, kind, list(run))
     if ended:
         _write(driver, LeaseEnded, ended)
+    return len(others) + len(ended)
 
 
 def write_events(connection: Connection, events: Sequence[Event]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from ipv6console.engine.clock import Era
-from ipv6console.engine.protocol import Durability, StoreError
+from ipv6console.engine.protocol import Durability, Settled, StoreError
 from ipv6console.pool.change import Change, LeaseEnded, Snapshot
 from ipv6console.store.block import pack, unpacked
 from ipv6console.store.deadline import carry_over
@@ -99,6 +99,11 @@ class SqliteStore:
         """
         self._fresh = None
         await self._writer.commit(changes, durability)
+
+    def submit(self, changes: Sequence[Change], durability: Durability, done: Settled) -> None:
+        """Commit as `commit` does, and call `done` then, later than now; raises StoreError when the store is closed."""
+        self._fresh = None
+        self._writer.submit(changes, durability, done)
 
     def record(self, events: Sequence[Event]) -> None:
         """Queue `events` to be kept; those that cannot be saved now are tried again, and `status` says so."""

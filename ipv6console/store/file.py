@@ -26,36 +26,64 @@ logger = logging.getLogger(__name__)
 _SYNCHRONOUS = {Durability.PROCESS: "NORMAL", Durability.POWER: "FULL"}
 
 
+class OthersWriteError(Exception):
+    """Another program is writing, and a transaction that was not to wait did not begin."""
+
+
 class DatabaseFile:
-    """An open SQLite database in WAL mode, used by one thread at a time; built by `open_file`."""
+    """An open SQLite database in WAL mode, used by one thread at a time; built by `open_file`.
+
+    The next transaction `begins_log` when it writes to a new write-ahead log: then SQLite syncs, whatever the durability.
+    """
 
     def __init__(self, path: Path, busy_timeout: float) -> None:
         self.path = path
         self._busy_timeout = busy_timeout
         self._durability = Durability.PROCESS
         self._marks = 0
+        self._patient = True
+        self.begins_log = True
         self.connection = self._connect()
 
     @contextmanager
-    def transaction(self, durability: Durability) -> Iterator[Connection]:
-        """Begin, and commit with `durability` at the end of the block; any exception rolls everything back."""
+    def transaction(self, durability: Durability, *, patient: bool = True) -> Iterator[Connection]:
+        """Begin, and commit with `durability` at the end of the block; any exception rolls everything back.
+
+        While another program writes this waits up to `busy_timeout`, or if it is not `patient` raises OthersWriteError.
+        """
         connection = self.connection
         driver = driver_of(connection)
+        if patient is not self._patient:
+            driver.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1_000) if patient else 0}")
+            self._patient = patient
         if durability is not self._durability:
             driver.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
             self._durability = durability
-        driver.execute("BEGIN IMMEDIATE")
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not patient and diagnose(error, self.path).cause is Cause.LOCKED:
+                raise OthersWriteError from error
+            raise
         try:
             if durability is Durability.POWER:
                 self._mark(driver)
+            before = driver.total_changes
             yield connection
             driver.execute("COMMIT")
+            self.begins_log = self.begins_log and driver.total_changes == before
         except BaseException:
             self._roll_back()
             raise
 
+    def shorten_log(self) -> None:
+        """Copy what no reader needs of the write-ahead log into the database file, so that the log begins anew."""
+        self.begins_log = True
+        self.connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
     def checkpoint(self) -> None:
         """Copy the write-ahead log into the database file and sync it; raises StoreError when a reader is in the way."""
+        self.begins_log = True
         _, frames, copied = self.connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").one()
         if copied < frames:
             raise StoreError(
@@ -131,11 +159,15 @@ class DatabaseFile:
             connect_args={"timeout": self._busy_timeout, "check_same_thread": False},
         )
         connection = engine.connect()
+        self.begins_log = True
         try:
             self._use_log(connection)
+            # By hand, in `shorten_log`: it syncs, and a commit need not.
+            connection.exec_driver_sql("PRAGMA wal_autocheckpoint = 0")
             connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
             connection.exec_driver_sql("PRAGMA foreign_keys = ON")
             self._durability = Durability.PROCESS
+            self._patient = True
             self._marks = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
         except BaseException:
             connection.close()

@@ -1,4 +1,4 @@
-"""The writer: one thread, one connection, and a commit for whatever has queued."""
+"""The writer: one connection, a commit for whatever has queued, and a thread for what may wait for the disk."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import ResourceClosedError
 
-from ipv6console.engine.protocol import Durability, StoreError
+from ipv6console.engine.protocol import Durability, Settled, StoreError
 from ipv6console.pool.change import Change, Snapshot
 from ipv6console.store.batch import write_changes, write_events
 from ipv6console.store.fault import Cause, Fault, diagnose
-from ipv6console.store.file import DatabaseFile
+from ipv6console.store.file import DatabaseFile, OthersWriteError
 from ipv6console.store.snapshot import read_snapshot
 from ipv6console.wire.event import Event
 
@@ -29,6 +30,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _UNSAVED_EVENTS = 1_000
+_LOG = 5_000
+"""So many changes are written before the log is copied into the file and begun anew."""
+_LONG, _SHUN = 0.02, 1.0
+"""When a commit in the loop took so many seconds, the disk is slow, and for so many they are left to the thread."""
 
 
 @dataclass(slots=True)
@@ -36,7 +41,7 @@ class _Commit:
     changes: Sequence[Change]
     durability: Durability
     generation: int
-    answer: asyncio.Future[None]
+    done: Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,9 @@ _Job = list[_Commit] | tuple[Event, ...] | _Task | _Stop
 class Writer:
     """Owns `file` from construction to `stop`; every method is for the thread of the loop that built it.
 
+    What has to outlive the process alone is written to the page cache, which takes less than to wake a thread: the loop
+    does it itself while the thread has nothing to do. Whatever waits for the disk, or for other programs, is the thread's.
+
     After a commit that failed nothing more is committed until `load` has returned: what was queued behind it was
     decided on a state that was never saved.
     """
@@ -72,17 +80,20 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
         self._gathered: list[_Commit] = []
+        self._away = 0
+        self._shun_until = 0.0
         self._file = file
         # The generation the caller's decisions rest on.
         self._loaded = 0
-        # What the writer's thread itself knows; the attributes above follow through the loop. A failure starts a new
-        # generation, and commits of an earlier one are refused.
+        # What whoever has the file knows, the thread while anything is `_away` and else the loop; the attributes above
+        # follow in the loop. A failure starts a new generation, and commits of an earlier one are refused.
         self._generation = 0
         self._failure: Fault | None = None
         self._suspect = False
         self._damaged = False
         self._unsaved: deque[Event] = deque()
         self._lost = 0
+        self._logged = 0
         # A daemon: an engine that dies without closing its store must not hang on it.
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -98,13 +109,17 @@ class Writer:
         if not changes:
             return
         answer = self._loop.create_future()
+        self.submit(changes, durability, partial(_settle, answer))
+        await answer
+
+    def submit(self, changes: Sequence[Change], durability: Durability, done: Settled) -> None:
+        """Call `done` once `changes`, at least one, are committed or refused; raises StoreError when stopped."""
+        self._refuse_if_stopped()
         self.queue += 1
         if not self._gathered:
-            # With all that are decided in this turn of the loop: to wake the thread takes a tenth of a pick, and it could
-            # not run before the loop rests anyway.
-            self._loop.call_soon(self._hand_over)
-        self._gathered.append(_Commit(changes, durability, self._loaded, answer))
-        await answer
+            # With all that are decided in this turn of the loop.
+            self._loop.call_soon(self._commit_or_hand_over)
+        self._gathered.append(_Commit(changes, durability, self._loaded, done))
 
     def record(self, events: Sequence[Event]) -> None:
         """Queue `events` to be kept."""
@@ -112,7 +127,7 @@ class Writer:
             logger.warning("%d events came after the store was closed and are not kept", len(events))
         elif events:
             self._hand_over()
-            self._jobs.put(tuple(events))
+            self._put(tuple(events))
 
     async def load(self) -> Snapshot:
         """Return everything committed, and take commits again; raises StoreError."""
@@ -130,7 +145,7 @@ class Writer:
         self._refuse_if_stopped()
         answer: asyncio.Future[T] = self._loop.create_future()
         self._hand_over()
-        self._jobs.put(_Task(work, answer))
+        self._put(_Task(work, answer))
         return await answer
 
     async def stop(self) -> None:
@@ -140,22 +155,49 @@ class Writer:
         self.stopped = True
         answer = self._loop.create_future()
         self._hand_over()
-        self._jobs.put(_Stop(answer))
+        self._put(_Stop(answer))
         try:
             await asyncio.shield(answer)
         finally:
             await asyncio.to_thread(self._thread.join)
 
+    def _commit_or_hand_over(self) -> None:
+        batch = self._gathered
+        if (
+            self._away
+            or self._logged >= _LOG
+            or self._file.begins_log
+            or Durability.POWER in [commit.durability for commit in batch]
+            or self._loop.time() < self._shun_until
+        ):
+            self._hand_over()
+        elif batch:
+            self._gathered = []
+            self._commit_here(batch)
+
+    def _commit_here(self, batch: list[_Commit]) -> None:
+        began = self._loop.time()
+        try:
+            self._commit(batch, _at_once, patient=False)
+        except OthersWriteError:
+            self._put(batch)
+        if (now := self._loop.time()) - began > _LONG:
+            self._shun_until = now + _SHUN
+
     def _hand_over(self) -> None:
         if self._gathered:
-            self._jobs.put(self._gathered)
+            self._put(self._gathered)
             self._gathered = []
+
+    def _put(self, job: _Job) -> None:
+        self._away += 1
+        self._jobs.put(job)
 
     def _refuse_if_stopped(self) -> None:
         if self.stopped:
             raise StoreError(f"{self._file.path} is closed", "the engine is stopping; start it again")
 
-    # From here on: the writer's thread.
+    # From here on: the writer's thread; `_commit` also in the loop's.
 
     def _run(self) -> None:
         running = True
@@ -165,6 +207,7 @@ class Writer:
                 while True:
                     jobs.append(self._jobs.get_nowait())
             running = self._work(jobs)
+            self._tell(self._come_back, len(jobs))
 
     def _work(self, jobs: list[_Job]) -> bool:
         commits: list[_Commit] = []
@@ -173,7 +216,7 @@ class Writer:
             if isinstance(job, list):
                 commits += job
             elif isinstance(job, _Task | _Stop):
-                self._commit(commits)
+                self._commit(commits, self._tell)
                 self._keep(events)
                 commits, events = [], []
                 self._perform(job.work if isinstance(job, _Task) else self._file.close, job.answer)
@@ -181,14 +224,16 @@ class Writer:
                     return False
             else:
                 events.extend(job)
-        self._commit(commits)
+        self._commit(commits, self._tell)
         self._keep(events)
+        if self._logged >= _LOG:
+            self._shorten_log()
         return True
 
-    def _commit(self, commits: list[_Commit]) -> None:
+    def _commit(self, commits: list[_Commit], tell: Callable[..., None], *, patient: bool = True) -> None:
         stale = [commit for commit in commits if commit.generation != self._generation]
         if stale and self._failure is not None:
-            self._tell(self._settle, stale, self._failure, None)
+            tell(self._settle, stale, self._failure, None)
         batch = [commit for commit in commits if commit.generation == self._generation] if stale else commits
         if not batch:
             return
@@ -196,13 +241,25 @@ class Writer:
         started = time.perf_counter()
         fault = None
         try:
-            with self._file.transaction(Durability.POWER if power else Durability.PROCESS) as connection:
-                write_changes(connection, chain.from_iterable(commit.changes for commit in batch))
+            with self._file.transaction(
+                Durability.POWER if power else Durability.PROCESS, patient=patient
+            ) as connection:
+                self._logged += write_changes(connection, chain.from_iterable(commit.changes for commit in batch))
+        except OthersWriteError:
+            raise
         except Exception as error:
             fault = self._judge(error)
             self._fail(fault)
             logger.exception("%d commits were refused: %s", len(batch), fault.text)
-        self._tell(self._settle, batch, fault, (time.perf_counter() - started) * 1_000)
+        tell(self._settle, batch, fault, (time.perf_counter() - started) * 1_000)
+
+    def _shorten_log(self) -> None:
+        self._logged = 0
+        try:
+            self._file.shorten_log()
+        except Exception as error:
+            fault = self._judge(error)
+            logger.exception("the write-ahead log could not be copied into the file: %s", fault.text)
 
     def _keep(self, events: list[Event]) -> None:
         if events:
@@ -276,13 +333,30 @@ class Writer:
         else:
             self.fault = fault
         for commit in commits:
-            if fault is None:
-                _answer(commit.answer, None)
-            else:
-                _refuse(commit.answer, fault)
+            try:
+                commit.done(None if fault is None else fault.error())
+            except Exception as error:  # noqa: BLE001 - the others of this commit are still to hear of it
+                self._loop.call_exception_handler(
+                    {"message": "whoever committed failed to hear of it", "exception": error}
+                )
+
+    def _come_back(self, jobs: int) -> None:
+        self._away -= jobs
 
     def _settle_events(self, fault: Fault | None, unsaved: int, lost: int) -> None:
         self.event_fault, self.events_unsaved, self.events_lost = fault, unsaved, lost
+
+
+def _at_once(callback: Callable[..., None], *arguments: object) -> None:
+    callback(*arguments)
+
+
+def _settle(answer: asyncio.Future[None], error: StoreError | None) -> None:
+    if not answer.done():
+        if error is None:
+            answer.set_result(None)
+        else:
+            answer.set_exception(error)
 
 
 def _answer(answer: asyncio.Future[T], result: T) -> None:

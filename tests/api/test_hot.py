@@ -7,8 +7,9 @@ import json
 import logging
 import re
 import shutil
+import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,7 @@ from ipv6console.api.hot import HotHttp, hot_protocol
 from ipv6console.api.limits import LIMITS, Limits
 from ipv6console.api.protocol import Http
 from ipv6console.client import IPv6Client, IPv6Session
-from ipv6console.engine.protocol import Durability, StoreError
+from ipv6console.engine.protocol import Durability, Settled, StoreError
 from ipv6console.engine.traffic import Traffic
 from ipv6console.pool.change import Change
 from tests.api.service import Service, serving, settings_in
@@ -203,6 +204,88 @@ async def test_pipelined_requests_are_answered_in_their_order(pair: Pair) -> Non
     assert fast.count(b"HTTP/1.1 200 OK") == 10
 
 
+def kept(path: str) -> bytes:
+    return b"GET " + path.encode() + b" HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+def reported(body: bytes) -> bytes:
+    return b"POST /report HTTP/1.1\r\n" + JSON + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+PICK, AGAIN = kept("/pick?dbname=task1"), reported(REPORT)
+CONVERSATIONS = {
+    "the same over and over": [PICK, PICK, AGAIN, AGAIN, PICK, AGAIN],
+    "a body that became bad": [AGAIN, AGAIN, reported(REPORT.replace(b"idle", b"fine")), AGAIN],
+    "a body that is no JSON any more": [AGAIN, AGAIN, reported(b"x" * len(REPORT)), AGAIN],
+    "a body that is a list": [AGAIN, AGAIN, reported(b"[" + b" " * (len(REPORT) - 2) + b"]"), AGAIN],
+    "a body for the model to look at": [AGAIN, AGAIN, reported(REPORT[:-2] + b', "reason": "x"}}')] * 2,
+    "a body in two pieces": [AGAIN, AGAIN, AGAIN[:-9], AGAIN[-9:], AGAIN],
+    "a head in two pieces": [PICK, PICK, PICK[:20], PICK[20:], PICK],
+    "two at once": [PICK, PICK, PICK + PICK, AGAIN, AGAIN, AGAIN + PICK, PICK],
+    "one and a half": [PICK, PICK, PICK + PICK[:9], PICK[9:], PICK],
+    "a body that is not due": [PICK, PICK, PICK + b"x", PICK],
+    "a blank line in front": [PICK, PICK, b"\r\n" + PICK, PICK],
+    "other words for the same": [PICK, PICK, PICK.replace(b"Host", b"host"), PICK.replace(b"task1", b"task2"), PICK],
+    "what the framework has to answer": [
+        PICK,
+        kept("/pick?dbname=.."),
+        PICK,
+        kept("/stats"),
+        PICK,
+        kept("/nowhere"),
+        PICK,
+    ],
+    "a wait between": [PICK, kept("/pick?dbname=task1&wait=1"), kept("/pick?dbname=task1&wait=1"), PICK],
+}
+
+
+@pytest.mark.parametrize("pieces", CONVERSATIONS.values(), ids=CONVERSATIONS)
+async def test_what_was_said_before_is_answered_the_same_on_both_paths(pair: Pair, pieces: list[bytes]) -> None:
+    def answers(service: Service) -> bytes:
+        said = b""
+        # Either may close after what it cannot read.
+        with service.raw() as connection, suppress(ConnectionError):
+            for piece in pieces:
+                connection.sendall(piece)
+                # A piece that makes no request whole has no answer: the next one is sent after it has arrived.
+                said += part(connection, piece)
+            connection.sendall(get("/pick?dbname=task1"))
+            while more := connection.recv(65_536):
+                said += more
+        return said
+
+    fast, slow = [await anyio.to_thread.run_sync(answers, service) for service in (pair.hot, pair.plain)]
+    assert anonymous(fast) == anonymous(slow)
+
+
+def part(connection: socket.socket, piece: bytes) -> bytes:
+    """Return the answer to `piece`, or what came within a moment when it has none yet."""
+    connection.settimeout(0.2)
+    said = b""
+    with suppress(TimeoutError):
+        while not said.endswith(b"}") and (more := connection.recv(65_536)):
+            said += more
+    connection.settimeout(20.0)
+    return said
+
+
+async def test_what_was_said_before_is_not_parsed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(settings_in(tmp_path), tmp_path, LIMITS) as service:
+        begun = []
+        begin = HotHttp.on_message_begin
+
+        def counted(self: HotHttp) -> None:
+            begun.append(self)
+            begin(self)
+
+        monkeypatch.setattr(HotHttp, "on_message_begin", counted)
+        async with service.over_ipv4() as client:
+            for _ in range(5):
+                assert (await client.get("/pick?dbname=task1")).json()["dbname"] == "task1"
+        assert len(begun) == 1
+        assert traffic(service).hot == 5
+
+
 async def test_a_token_that_was_revoked_is_not_remembered(tmp_path: Path) -> None:
     async with serving(settings_in(tmp_path), tmp_path, LIMITS, tokens={"crawler": "scrape"}) as service:
         secret = {"Authorization": f"Bearer {service.tokens['crawler']}"}
@@ -217,9 +300,13 @@ async def test_a_store_that_fails_is_said_the_same_way(pair: Pair, monkeypatch: 
     async def full(changes: list[Change], durability: Durability) -> None:
         raise StoreError("the disk is full", "make room")
 
+    def also_full(changes: list[Change], durability: Durability, done: Settled) -> None:
+        asyncio.get_running_loop().call_soon(done, StoreError("the disk is full", "make room"))
+
     for service in (pair.hot, pair.plain):
         await service.engine.mirror_stats("task1")
         monkeypatch.setattr(service.engine._core.store, "commit", full)
+        monkeypatch.setattr(service.engine._core.store, "submit", also_full)
     fast = await anyio.to_thread.run_sync(told, pair.hot, get("/pick?dbname=task1"))
     assert fast.startswith(b"HTTP/1.1 503 ")
     assert anonymous(fast) == anonymous(await anyio.to_thread.run_sync(told, pair.plain, get("/pick?dbname=task1")))
@@ -228,11 +315,11 @@ async def test_a_store_that_fails_is_said_the_same_way(pair: Pair, monkeypatch: 
 async def test_a_defect_is_an_answer_and_a_line_in_the_log(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def defective(*_: object, **__: object) -> None:
+    def defective(_: object) -> None:
         raise ZeroDivisionError("nothing by nothing")
 
     for service in (pair.hot, pair.plain):
-        monkeypatch.setattr(service.engine, "pick", defective)
+        monkeypatch.setattr(service.engine.leasing, "decide_pick", defective)
     keep = b"GET /pick HTTP/1.1\r\n" + HOST + b"\r\n"
     monkeypatch.setattr(logging.getLogger("uvicorn.error"), "disabled", True)
     fast = await anyio.to_thread.run_sync(told, pair.hot, keep)
@@ -299,11 +386,7 @@ async def test_whom_the_hot_path_has_not_answered_when_the_grace_is_over_is_told
         await service.engine.mirror_stats("task1")
         begun = asyncio.Event()
 
-        async def stuck(*_: object) -> None:
-            begun.set()
-            await asyncio.Event().wait()
-
-        monkeypatch.setattr(service.engine._core.store, "commit", stuck)
+        monkeypatch.setattr(service.engine._core.store, "submit", lambda *_: begun.set())
         request = asyncio.create_task(client.get("/pick?dbname=task1"))
         await begun.wait()
         service.stop.set()
@@ -324,7 +407,8 @@ async def test_what_was_picked_for_a_caller_who_had_hung_up_is_given_back(
     async with serving(settings_in(tmp_path, hot_path=hot_path), tmp_path, LIMITS) as service:
         await service.engine.mirror_stats("task1")
         store = service.engine._core.store
-        commit, begun, gone, proceed = store.commit, asyncio.Event(), asyncio.Event(), asyncio.Event()
+        commit, submit = store.commit, store.submit
+        begun, gone, proceed = asyncio.Event(), asyncio.Event(), asyncio.Event()
         lost = Http.connection_lost
 
         async def slow(changes: list[Change], durability: Durability) -> None:
@@ -332,11 +416,26 @@ async def test_what_was_picked_for_a_caller_who_had_hung_up_is_given_back(
             begun.set()
             await proceed.wait()
 
+        def slowly(changes: list[Change], durability: Durability, done: Settled) -> None:
+            async def answered() -> None:
+                await proceed.wait()
+                done(None)
+
+            def committed(error: StoreError | None) -> None:
+                assert error is None
+                begun.set()
+                answering.append(asyncio.ensure_future(answered()))
+
+            submit(changes, durability, committed)
+
+        answering: list[asyncio.Future[None]] = []
+
         def connection_lost(self: Http, exc: Exception | None) -> None:
             lost(self, exc)
             gone.set()
 
         monkeypatch.setattr(store, "commit", slow)
+        monkeypatch.setattr(store, "submit", slowly)
         monkeypatch.setattr(Http, "connection_lost", connection_lost)
         raw = service.raw()
         raw.sendall(f"GET {path} HTTP/1.1\r\n".encode() + HOST + b"\r\n")
@@ -399,6 +498,7 @@ def test_a_connection_has_one_timer_for_all_its_rests_and_is_closed_when_one_was
         "timeout_keep_alive": 75,
         "timeout_keep_alive_task": None,
         "_rests_since": None,
+        "_parsed": True,
     }
     for name, part in parts.items():
         setattr(connection, name, part)

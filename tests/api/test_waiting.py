@@ -32,7 +32,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def queue(service: Service) -> int:
-    return len(service.engine._leasing.room._queues.get("task1", ()))
+    return len(service.engine.leasing.room._queues.get("task1", ()))
 
 
 async def feed(service: Service) -> None:

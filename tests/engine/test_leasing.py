@@ -248,7 +248,7 @@ async def test_a_draining_mirror_hands_nothing_out_and_its_leases_live_on(filled
 
 
 async def test_an_address_that_came_after_a_pick_was_refused_is_not_taken_for_a_crowded_64(filled: World) -> None:
-    leasing, caller = filled.engine._leasing, filled.caller
+    leasing, caller = filled.engine.leasing, filled.caller
     while (await filled.engine.pick("task1", caller)).success:
         pass
     assert "are taken in task1" in leasing.shortage("task1")

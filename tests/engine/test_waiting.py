@@ -41,7 +41,7 @@ async def _waiting(world: World, count: int) -> list[asyncio.Task[PickReply]]:
 
 
 def _queued(world: World) -> int:
-    return sum(map(len, world.engine._leasing.room._queues.values()))
+    return sum(map(len, world.engine.leasing.room._queues.values()))
 
 
 async def _free(world: World, addr: str) -> None:
@@ -146,7 +146,7 @@ async def test_who_is_flushed_out_in_the_moment_of_its_turn_holds_nothing(
 ) -> None:
     engine = drained.engine
     [waiter] = await _waiting(drained, 1)
-    core, room = engine._core, engine._leasing.room
+    core, room = engine._core, engine.leasing.room
     serve = room._serve
 
     def flushed(queue: deque[Place]) -> None:

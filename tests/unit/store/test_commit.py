@@ -114,9 +114,62 @@ async def test_commits_of_one_turn_of_the_loop_wake_the_writer_once(
     store = await SqliteStore.open(tmp_path / "engine.db")
     before = Bell.rings
     rows = [MirrorRecorded(number, f"task{number}", 0.0, draining=False) for number in range(9)]
-    await asyncio.gather(*(store.commit([row]) for row in rows))
+    await asyncio.gather(*(store.commit([row], Durability.POWER) for row in rows))
     assert Bell.rings == before + 1
     assert (await store.load()).mirrors == tuple(rows)
+    await store.close()
+
+
+async def test_what_need_not_outlive_the_power_is_committed_without_waking_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "SimpleQueue", Bell)
+    store = await SqliteStore.open(tmp_path / "engine.db")
+    # The first of a new log waits for the disk.
+    await store.commit([MirrorRecorded(0, "task0", 0.0, draining=False)])
+    while store._writer._away:  # noqa: ASYNC110 - nobody is told of it
+        await asyncio.sleep(0)
+    before, commits = Bell.rings, store.status().commits
+    rows = [MirrorRecorded(number, f"task{number}", 0.0, draining=False) for number in range(1, 10)]
+    await asyncio.gather(*(store.commit([row]) for row in rows))
+    assert Bell.rings == before
+    assert store.status().commits == commits + 1
+    assert (await store.load()).mirrors[1:] == tuple(rows)
+    await store.close()
+
+
+async def test_while_another_program_writes_the_loop_goes_on_and_the_commit_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "SimpleQueue", Bell)
+    store = await SqliteStore.open(tmp_path / "engine.db")
+    await store.commit([MirrorRecorded(0, "task0", 0.0, draining=False)])
+    before = Bell.rings
+    with closing(sqlite3.connect(tmp_path / "engine.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        commit = asyncio.create_task(store.commit([MirrorRecorded(1, "task1", 0.0, draining=False)]))
+        while Bell.rings == before:  # noqa: ASYNC110 - nobody is told of it
+            await asyncio.sleep(0)
+        assert not commit.done()
+        other.execute("COMMIT")
+    await commit
+    assert [row.name for row in (await store.load()).mirrors] == ["task0", "task1"]
+    await store.close()
+
+
+async def test_a_long_log_is_copied_into_the_file_by_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_LOG", 20)
+    store = await SqliteStore.open(tmp_path / "engine.db")
+    log = tmp_path / "engine.db-wal"
+    sizes = []
+    for number in range(200):
+        await store.commit([MirrorRecorded(number, f"task{number}", 0.0, draining=False)])
+        sizes.append(log.stat().st_size)
+    # Begun anew again and again, it never has more than some twenty commits of a few pages each.
+    assert sizes[-1] == sizes[100] < 150 * 4_096
+    assert len((await store.load()).mirrors) == 200
     await store.close()
 
 

@@ -159,7 +159,8 @@ async def test_reports_that_wait_together_need_one_statement_for_usage_and_one_f
     driver.set_trace_callback(lambda sql: seen.append(sql.partition("(")[0].strip()))
     await store.commit(reports)
     driver.set_trace_callback(None)
-    assert [(sql, len(list(rows))) for sql, rows in groupby(seen)] == [
+    said = [sql for sql in seen if not sql.startswith("PRAGMA busy_timeout")]
+    assert [(sql, len(list(rows))) for sql, rows in groupby(said)] == [
         ("BEGIN IMMEDIATE", 1),
         ("INSERT INTO usage", 100),
         ("INSERT INTO history", 100),
