@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ipv6console import __version__
@@ -34,6 +34,7 @@ from ipv6console.wire.state import (
 from ipv6console.wire.status import Finding, Level, Stamp
 
 TICK = 0.1
+GONE_LISTED = 20
 _RATE_SECONDS = 5.0
 
 
@@ -122,7 +123,7 @@ class Document:
             generation=self._latest.generation if self._latest else 1,
             at=now,
             engine=self._engine(stamp),
-            prefixes=tuple(self._prefix(prefix, stamp) for prefix in core.pool.prefixes.values()),
+            prefixes=tuple(self._prefix(prefix, stamp) for prefix in _listed(core.pool.prefixes.values())),
             ndp=self._ndp(),
             pool=self._pool(stamp),
             mirrors=tuple(self._mirror(mirror, stamp) for mirror in core.pool.mirrors.values()),
@@ -221,6 +222,16 @@ class Document:
             level=level,
             text=text,
         )
+
+
+def _listed(prefixes: Iterable[Prefix]) -> list[Prefix]:
+    """Leave out what has been gone for longest: an ISP that renumbers daily would make the document grow for good."""
+    known = list(prefixes)
+    gone = sorted(
+        (prefix for prefix in known if prefix.standing is Standing.GONE), key=lambda it: (it.changed_at, it.id)
+    )
+    left_out = {prefix.id for prefix in gone[:-GONE_LISTED]}
+    return [prefix for prefix in known if prefix.id not in left_out]
 
 
 class _Rates:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ipv6console.engine.document import GONE_LISTED
 from ipv6console.wire.codec import decode, encode
 from ipv6console.wire.delta import advance
-from ipv6console.wire.state import State
+from ipv6console.wire.state import PrefixState, State
 
 if TYPE_CHECKING:
     from tests.engine.conftest import World
@@ -78,3 +79,16 @@ async def test_counters_of_every_mirror_add_up_to_its_total(filled: World) -> No
     await filled.engine.picks("b", 1, filled.caller)
     for row in filled.engine.state().mirrors:
         assert row.idle + row.using + row.bad == row.total
+
+
+async def test_only_the_prefixes_that_went_last_are_listed_besides_those_there_are(filled: World) -> None:
+    pool, now = filled.engine._core.pool, filled.clock.now()
+    before = filled.engine.state().prefixes
+    went = []
+    for number in range(GONE_LISTED + 5):
+        prefix, _ = pool.admit((0x20010DB8_00FF_0000 + number) << 64, 64, interface="eth0", source="interface", now=now)
+        pool.retire(prefix, now + number)
+        went.append(str(prefix))
+    listed = filled.engine.state().prefixes
+    assert [row.prefix for row in listed if row.state is PrefixState.GONE] == went[-GONE_LISTED:]
+    assert {row.prefix for row in before} <= {row.prefix for row in listed}
