@@ -14,6 +14,7 @@ from http.client import INTERNAL_SERVER_ERROR
 from typing import Any, cast
 
 import uvicorn
+from uvicorn._types import HTTPScope
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -41,7 +42,7 @@ _NEEDED = (
 )  # fmt: skip
 _LONGEST_BODY = 64 << 10
 _MOST_ADMITTED = 16
-_MOST_HEADS = 64
+_MOST_HEADS, _LONGEST_HEAD = 32, 2 << 10
 _END = b"\r\n\r\n"
 _POST = ord("P")
 _FIRST = (b"/pi", b"/re")
@@ -107,10 +108,12 @@ class HotHttp(Http):
 
     def _learn(self, data: bytes, asked: Asked) -> None:
         head = data[: len(data) - asked.length]
-        if head.find(_END) == len(head) - len(_END) and head[:1] in b"GP":
+        if len(head) <= _LONGEST_HEAD and head.find(_END) == len(head) - len(_END) and head[:1] in b"GP":
             if len(self._heads) >= _MOST_HEADS:
                 self._heads.clear()
-            self._heads[head] = asked
+            # Of the rest of the scope nobody asks again, and ten thousand connections may keep it.
+            scope = cast("HTTPScope", {"method": asked.scope["method"], "path": asked.scope["path"]})
+            self._heads[head] = asked._replace(scope=scope)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for no further request."""

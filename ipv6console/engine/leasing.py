@@ -64,7 +64,7 @@ class Leasing:
         now = self._core.clock.now()
         leases, changes = self._lease(wish, 1, now)
         reply = partial(picked, leases[0]) if leases else partial(self._nothing, wish)
-        return Decision(now, changes, leases, reply, pick=True)
+        return Decision(now, changes, leases, reply, True)
 
     def decide_picks(self, wish: Wish, count: int) -> Decision:
         """Lease up to `count` addresses."""
