@@ -6,9 +6,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
+from textual._border import BORDER_CHARS
 
 from ipv6console.config import THEMES
 from ipv6console.configfile import ConfigError, effective
+from ipv6console.console import look
 from ipv6console.console.glyph import ascii_of, wants_ascii
 from ipv6console.console.look import Look, Looks
 from tests.console.stage import staged
@@ -99,3 +102,11 @@ def test_keys_that_clash_are_refused_at_the_start_with_their_line(tmp_path: Path
     path.write_text('[console]\nkeys = { spawn = "F" }\n')
     with pytest.raises(ConfigError, match=r"c\.toml:2: console\.keys: F is the key of flush"):
         looks_at(path)
+
+
+def test_every_frame_and_every_sign_has_a_likeness_in_ascii() -> None:
+    sources = "".join(path.read_text() for path in Path(look.__file__).parent.rglob("*.py"))
+    signs = {sign for sign in sources if not sign.isascii()} - {"◌"}  # unknown, which a question mark says
+    signs |= {sign for rows in BORDER_CHARS.values() for row in rows for sign in row if not sign.isascii()} | {"🔎"}
+    assert {sign for sign in signs if "?" in ascii_of(sign)} == set()
+    assert {sign for sign in signs if cell_len(ascii_of(sign)) != cell_len(sign)} == set()

@@ -180,7 +180,7 @@ async def test_o_puts_in_order_and_the_same_again_turns_it_round() -> None:
         await stage.until_screen(OrderDialog)
         await stage.press("n")
         await until(stage, lambda: listed(stage) == [0xA2, 0xA1, 0xBEEF, 0xA3])
-        assert "USES▼" in stage.text()
+        assert "USES↓" in stage.text()
         await stage.press("o")
         await stage.until_screen(OrderDialog)
         assert "falling now, then rising" in stage.text()

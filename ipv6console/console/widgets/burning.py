@@ -88,7 +88,7 @@ class BurningPane(MirrorsPane):
     def heading(self, view: View, shown: int) -> str:
         """The title, with the order."""
         told = next(told for column, _, told in HEADS if column == self.column)
-        way = " ▼" if self.descending else " ▲"
+        way = " ↓" if self.descending else " ↑"
         return super().heading(view, shown) + (
             "" if self.column == "eye" else f" · {told.partition(':')[0].lower()}{way}"
         )

@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from ipv6console.console.widgets.grid import Column, Grid, GridRow, fitted
 
-_RISING, _FALLING = "▲", "▼"
+_RISING, _FALLING = "↑", "↓"
 
 
 class Window(Sequence[GridRow]):
