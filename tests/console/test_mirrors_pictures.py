@@ -17,8 +17,6 @@ from tests.console import scene
 from tests.console.stage import DEADLINE, Stage
 from tests.console.test_pictures import NAMED, SIZES, Compare, Prepare, pictured
 
-pytestmark = pytest.mark.usefixtures("drained_waits")
-
 
 async def go(stage: Stage) -> None:
     await stage.press("3")

@@ -25,7 +25,6 @@ from tests.console import scene
 from tests.console.scene import Clock, ScriptedSource
 from tests.console.stage import Stage
 
-pytestmark = pytest.mark.usefixtures("drained_waits")
 Compare = Callable[..., bool]
 Prepare = Callable[[Stage], Awaitable[None]]
 SIZES = [(80, 24), (120, 40), (200, 60)]

@@ -18,8 +18,6 @@ from tests.console import pool, scene
 from tests.console.stage import DEADLINE, Stage
 from tests.console.test_pictures import NAMED, SIZES, Compare, Prepare, pictured
 
-pytestmark = pytest.mark.usefixtures("drained_waits")
-
 
 async def until(stage: Stage, condition: object) -> None:
     assert callable(condition)

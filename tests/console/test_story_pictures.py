@@ -30,7 +30,6 @@ from tests.console.test_pictures import (
     without_events,
 )
 
-pytestmark = pytest.mark.usefixtures("drained_waits")
 Prepare = Callable[[Stage], Awaitable[None]]
 KEYS = {"prefixes": "4", "ndp": "5", "ha": "6", "events": "7", "space": "8"}
 
