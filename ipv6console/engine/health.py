@@ -45,7 +45,7 @@ def judge_mirror(mirror: Mirror, now: float, severed: str | None) -> tuple[Level
     if mirror.breaker.tripped(now):
         return Level.FAIL, f"breaker tripped: nearly every verdict is bad; no fresh addresses, {count.idle} idle"
     if count.idle == 0:
-        return Level.FAIL, "nothing idle" if count.total else "the pool is empty"
+        return Level.FAIL, "nothing idle" if count.total else "no active prefix has an address"
     if count.bad * 2 > count.total:
         return Level.WARN, "more than half are bad"
     return Level.OK, "ok"

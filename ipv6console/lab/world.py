@@ -63,7 +63,12 @@ class World:
         """What the lab's own processes and the commands in it find in their environment."""
         runtime = Path("/run/user")
         runtime.mkdir(mode=0o700, exist_ok=True)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("IPV6CONSOLE_")}
+        # Of settings from outside those for the eyes alone: the engine has to be the lab's own.
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("IPV6CONSOLE_") or name.startswith("IPV6CONSOLE_CONSOLE_")
+        }
         return kept | {
             "IPV6CONSOLE_URL": URL,
             "IPV6CONSOLE_SITE": self.site,
