@@ -155,10 +155,6 @@ class TextPane(Pane):
         Binding("k", "scroll_body(-1)", show=False),
     ]
 
-    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
-        self._height = 0
-
     def compose(self) -> ComposeResult:
         """One scrolling body."""
         with VerticalScroll(can_focus=True):
@@ -185,8 +181,7 @@ class TextPane(Pane):
         if isinstance(shown, Content) and shown.is_same(body):
             return
         height = len(body.wrap(max(1, self.room)))
-        static.update(body, layout=height != self._height)  # a layout costs more than all the drawing
-        self._height = height
+        static.update(body, layout=height != static.size.height)  # a layout costs more than all the drawing
 
 
 def waiting(view: View, what: str) -> Content | None:
