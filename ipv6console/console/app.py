@@ -136,9 +136,15 @@ class ConsoleApp(Crew, App[str]):
         for tab in TABS:
             self.add_mode(context.mode(tab.mode), tab.load)
         context.rewinder = Rewinder(
-            context.source, context.model, run=self._run_rewind, changed=self.redraw, told=self.wall,
+            context.source, context.model, run=self._run_rewind, changed=self._moved, told=self.wall,
             say=lambda text: self.say("Rewind", Content(text), severity="warning"),
         )  # fmt: skip
+
+    def _moved(self) -> None:
+        """Show another moment; tables that stood still would show none but their own, also when it is live again."""
+        if self.past is not None:
+            self.paused = False
+        self.redraw()
 
     def _run_rewind(self, chase: Coroutine[Any, Any, None]) -> None:
         self.run_worker(chase, name="rewind", group="rewind", exit_on_error=True)

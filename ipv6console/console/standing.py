@@ -44,6 +44,8 @@ def obstacle(item: Action, standing: Standing) -> str | None:
         tab = _TABS.get(item.scope)
         there = f"That is done on {tab.title}: {{{tab.mode}}} goes there." if tab else f"That is done in {item.scope}."
         return keyed(there)
+    if item.id == "pause" and standing.past:
+        return keyed("The past stands still already. {back} goes back to live.")
     return _hindrance(item, standing) if item.acts else None
 
 

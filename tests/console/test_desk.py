@@ -92,6 +92,22 @@ async def test_esc_is_live_again() -> None:
         assert "● live" in stage.text("#top")
 
 
+async def test_a_paused_screen_shows_the_past_too_and_lives_on_after_it() -> None:
+    async with staged() as stage:
+        await stage.press("P")
+        assert "PAUSED" in stage.text("#top")
+        await rewound(stage)
+        assert "PAUSED" not in stage.text("#top")
+        await stage.press("4")
+        await stage.until_shows("2001:db8:0:9::/64")
+        await stage.press("P")
+        assert "stands still already" in stage.toasts()
+        await stage.press("escape")
+        assert "PAUSED" not in stage.text("#top")
+        await stage.until_shows("2001:db8:0:1::/64")
+        assert "2001:db8:0:9::/64" not in stage.text()
+
+
 async def test_the_key_of_the_screen_that_is_shown_does_not_leave_the_past() -> None:
     async with staged() as stage:
         await rewound(stage)

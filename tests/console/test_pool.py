@@ -80,6 +80,15 @@ async def test_every_address_is_listed_with_its_state_in_the_mirrors() -> None:
         assert listed(stage) == [0xA1, 0xA2, 0xA3, 0xBEEF]
 
 
+async def test_a_paused_pool_is_listed_again_when_it_comes_back_from_the_past() -> None:
+    async with opened() as stage:
+        await stage.press("P", "left_square_bracket")
+        await stage.until_shows("not kept")
+        await stage.press("escape")
+        await until(stage, lambda: "not kept" not in stage.text())
+        assert listed(stage) == [0xA1, 0xA2, 0xA3, 0xBEEF]
+
+
 async def test_a_large_pool_is_read_page_by_page_and_what_is_there_is_shown_meanwhile() -> None:
     async with staged() as stage:
         stage.source.pool = pool.addresses(6_000)
