@@ -108,6 +108,16 @@ async def test_a_paused_screen_shows_the_past_too_and_lives_on_after_it() -> Non
         assert "2001:db8:0:9::/64" not in stage.text()
 
 
+@pytest.mark.parametrize(
+    ("key", "text"), [("3", "shop-de"), ("4", "2001:db8:0:1::/64"), ("5", "ndppd"), ("7", "ndppd exited")]
+)
+async def test_a_screen_that_is_opened_while_paused_shows_what_is_there_then(key: str, text: str) -> None:
+    async with staged() as stage:
+        await stage.press("P", key)
+        await stage.until_shows(text)
+        assert "paused" in stage.text()
+
+
 async def test_the_key_of_the_screen_that_is_shown_does_not_leave_the_past() -> None:
     async with staged() as stage:
         await rewound(stage)

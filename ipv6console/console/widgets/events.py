@@ -53,7 +53,7 @@ class EventsPane(TablePane):
         terms = parse(self.filter_text, self.fields)
         heading = self.topic + (" · paused" if view.paused else "" if self.grid.on_top else " · Home follows")
         self.frame(view, heading, model.state.engine.stamp if model.state else None)
-        if view.paused:
+        if view.paused and self.grid.rows:
             return
         about = [event for event in reversed(model.events) if event.kind.startswith(self.kinds)]
         shown = [event for event in about if passes(terms, self._fields_of(event))]

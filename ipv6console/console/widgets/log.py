@@ -176,7 +176,7 @@ class LogPane(TablePane):
             self._log, self.ledger = log, Ledger(wanted)
             self._paging.drop()
             self.roll.move_to(len(self.roll.rows))
-        if not view.paused:
+        if not view.paused or not self.ledger.items:
             self.ledger.follow(view.model.events)
         self.frame(view, self._heading(view), view.model.state.engine.stamp if view.model.state else None)
         self._note(view, waiting(view, "the events"))

@@ -110,7 +110,7 @@ class MirrorsPane(TablePane):
         )
         heading = self.heading(view, len(shown)) + (" · paused" if view.paused else "")
         self.frame(view, heading, stamp, legend=_LEGEND)
-        if view.paused:
+        if view.paused and self.grid.rows:
             return
         body = waiting(view, "the mirrors")
         if body is not None:

@@ -74,7 +74,7 @@ class Roster(RowsPane[R]):
         number = f"{len(shown)} of {len(found)} pass" if parse(self.filter_text, self.fields) else f"{len(found)}"
         stamp = max((row.stamp for row in found), key=lambda stamp: stamp.at, default=None)
         self.frame(view, f"{self.topic} · {number}" + (" · paused" if view.paused else ""), stamp)
-        if view.paused:
+        if view.paused and self.grid.rows:
             return
         body = waiting(view, self.what)
         if body is not None:
