@@ -41,6 +41,11 @@ def fresh_age(seconds: float) -> str:
     return whole_age(seconds if seconds >= _FRESH else 0.0)
 
 
+def milliseconds(number: float) -> str:
+    """Return a short time: "3.1 ms", "0.06 ms" where one more digit is all there is."""
+    return f"{number:.1f} ms" if number >= 0.095 else f"{number:.2f} ms"
+
+
 def span(seconds: float) -> str:
     """Return a length of time in two units: "29 d 4 h", "2 m 5 s", "3 s"."""
     left = max(0, int(seconds))

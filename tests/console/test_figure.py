@@ -26,6 +26,11 @@ def test_an_age_has_one_unit(seconds: float, told: str) -> None:
     assert figure.age(seconds) == told
 
 
+@pytest.mark.parametrize(("number", "told"), [(12.34, "12.3 ms"), (0.1, "0.1 ms"), (0.06, "0.06 ms"), (0.0, "0.00 ms")])
+def test_a_short_time_is_not_said_to_be_none(number: float, told: str) -> None:
+    assert figure.milliseconds(number) == told
+
+
 @pytest.mark.parametrize(("seconds", "told"), [(0.4, "now"), (4.9, "4 s"), (61, "1 m"), (86_401, "1 d")])
 def test_a_whole_age_has_no_fraction(seconds: float, told: str) -> None:
     assert figure.whole_age(seconds) == told

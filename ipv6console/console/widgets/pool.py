@@ -70,7 +70,7 @@ def _named(url: CheckUrl, *, stale: bool) -> tuple[Span | str, ...]:
 
 def store_line(store: StoreState, *, stale: bool) -> tuple[Span | str, ...]:
     """Return the store's health and the length of its last commit."""
-    took = "" if store.last_commit_ms is None else f"  commit {store.last_commit_ms:.1f} ms"
+    took = "" if store.last_commit_ms is None else f"  commit {figure.milliseconds(store.last_commit_ms)}"
     waiting_rows = f"  {store.queue} waiting" if store.queue else ""
     return verdict(store.level, stale=stale), (took + waiting_rows, Tone.DIM)
 

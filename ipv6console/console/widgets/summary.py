@@ -160,7 +160,7 @@ class SummaryPane(Pane):
 
     def _store(self, state: State, view: View, *, stale: bool) -> GridRow:
         row = state.store
-        took = "" if row.last_commit_ms is None else f"commit {row.last_commit_ms:.1f} ms  "
+        took = "" if row.last_commit_ms is None else f"commit {figure.milliseconds(row.last_commit_ms)}  "
         return self._row(
             "Store", verdict(row.level, stale=stale), ((took, Tone.PLAIN), (row.text, Tone.DIM)), row.stamp, view
         )
