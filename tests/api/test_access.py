@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import grp
 import json
-import os
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,12 +153,12 @@ async def curl_as(path: Path, *identity: str, url: str = "http://localhost/plan"
 
 
 @pytest.fixture
-def doorway(tmp_path: Path) -> Path:
-    """Return a folder every user may enter, as /run/ipv6console is."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.geteuid() and folder.stat().st_mode & 0o055 != 0o055:
-            folder.chmod(folder.stat().st_mode | 0o055)
-    return tmp_path
+def doorway() -> Iterator[Path]:
+    """Return a folder every user may enter, as /run/ipv6console is; pytest keeps its own to itself, at every start anew."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 @pytest.mark.privileged
