@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from uvicorn._types import HTTPScope
 
 from ipv6console.api.turn import Turn
+
+_MOST, _LONGEST = 32, 2 << 10
+_END = b"\r\n\r\n"
+_POST = ord("P")
 
 
 class Asked(NamedTuple):
@@ -21,6 +25,34 @@ class Asked(NamedTuple):
     lasting: bool
     scope: HTTPScope
     url: bytes
+
+
+class Heads:
+    """Heads of requests that were answered on one connection, by their bytes: the same ones ask for the same."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Asked] = {}
+
+    def find(self, data: bytes) -> tuple[Asked, bytes] | None:
+        """Return what `data` asks and its body, if it is one whole request with a head that is known."""
+        if data[0] == _POST:
+            end = data.find(_END) + len(_END)
+            asked, body = self._known.get(data[:end]), data[end:]
+        else:
+            asked, body = self._known.get(data), b""
+        return (asked, body) if asked is not None and len(body) == asked.length else None
+
+    def learn(self, data: bytes, asked: Asked) -> None:
+        """Remember the head of `data`, one whole request that was parsed."""
+        head = data[: len(data) - asked.length]
+        if len(head) <= _LONGEST and head.find(_END) == len(head) - len(_END) and head[:1] in b"GP":
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            # Of the rest of the scope nobody asks again, and ten thousand connections may keep it.
+            scope = cast("HTTPScope", {"method": asked.scope["method"], "path": asked.scope["path"]})
+            self._known[head] = asked._replace(scope=scope)
 
 
 class _Nobody:

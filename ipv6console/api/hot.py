@@ -14,13 +14,12 @@ from http.client import INTERNAL_SERVER_ERROR
 from typing import Any, cast
 
 import uvicorn
-from uvicorn._types import HTTPScope
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from ipv6console.api.access import Access, unmapped
-from ipv6console.api.asked import Asked, Busy
+from ipv6console.api.asked import Asked, Busy, Heads
 from ipv6console.api.parting import farewell
 from ipv6console.api.protocol import Http
 from ipv6console.api.refusal import response_to
@@ -42,9 +41,6 @@ _NEEDED = (
 )  # fmt: skip
 _LONGEST_BODY = 64 << 10
 _MOST_ADMITTED = 16
-_MOST_HEADS, _LONGEST_HEAD = 32, 2 << 10
-_END = b"\r\n\r\n"
-_POST = ord("P")
 _FIRST = (b"/pi", b"/re")
 _JSON = b"application/json"
 
@@ -73,7 +69,7 @@ class HotHttp(Http):
         self._asked: Asked | None = None
         self._body = b""
         self._admitted: dict[tuple[tuple[bytes, bytes], ...], Caller] = {}
-        self._heads: dict[bytes, Asked] = {}
+        self._heads = Heads()
         self._learnt: Asked | None = None
         self._messages = 0
         self._parsed = True
@@ -84,36 +80,19 @@ class HotHttp(Http):
 
     def data_received(self, data: bytes) -> None:
         """Answer what was said before in the same words, else parse."""
-        if self._rests and self._repeats(data):
+        if self._rests and (found := self._heads.find(data)) and self._decide(*found, keep_alive=True):
             return
         self._rests = False
         whole, self._messages, self._learnt = self._parsed, 0, None
         super().data_received(data)
         if self._learnt is not None and whole and self._messages == 1:
-            self._learn(data, self._learnt)
+            self._heads.learn(data, self._learnt)
 
     def on_message_begin(self) -> None:
         """Note that a request is arriving."""
         self._parsed = False
         self._messages += 1
         super().on_message_begin()
-
-    def _repeats(self, data: bytes) -> bool:
-        if data[0] == _POST:
-            end = data.find(_END) + len(_END)
-            asked, body = self._heads.get(data[:end]), data[end:]
-        else:
-            asked, body = self._heads.get(data), b""
-        return asked is not None and len(body) == asked.length and self._decide(asked, body, keep_alive=True)
-
-    def _learn(self, data: bytes, asked: Asked) -> None:
-        head = data[: len(data) - asked.length]
-        if len(head) <= _LONGEST_HEAD and head.find(_END) == len(head) - len(_END) and head[:1] in b"GP":
-            if len(self._heads) >= _MOST_HEADS:
-                self._heads.clear()
-            # Of the rest of the scope nobody asks again, and ten thousand connections may keep it.
-            scope = cast("HTTPScope", {"method": asked.scope["method"], "path": asked.scope["path"]})
-            self._heads[head] = asked._replace(scope=scope)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for no further request."""
@@ -309,7 +288,11 @@ class HotHttp(Http):
 
     async def _send_later(self, busy: Busy, decision: Decision) -> None:
         """Answer once the caller has taken what it was sent before."""
-        await self.flow.drain()
+        try:
+            await self.flow.drain()
+        except asyncio.CancelledError:
+            self._leasing.give_up(decision)
+            raise
         self._settled(busy, decision, None)
 
     def _fail(self, busy: Busy, error: Exception) -> None:

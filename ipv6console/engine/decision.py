@@ -38,7 +38,6 @@ class Decision(NamedTuple):
     """
 
     since: float
-
     changes: Sequence[Change]
     leases: Sequence[Lease]
     reply: Callable[[], PickReply | PicksReply | Reply]

@@ -177,10 +177,8 @@ class Writer:
 
     def _commit_here(self, batch: list[_Commit]) -> None:
         began = self._loop.time()
-        try:
-            self._commit(batch, _at_once, patient=False)
-        except OthersWriteError:
-            self._put(batch)
+        if left := self._commit(batch, _at_once, patient=False):
+            self._put(left)
         if (now := self._loop.time()) - began > _LONG:
             self._shun_until = now + _SHUN
 
@@ -230,13 +228,14 @@ class Writer:
             self._shorten_log()
         return True
 
-    def _commit(self, commits: list[_Commit], tell: Callable[..., None], *, patient: bool = True) -> None:
+    def _commit(self, commits: list[_Commit], tell: Callable[..., None], *, patient: bool = True) -> list[_Commit]:
+        """Commit what is not stale; return what has to wait for another program that writes, if that is not to be here."""
         stale = [commit for commit in commits if commit.generation != self._generation]
         if stale and self._failure is not None:
             tell(self._settle, stale, self._failure, None)
         batch = [commit for commit in commits if commit.generation == self._generation] if stale else commits
         if not batch:
-            return
+            return []
         power = any(commit.durability is Durability.POWER for commit in batch)
         started = time.perf_counter()
         fault = None
@@ -246,12 +245,13 @@ class Writer:
             ) as connection:
                 self._logged += write_changes(connection, chain.from_iterable(commit.changes for commit in batch))
         except OthersWriteError:
-            raise
+            return batch
         except Exception as error:
             fault = self._judge(error)
             self._fail(fault)
             logger.exception("%d commits were refused: %s", len(batch), fault.text)
         tell(self._settle, batch, fault, (time.perf_counter() - started) * 1_000)
+        return []
 
     def _shorten_log(self) -> None:
         self._logged = 0

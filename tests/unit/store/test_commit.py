@@ -25,6 +25,7 @@ from ipv6console.pool.change import (
 )
 from ipv6console.store import writer
 from ipv6console.store.database import SqliteStore
+from ipv6console.store.fault import Cause, Fault
 from ipv6console.wire.status import Level
 
 pytestmark = pytest.mark.anyio
@@ -154,6 +155,37 @@ async def test_while_another_program_writes_the_loop_goes_on_and_the_commit_wait
         other.execute("COMMIT")
     await commit
     assert [row.name for row in (await store.load()).mirrors] == ["task0", "task1"]
+    await store.close()
+
+
+async def test_who_was_refused_hears_it_once_though_others_of_the_same_turn_wait_for_another_program(
+    tmp_path: Path,
+) -> None:
+    store = await SqliteStore.open(tmp_path / "engine.db")
+    await store.commit([MirrorRecorded(0, "task0", 0.0, draining=False)])
+    owner = store._writer
+    while owner._away:  # noqa: ASYNC110 - nobody is told of it
+        await asyncio.sleep(0)
+    heard: list[tuple[str, bool]] = []
+    done = asyncio.Event()
+
+    def late(error: StoreError | None) -> None:
+        heard.append(("late", error is None))
+        done.set()
+
+    with closing(sqlite3.connect(tmp_path / "engine.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        row = MirrorRecorded(1, "task1", 0.0, draining=False)
+        store.submit([row], Durability.PROCESS, lambda error: heard.append(("stale", error is None)))
+        owner._fail(Fault(Cause.FULL, "the disk was full", "make room"))
+        owner._loaded = owner._generation
+        store.submit([row], Durability.PROCESS, late)
+        while not heard:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0)
+        other.execute("COMMIT")
+    await done.wait()
+    assert heard == [("stale", False), ("late", True)]
+    assert store.status().queue == 0
     await store.close()
 
 
