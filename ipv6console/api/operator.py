@@ -108,7 +108,7 @@ async def plan(
     ],
 ) -> Document:
     """Say exactly what a flush or a revocation would do, and whom it would hurt; nothing is done."""
-    return Document(engine.plan(body))
+    return Document(engine.plan(body, caller))
 
 
 @router.post("/apply", response_model=Applied, responses=answers(example.APPLIED, problems=(404, 409, 413)))

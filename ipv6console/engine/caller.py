@@ -18,7 +18,7 @@ class Scope(StrEnum):
 class Caller:
     """One caller: a label for people ("unix pid 812 uid 0", "tcp 127.0.0.1"), what it may do, its process.
 
-    `token` names the bearer token it showed.
+    `token` names the bearer token it showed, `tenant` whose spaces and subscribers alone it may see, None for all.
     """
 
     label: str
@@ -26,6 +26,7 @@ class Caller:
     pid: int | None = None
     uid: int | None = None
     token: str | None = None
+    tenant: str | None = None
 
     @property
     def process(self) -> str | None:

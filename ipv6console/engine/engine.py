@@ -332,9 +332,9 @@ class Engine:
         await self._keeper.settle(drained)
         return next(row for row in self.state().prefixes if row.id == drained.id)
 
-    def plan(self, request: PlanRequest) -> Plan:
+    def plan(self, request: PlanRequest, caller: Caller) -> Plan:
         """Return what an act would do to exactly which set."""
-        return self._operating.plan(request)
+        return self._operating.plan(request, caller)
 
     async def apply(self, request: ApplyRequest, caller: Caller) -> Applied:
         """Do what was planned, or nothing."""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from ipv6console.engine.caller import Caller
 from ipv6console.engine.core import Core
 from ipv6console.engine.errors import InvalidRequest, NotFound, PlanChanged
+from ipv6console.engine.planner import Planner, Prospect
 from ipv6console.pool.address import format_address
 from ipv6console.pool.custom import Custom
 from ipv6console.pool.mirror import Mirror
@@ -38,10 +39,13 @@ class Operating:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._plans: dict[str, tuple[Plan, _Act, Hashable]] = {}
+        self._plans: dict[str, tuple[Plan, _Act | PlanRequest, Hashable]] = {}
+        self.planners: dict[PlanAction, Planner] = {}
 
-    def plan(self, request: PlanRequest) -> Plan:
+    def plan(self, request: PlanRequest, caller: Caller) -> Plan:
         """Return what the act would do to exactly which set."""
+        if request.action in self.planners:
+            return self._keep_prospect(request, self.planners[request.action].prospect(request, caller))
         act = self._act(request)
         survey = self._survey(act)
         now = self._core.clock.now()
@@ -58,11 +62,7 @@ class Operating:
             created_at=now,
             expires_at=now + PLAN_LIFETIME,
         )
-        self._plans = {key: kept for key, kept in self._plans.items() if kept[0].expires_at > now}
-        while len(self._plans) >= _PLANS:
-            self._plans.pop(next(iter(self._plans)))
-        self._plans[plan.id] = (plan, act, survey.fingerprint)
-        return plan
+        return self._keep(plan, act, survey.fingerprint)
 
     async def apply(self, request: ApplyRequest, caller: Caller) -> Applied:
         """Do what was planned, or nothing: raises PlanChanged when the set is another one now."""
@@ -72,11 +72,17 @@ class Operating:
         plan, act, fingerprint = kept
         reason = (request.reason or "").strip()
         if plan.needs_reason and not reason:
-            raise InvalidRequest("a revocation needs a reason", next="apply again with a reason")
-        if self._survey(act).fingerprint != fingerprint:
-            del self._plans[plan.id]
-            raise PlanChanged(f"the set of {plan.action} {plan.target} is not what was planned", next="plan again")
+            raise InvalidRequest(f"{plan.action} needs a reason", next="apply again with a reason")
+        if isinstance(act, PlanRequest):
+            present = self.planners[act.action].prospect(act, caller).fingerprint
+        else:
+            present = self._survey(act).fingerprint
         del self._plans[plan.id]
+        if present != fingerprint:
+            raise PlanChanged(f"the set of {plan.action} {plan.target} is not what was planned", next="plan again")
+        if isinstance(act, PlanRequest):
+            count = await self.planners[act.action].carry_out(act, reason, caller)
+            return Applied(plan=plan.id, action=act.action, target=plan.target, count=count, leases_ended=0)
         withdrawal = await self._do(act, reason, caller)
         return Applied(
             plan=plan.id,
@@ -85,6 +91,31 @@ class Operating:
             count=withdrawal.removed,
             leases_ended=len(withdrawal.ended),
         )
+
+    def _keep_prospect(self, request: PlanRequest, prospect: Prospect) -> Plan:
+        now = self._core.clock.now()
+        plan = Plan(
+            id=secrets.token_hex(6),
+            action=request.action,
+            target=prospect.target,
+            generation=self._core.pool.generation,
+            count=prospect.count,
+            sample=prospect.sample,
+            leases=0,
+            mirrors=(),
+            needs_reason=prospect.needs_reason,
+            created_at=now,
+            expires_at=now + PLAN_LIFETIME,
+            steps=prospect.steps,
+        )
+        return self._keep(plan, request, prospect.fingerprint)
+
+    def _keep(self, plan: Plan, act: _Act | PlanRequest, fingerprint: Hashable) -> Plan:
+        self._plans = {key: kept for key, kept in self._plans.items() if kept[0].expires_at > plan.created_at}
+        while len(self._plans) >= _PLANS:
+            self._plans.pop(next(iter(self._plans)))
+        self._plans[plan.id] = (plan, act, fingerprint)
+        return plan
 
     async def flush(self, dbname: str | None, caller: Caller) -> Withdrawal:
         """Forget one mirror's usage, or with None empty the pool, without a plan (the older contract)."""
@@ -201,6 +232,10 @@ class Operating:
                 return self._revocation(request.action, request.addrs)
             case PlanAction.REVOKE_PREFIX:
                 return self._prefix_revocation(request.action, request.prefix)
+            case _:
+                raise InvalidRequest(
+                    f"{request.action} is not an act of this engine", next="GET /docs names those there are"
+                )
 
     def _revocation(self, action: PlanAction, addrs: tuple[str, ...]) -> _Act:
         if not addrs:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ipv6console.wire.state import EngineState, MirrorRow, NdpRow, PoolState, PrefixRow, State, StoreState
+from ipv6console.wire.state import EngineState, MirrorRow, NdpRow, PoolState, PrefixRow, SpaceState, State, StoreState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class Delta:
     mirrors: tuple[MirrorRow, ...] = ()
     mirrors_gone: tuple[str, ...] = ()
     store: StoreState | None = None
+    space: SpaceState | None = None
 
 
 class DeltaGap(ValueError):
@@ -57,6 +58,7 @@ def difference(old: State, new: State) -> Delta:
         mirrors=mirrors,
         mirrors_gone=mirrors_gone,
         store=None if old.store == new.store else new.store,
+        space=None if old.space == new.space else new.space,
     )
 
 
@@ -74,6 +76,7 @@ def advance(state: State, delta: Delta) -> State:
         pool=delta.pool or state.pool,
         mirrors=_merged(state.mirrors, delta.mirrors, delta.mirrors_gone, _mirror_key),
         store=delta.store or state.store,
+        space=delta.space or state.space,
     )
 
 

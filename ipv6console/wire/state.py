@@ -159,6 +159,33 @@ class StoreState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpaceState:
+    """Lasting assignments: how many, how subscribers' prefixes stand, and whether the systems beside ours answer.
+
+    `revision` grows with every change of a space or subscriber, so a list that was read can be seen to be old. `states`
+    counts subscribers by state. `pending` steps wait for another system, the oldest since `pending_since`.
+    """
+
+    stamp: Stamp
+    revision: int
+    spaces: int
+    bindings: int
+    delegations: int
+    resting: int
+    subscribers: int
+    states: dict[str, int]
+    pending: int
+    pending_since: float | None
+    stuck: int
+    leaks: int | None
+    registry: str
+    ipam: Level
+    ipam_text: str
+    radius: Level
+    radius_text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """The whole document; `generation` grows by one with every delta."""
 
@@ -170,3 +197,4 @@ class State:
     pool: PoolState
     mirrors: tuple[MirrorRow, ...]
     store: StoreState
+    space: SpaceState | None = None

@@ -56,7 +56,7 @@ async def test_a_candidate_is_answered_for_while_it_is_checked(filled: World) ->
 async def test_what_leaves_the_pool_is_no_longer_answered_for(filled: World) -> None:
     picked = await filled.engine.pick("task1", filled.caller)
     assert picked.addr
-    plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=(picked.addr,)))
+    plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=(picked.addr,)), filled.caller)
     await filled.engine.apply(ApplyRequest(plan=plan.id, reason="abuse"), filled.caller)
     await filled.until(lambda: filled.reach.answered == _pool(filled))
     assert parse_address(picked.addr) not in filled.reach.answered

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_plan_names_the_set_its_size_and_what_is_hurt(filled: World) -> None:
     picked = await filled.engine.picks("task1", 2, filled.caller)
-    plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=picked.addrs))
+    plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=picked.addrs), filled.caller)
     assert (plan.count, plan.leases, plan.mirrors, plan.needs_reason) == (2, 2, ("task1",), True)
     assert set(plan.sample) == set(picked.addrs)
 
@@ -26,7 +26,7 @@ async def test_a_plan_names_the_set_its_size_and_what_is_hurt(filled: World) -> 
 async def test_revoked_addresses_end_their_leases_and_never_come_back(filled: World) -> None:
     picked = await filled.engine.pick("task1", filled.caller)
     assert picked.addr
-    plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=(picked.addr,)))
+    plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=(picked.addr,)), filled.caller)
     applied = await filled.engine.apply(ApplyRequest(plan=plan.id, reason="abuse report 12"), filled.caller)
     assert (applied.count, applied.leases_ended) == (1, 1)
     assert not (await filled.engine.report("task1", [ReportItem(addr=picked.addr, status="idle")])).success
@@ -37,14 +37,14 @@ async def test_revoked_addresses_end_their_leases_and_never_come_back(filled: Wo
 
 
 async def test_a_revocation_without_a_reason_is_refused_and_changes_nothing(filled: World) -> None:
-    plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_PREFIX, prefix="2001:db8:0:1::/64"))
+    plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_PREFIX, prefix="2001:db8:0:1::/64"), filled.caller)
     with pytest.raises(InvalidRequest, match="reason"):
         await filled.engine.apply(ApplyRequest(plan=plan.id, reason="  "), filled.caller)
     assert filled.engine.state().pool.total == 5
 
 
 async def test_a_changed_set_is_refused_and_nothing_is_done(filled: World) -> None:
-    plan = filled.engine.plan(PlanRequest(action=PlanAction.FLUSH_POOL))
+    plan = filled.engine.plan(PlanRequest(action=PlanAction.FLUSH_POOL), filled.caller)
     await filled.engine.spawn(1, filled.caller)
     with pytest.raises(PlanChanged):
         await filled.engine.apply(ApplyRequest(plan=plan.id), filled.caller)
@@ -52,14 +52,14 @@ async def test_a_changed_set_is_refused_and_nothing_is_done(filled: World) -> No
 
 
 async def test_a_plan_is_applied_once(filled: World) -> None:
-    plan = filled.engine.plan(PlanRequest(action=PlanAction.FLUSH_POOL))
+    plan = filled.engine.plan(PlanRequest(action=PlanAction.FLUSH_POOL), filled.caller)
     await filled.engine.apply(ApplyRequest(plan=plan.id), filled.caller)
     with pytest.raises(NotFound):
         await filled.engine.apply(ApplyRequest(plan=plan.id), filled.caller)
 
 
 async def test_a_plan_older_than_five_minutes_is_not_applied(filled: World) -> None:
-    plan = filled.engine.plan(PlanRequest(action=PlanAction.FLUSH_POOL))
+    plan = filled.engine.plan(PlanRequest(action=PlanAction.FLUSH_POOL), filled.caller)
     filled.clock.time += 301
     with pytest.raises(NotFound, match="5 minutes"):
         await filled.engine.apply(ApplyRequest(plan=plan.id), filled.caller)
@@ -77,7 +77,7 @@ async def test_an_emptied_pool_refills(filled: World) -> None:
 async def test_flushing_a_mirror_while_scrapers_work_is_not_refused(filled: World) -> None:
     await filled.engine.picks("task1", 2, filled.caller)
     await filled.filled()
-    plan = filled.engine.plan(PlanRequest(action=PlanAction.FLUSH_MIRROR, dbname="task1"))
+    plan = filled.engine.plan(PlanRequest(action=PlanAction.FLUSH_MIRROR, dbname="task1"), filled.caller)
     await filled.engine.pick("task1", filled.caller)
     applied = await filled.engine.apply(ApplyRequest(plan=plan.id), filled.caller)
     assert applied.leases_ended == 3
@@ -94,7 +94,7 @@ async def test_flushing_a_mirror_while_scrapers_work_is_not_refused(filled: Worl
 )
 async def test_a_plan_for_what_is_not_there_is_refused(filled: World, request_: PlanRequest) -> None:
     with pytest.raises(NotFound):
-        filled.engine.plan(request_)
+        filled.engine.plan(request_, filled.caller)
 
 
 @pytest.mark.parametrize(
@@ -110,4 +110,4 @@ async def test_a_plan_for_what_is_not_there_is_refused(filled: World, request_: 
 )
 async def test_a_plan_that_makes_no_sense_is_refused(filled: World, request_: PlanRequest) -> None:
     with pytest.raises(InvalidRequest):
-        filled.engine.plan(request_)
+        filled.engine.plan(request_, filled.caller)

@@ -100,7 +100,7 @@ async def test_a_prefix_the_network_deprecated_is_not_resumed_by_an_operator(fil
 
 
 async def test_a_revoked_prefix_is_withdrawn_and_never_taken_up_again(filled: World, prefix: Show) -> None:
-    plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_PREFIX, prefix=OLD))
+    plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_PREFIX, prefix=OLD), filled.caller)
     await filled.engine.apply(ApplyRequest(plan=plan.id, reason="abuse report 12"), filled.caller)
     assert parse_prefix(OLD) not in filled.reach.announced
     filled.watch.show(prefix(NEW), prefix(OLD))

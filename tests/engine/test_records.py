@@ -237,7 +237,7 @@ class TestChanges:
         seq = (await filled.engine.address_changes(seq)).seq
         [made] = (await filled.engine.spawn(1, filled.caller)).addrs
         assert [row.addr for row in (await filled.engine.address_changes(seq)).rows] == [made]
-        plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=(made,)))
+        plan = filled.engine.plan(PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=(made,)), filled.caller)
         await filled.engine.apply(ApplyRequest(plan=plan.id, reason="abuse"), filled.caller)
         changes = await filled.engine.address_changes(seq)
         assert (changes.rows, changes.gone, changes.missed) == ((), (made,), False)

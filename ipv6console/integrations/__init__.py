@@ -1,0 +1,1 @@
+"""The systems beside ours that have to agree: IPAM (NetBox) and RADIUS."""
