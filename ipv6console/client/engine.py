@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from functools import wraps
 from math import ceil, inf
-from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
+from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
 import httpx
 
 from ipv6console.client import request as requests
+from ipv6console.client.endpoints import Endpoints
 from ipv6console.client.errors import EngineRefused, unreachable
 from ipv6console.client.hold import LONGEST_WAIT, Ending, Hold, Terms, boottime
 from ipv6console.client.lease import Lease
@@ -26,7 +26,6 @@ from ipv6console.wire.codec import decode
 from ipv6console.wire.presence import Presence
 from ipv6console.wire.problem import Problem
 
-P = ParamSpec("P")
 T = TypeVar("T")
 SHORT_WAIT = 5.0
 """Seconds an async pick waits at most: a cancelled one is waited for, lest the lease it brings be forgotten."""
@@ -35,81 +34,7 @@ SLOW_TIMEOUT = 120.0
 """Seconds a request that makes the engine do network checks may take."""
 
 
-class _Call(Generic[P, T]):
-    """A method made of the function that describes its request: the sync client returns T, the async one awaits it."""
-
-    def __init__(self, describe: Callable[P, EngineRequest[T]]) -> None:
-        self._describe = describe
-        self.__doc__ = describe.__doc__
-
-    @overload
-    def __get__(self, client: None, owner: type[object]) -> Self: ...
-    @overload
-    def __get__(self, client: IPv6Client, owner: type[object]) -> Callable[P, T]: ...
-    @overload
-    def __get__(self, client: AsyncIPv6Client, owner: type[object]) -> Callable[P, Awaitable[T]]: ...
-    def __get__(self, client: IPv6Client | AsyncIPv6Client | None, owner: type[object]) -> Any:
-        if client is None:
-            return self
-        send: Callable[[EngineRequest[T]], Any] = client.send
-        describe = self._describe
-
-        @wraps(describe)
-        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return send(describe(*args, **kwargs))
-
-        return call
-
-
-class _Endpoints:
-    """Every endpoint of the engine, once for both clients."""
-
-    stats = _Call(requests.stats)
-    mirror_stats = _Call(requests.mirror_stats)
-    spawn = _Call(requests.spawn)
-    spawns = _Call(requests.spawns)
-    pick = _Call(requests.pick)
-    picks = _Call(requests.picks)
-    check = _Call(requests.check)
-    checks = _Call(requests.checks)
-    report = _Call(requests.report)
-    reports = _Call(requests.reports)
-    reset = _Call(requests.reset)
-    resets = _Call(requests.resets)
-    reset_all = _Call(requests.reset_all)
-    save = _Call(requests.save)
-    flush = _Call(requests.flush)
-    state = _Call(requests.state)
-    state_at = _Call(requests.state_at)
-    rewind = _Call(requests.rewind)
-    health = _Call(requests.health)
-    events = _Call(requests.events)
-    leases = _Call(requests.leases)
-    renew = _Call(requests.renew)
-    release = _Call(requests.release)
-    mirror = _Call(requests.mirror)
-    drain_mirror = _Call(requests.drain_mirror)
-    drain_prefix = _Call(requests.drain_prefix)
-    mirror_settings = _Call(requests.mirror_settings)
-    set_mirror = _Call(requests.set_mirror)
-    addresses = _Call(requests.addresses)
-    address_changes = _Call(requests.address_changes)
-    prefix_story = _Call(requests.prefix_story)
-    ndp_config = _Call(requests.ndp_config)
-    history = _Call(requests.history)
-    targets = _Call(requests.targets)
-    tokens = _Call(requests.tokens)
-    create_token = _Call(requests.create_token)
-    revoke_token = _Call(requests.revoke_token)
-    import_pool = _Call(requests.import_pool)
-    plan = _Call(requests.plan)
-    apply = _Call(requests.apply)
-    doctor = _Call(requests.doctor)
-    notify_status = _Call(requests.notify_status)
-    notify_test = _Call(requests.notify_test)
-
-
-class IPv6Client(_Endpoints):
+class IPv6Client(Endpoints):
     """A client of the engine; may be shared by threads and forks. Calls use neither a leased source nor a proxy.
 
     `url` or `socket` names the engine, else it is looked for (`find_place`); `timeout` in seconds. `token`, or the file
@@ -195,7 +120,7 @@ class IPv6Client(_Endpoints):
         return _reply(request, response)
 
 
-class AsyncIPv6Client(_Endpoints):
+class AsyncIPv6Client(Endpoints):
     """The same for asyncio and trio, with the engine's streams (asyncio only, through websockets)."""
 
     def __init__(

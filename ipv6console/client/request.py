@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote
 
+from ipv6console.client.writing import given, segment
 from ipv6console.wire.address import AddressChanges, AddressPage
 from ipv6console.wire.codec import encode
 from ipv6console.wire.doctor import DoctorReport
@@ -101,7 +101,7 @@ def pick(
     An empty mirror is queued for, up to `wait` seconds (0-300). With `target`, the host it is to visit, the address may
     be one that only other hosts ban; without it no host bans it.
     """
-    params = _given(dbname=dbname, ttl=ttl, holder=holder, wait=wait, target=target)
+    params = given(dbname=dbname, ttl=ttl, holder=holder, wait=wait, target=target)
     return EngineRequest(PickReply, "GET", "/pick", params, wait=wait or 0.0)
 
 
@@ -114,7 +114,7 @@ def picks(
     target: str | None = None,
 ) -> EngineRequest[PicksReply]:
     """Lease up to `num` (1-100) addresses, with `target` for that host as in `pick`."""
-    params = _given(dbname=dbname, num=num, ttl=ttl, holder=holder, target=target)
+    params = given(dbname=dbname, num=num, ttl=ttl, holder=holder, target=target)
     return EngineRequest(PicksReply, "GET", "/picks", params)
 
 
@@ -170,7 +170,7 @@ def save() -> EngineRequest[SaveReply]:
 
 def flush(dbname: str | None = None) -> EngineRequest[FlushReply]:
     """Forget a mirror's usage; without `dbname` empty the pool. An operator's act."""
-    return EngineRequest(FlushReply, "POST", "/flush", _given(dbname=dbname))
+    return EngineRequest(FlushReply, "POST", "/flush", given(dbname=dbname))
 
 
 def state() -> EngineRequest[State]:
@@ -197,37 +197,37 @@ def events(
     since: int = 0, limit: int = 100, wanted: EventFilter | None = None, *, before: int | None = None
 ) -> EngineRequest[EventPage]:
     """Ask for up to `limit` wanted events with an id above `since`; with `before` for the newest below that id."""
-    given = {} if wanted is None else encode(wanted)
-    if "start" in given:
-        given["from"] = given.pop("start")
+    wished = {} if wanted is None else encode(wanted)
+    if "start" in wished:
+        wished["from"] = wished.pop("start")
     return EngineRequest(
-        EventPage, "GET", "/events", {"since": since, "limit": limit, **_given(before=before, **given)}
+        EventPage, "GET", "/events", {"since": since, "limit": limit, **given(before=before, **wished)}
     )
 
 
 def leases(dbname: str | None = None, *, cursor: str | None = None, limit: int = 100) -> EngineRequest[LeasePage]:
     """Ask for live leases; `cursor` is the `next` of the page before."""
-    return EngineRequest(LeasePage, "GET", "/leases", _given(dbname=dbname, cursor=cursor, limit=limit))
+    return EngineRequest(LeasePage, "GET", "/leases", given(dbname=dbname, cursor=cursor, limit=limit))
 
 
 def renew(lease: str, ttl: float | None = None) -> EngineRequest[LeaseReply]:
     """Let a lease run for `ttl` seconds from now."""
-    return EngineRequest(LeaseReply, "POST", f"/leases/{_segment(lease)}/renew", json=_given(ttl=ttl))
+    return EngineRequest(LeaseReply, "POST", f"/leases/{segment(lease)}/renew", json=given(ttl=ttl))
 
 
 def release(lease: str, status: str = "idle") -> EngineRequest[LeaseReply]:
     """End a lease with a verdict (idle, bad)."""
-    return EngineRequest(LeaseReply, "DELETE", f"/leases/{_segment(lease)}", {"status": status})
+    return EngineRequest(LeaseReply, "DELETE", f"/leases/{segment(lease)}", {"status": status})
 
 
 def mirror(dbname: str) -> EngineRequest[MirrorStats]:
     """Ask for a mirror's counters."""
-    return EngineRequest(MirrorStats, "GET", f"/mirrors/{_segment(dbname)}")
+    return EngineRequest(MirrorStats, "GET", f"/mirrors/{segment(dbname)}")
 
 
 def drain_mirror(dbname: str, *, draining: bool = True) -> EngineRequest[MirrorRow]:
     """Stop (or, with `draining` False, resume) handing out addresses in a mirror. An operator's act."""
-    return EngineRequest(MirrorRow, "POST", f"/mirrors/{_segment(dbname)}/drain", json={"draining": draining})
+    return EngineRequest(MirrorRow, "POST", f"/mirrors/{segment(dbname)}/drain", json={"draining": draining})
 
 
 def drain_prefix(prefix: str, *, draining: bool = True) -> EngineRequest[PrefixRow]:
@@ -237,12 +237,12 @@ def drain_prefix(prefix: str, *, draining: bool = True) -> EngineRequest[PrefixR
 
 def mirror_settings(dbname: str) -> EngineRequest[MirrorSettings]:
     """Ask what a mirror does differently from the pool."""
-    return EngineRequest(MirrorSettings, "GET", f"/mirrors/{_segment(dbname)}/settings")
+    return EngineRequest(MirrorSettings, "GET", f"/mirrors/{segment(dbname)}/settings")
 
 
 def set_mirror(dbname: str, settings: MirrorSettings) -> EngineRequest[MirrorSettings]:
     """Give a mirror settings of its own, all of them at once. An operator's act."""
-    return EngineRequest(MirrorSettings, "PUT", f"/mirrors/{_segment(dbname)}/settings", json=encode(settings))
+    return EngineRequest(MirrorSettings, "PUT", f"/mirrors/{segment(dbname)}/settings", json=encode(settings))
 
 
 def addresses(
@@ -254,13 +254,13 @@ def addresses(
     limit: int = 100,
 ) -> EngineRequest[AddressPage]:
     """Ask for addresses inside `prefix`, with status `state` (idle, using, bad) in mirror `dbname`."""
-    params = _given(prefix=prefix, dbname=dbname, state=state, cursor=cursor, limit=limit)
+    params = given(prefix=prefix, dbname=dbname, state=state, cursor=cursor, limit=limit)
     return EngineRequest(AddressPage, "GET", "/addresses", params)
 
 
 def address_changes(since: int | None = None) -> EngineRequest[AddressChanges]:
     """Ask what became of addresses after change number `since`; without it only for the number to start from."""
-    return EngineRequest(AddressChanges, "GET", "/addresses/changes", _given(since=since))
+    return EngineRequest(AddressChanges, "GET", "/addresses/changes", given(since=since))
 
 
 def prefix_story(prefix: str, limit: int = 100) -> EngineRequest[PrefixStory]:
@@ -277,12 +277,12 @@ def history(
     addr: str | None = None, *, dbname: str | None = None, at: float | None = None, limit: int = 100
 ) -> EngineRequest[HistoryPage]:
     """Ask who held an address, newest first; `at` (unix seconds) keeps the leases that ran then."""
-    return EngineRequest(HistoryPage, "GET", "/history", _given(addr=addr, dbname=dbname, at=at, limit=limit))
+    return EngineRequest(HistoryPage, "GET", "/history", given(addr=addr, dbname=dbname, at=at, limit=limit))
 
 
 def targets(dbname: str | None = None, *, cursor: str | None = None, limit: int = 100) -> EngineRequest[TargetPage]:
     """Ask which hosts ban us, the one with most bans first; `cursor` is the `next` of the page before."""
-    return EngineRequest(TargetPage, "GET", "/targets", _given(dbname=dbname, cursor=cursor, limit=limit))
+    return EngineRequest(TargetPage, "GET", "/targets", given(dbname=dbname, cursor=cursor, limit=limit))
 
 
 def tokens() -> EngineRequest[TokenPage]:
@@ -297,7 +297,7 @@ def create_token(name: str, scope: str) -> EngineRequest[TokenCreated]:
 
 def revoke_token(name: str) -> EngineRequest[TokenRow]:
     """End a bearer token. An operator's act."""
-    return EngineRequest(TokenRow, "DELETE", f"/tokens/{_segment(name)}")
+    return EngineRequest(TokenRow, "DELETE", f"/tokens/{segment(name)}")
 
 
 def import_pool(document: ImportRequest) -> EngineRequest[ImportReport]:
@@ -307,7 +307,7 @@ def import_pool(document: ImportRequest) -> EngineRequest[ImportReport]:
 
 def plan(request: PlanRequest) -> EngineRequest[Plan]:
     """Ask what a flush or a revocation would hurt. An operator's act."""
-    return EngineRequest(Plan, "POST", "/plan", json=encode(request))
+    return EngineRequest(Plan, "POST", "/plan", json=given(**encode(request)))
 
 
 def apply(request: ApplyRequest) -> EngineRequest[Applied]:
@@ -317,7 +317,7 @@ def apply(request: ApplyRequest) -> EngineRequest[Applied]:
 
 def doctor(prefix: str | None = None) -> EngineRequest[DoctorReport]:
     """Walk the chain interface, prefix, route, bind, NDP, echo."""
-    return EngineRequest(DoctorReport, "GET", "/doctor", _given(prefix=prefix), slow=True)
+    return EngineRequest(DoctorReport, "GET", "/doctor", given(prefix=prefix), slow=True)
 
 
 def notify_status() -> EngineRequest[NotifyStatus]:
@@ -327,17 +327,8 @@ def notify_status() -> EngineRequest[NotifyStatus]:
 
 def notify_test(name: str | None = None) -> EngineRequest[NotifyTested]:
     """Tell one webhook or command, or all, that this is a test. An operator's act."""
-    return EngineRequest(NotifyTested, "POST", "/notify/test", json=_given(name=name), slow=True)
-
-
-def _given(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
+    return EngineRequest(NotifyTested, "POST", "/notify/test", json=given(name=name), slow=True)
 
 
 def _item(verdict: Verdict) -> dict[str, Any]:
-    return _given(**encode(verdict))
-
-
-def _segment(text: str) -> str:
-    """Return `text` as one path segment; dots are encoded too, for "." and ".." would walk the path."""
-    return quote(text, safe="").replace(".", "%2E")
+    return given(**encode(verdict))

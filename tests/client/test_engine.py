@@ -9,12 +9,14 @@ import pytest
 
 from ipv6console.client import AsyncIPv6Client, EngineRefused, EngineUnreachable, IPv6Client, Verdict, plain
 from ipv6console.client import request as requests
+from ipv6console.client import space as spaces
 from ipv6console.client.request import EngineRequest
 from ipv6console.wire.event import EventFilter, EventLevel
 from ipv6console.wire.importing import ImportedAddress, ImportRequest
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
 from ipv6console.wire.reply import PickReply
+from ipv6console.wire.space import BindingRequest
 from tests.client.conftest import ADDRS, Answer, Refusal, StubEngine
 
 ADDR = ADDRS[0]
@@ -109,7 +111,7 @@ CALLS: list[tuple[EngineRequest[Any], str, dict[str, Any], Any]] = [
         requests.plan(PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=(ADDR,))),
         "POST /plan",
         {},
-        {"action": "revoke-addresses", "dbname": None, "addrs": [ADDR], "prefix": None},
+        {"action": "revoke-addresses", "addrs": [ADDR], "radius": False, "release": True},
     ),
     (requests.apply(ApplyRequest(plan="p", reason="abuse")), "POST /apply", {}, {"plan": "p", "reason": "abuse"}),
     (requests.doctor("2001:db8::/64"), "GET /doctor", {"prefix": "2001:db8::/64"}, None),
@@ -151,6 +153,85 @@ CALLS: list[tuple[EngineRequest[Any], str, dict[str, Any], Any]] = [
         {},
         {"prefix": "2001:db8::/64", "addresses": [{"addr": ADDR, "created_at": 1.0}], "mirrors": []},
     ),
+    (spaces.spaces(), "GET /spaces", {}, None),
+    (spaces.space("edge.1"), "GET /spaces/edge%2E1", {}, None),
+    (
+        spaces.create_space("edge", choice="first", quarantine=0.0),
+        "POST /spaces",
+        {},
+        {"name": "edge", "choice": "first", "quarantine": 0.0, "description": ""},
+    ),
+    (spaces.remove_space("edge"), "DELETE /spaces/edge", {}, None),
+    (spaces.ranges("edge"), "GET /ranges", {"space": "edge"}, None),
+    (
+        spaces.add_range("edge", "192.0.2.0/24"),
+        "POST /ranges",
+        {},
+        {"space": "edge", "range": "192.0.2.0/24", "description": ""},
+    ),
+    (spaces.remove_range(4), "DELETE /ranges/4", {}, None),
+    (spaces.reservations(), "GET /reservations", {}, None),
+    (
+        spaces.reserve("edge", "192.0.2.1", reason="gateway"),
+        "POST /reservations",
+        {},
+        {"space": "edge", "range": "192.0.2.1", "reason": "gateway"},
+    ),
+    (spaces.unreserve(4), "DELETE /reservations/4", {}, None),
+    (
+        spaces.bind("edge", "rack1", "nic0", kind="mac", resource="02:00:00:00:00:01", tags=("a",), ttl=60.0),
+        "POST /bindings",
+        {},
+        {
+            "space": "edge",
+            "instance": "rack1",
+            "id": "nic0",
+            "kind": "mac",
+            "resource": "02:00:00:00:00:01",
+            "tags": ["a"],
+            "metadata": {},
+            "ttl": 60.0,
+        },
+    ),
+    (
+        spaces.bind_all([BindingRequest(space="edge", instance="rack1", id="a", family=4)]),
+        "POST /bindings/bulk",
+        {},
+        {
+            "bindings": [
+                {
+                    "space": "edge",
+                    "instance": "rack1",
+                    "id": "a",
+                    "kind": "custom:other",
+                    "resource": "",
+                    "family": 4,
+                    "tags": [],
+                    "metadata": {},
+                }
+            ]
+        },
+    ),
+    (spaces.binding("edge", "2001:db8::1"), "GET /bindings/edge/2001%3Adb8%3A%3A1", {}, None),
+    (
+        spaces.bindings(tag="blue", cursor="c", limit=5),
+        "GET /bindings",
+        {"tag": "blue", "cursor": "c", "limit": 5},
+        None,
+    ),
+    (spaces.release_binding("edge", "192.0.2.7"), "DELETE /bindings/edge/192%2E0%2E2%2E7", {}, None),
+    (
+        spaces.release_id("edge", "rack1", "a"),
+        "DELETE /bindings",
+        {"space": "edge", "instance": "rack1", "id": "a"},
+        None,
+    ),
+    (
+        spaces.binding_history("edge", instance="rack1", limit=5),
+        "GET /bindings/history",
+        {"space": "edge", "instance": "rack1", "limit": 5},
+        None,
+    ),
 ]
 
 
@@ -166,8 +247,9 @@ def test_each_call_asks_what_the_contract_says(
 def test_every_description_of_a_request_is_a_method_of_both_clients() -> None:
     described = {
         name
-        for name, member in inspect.getmembers(requests, inspect.isfunction)
-        if member.__module__ == requests.__name__ and not name.startswith("_")
+        for module in (requests, spaces)
+        for name, member in inspect.getmembers(module, inspect.isfunction)
+        if member.__module__ == module.__name__ and not name.startswith("_")
     }
     for client in (IPv6Client, AsyncIPv6Client):
         assert described <= set(dir(client))
