@@ -155,6 +155,50 @@ def public_url(url: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleSettings:
+    """How prefixes of subscribers are chosen, how long is waited for others, and what is said to be stuck."""
+
+    spaces: tuple[str, ...] = ()
+    parent_choice: str = "order"
+    wait: float = 10.0
+    retry_max: float = 300.0
+    stuck_allocated: float = 86_400.0
+    stuck_revoking: float = 3_600.0
+    keep_revoked_days: int = 90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetBoxSettings:
+    """The NetBox that prefixes of subscribers come from; none without a `url`.
+
+    `parents` are the numbers of container prefixes there, as text, or the prefixes themselves.
+    """
+
+    url: str = ""
+    token_file: str = ""
+    parents: tuple[str, ...] = ()
+    operation_field: str = "ipv6console_operation"
+    tag: str = "ipv6console"
+    status: str = "reserved"
+    timeout: float = 10.0
+    ca_file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RadiusSettings:
+    """Who is told of prefixes by RADIUS (RFC 5176); nobody without a `server`.
+
+    `server` is a host with or without a port, or "nas": the NAS that each request names.
+    """
+
+    server: str = ""
+    secret_file: str = ""
+    timeout: float = 2.0
+    retries: int = 2
+    require_message_authenticator: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All of it."""
 
@@ -164,3 +208,6 @@ class Settings:
     network: NetworkSettings = field(default_factory=NetworkSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     notify: NotifySettings = field(default_factory=NotifySettings)
+    lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
+    netbox: NetBoxSettings = field(default_factory=NetBoxSettings)
+    radius: RadiusSettings = field(default_factory=RadiusSettings)

@@ -104,6 +104,7 @@ def effective(
     _agree(settings.pool.usable_num, "usable_num", settings.pool.max_total, "max_total", merged)
     _agree(settings.pool.bad_cooldown, "bad_cooldown", settings.pool.bad_cooldown_max, "bad_cooldown_max", merged)
     _part(settings.notify, merged)
+    _complete(settings, merged)
     return Effective(settings, merged, tuple(read))
 
 
@@ -223,6 +224,35 @@ def _part(notify: NotifySettings, merged: Layer) -> None:
                 where = given.items.get(number, given.origin)
                 raise ConfigError(f"{where}: notify.{key}: there is another one named {name}; give it another name")
             seen.add(name)
+
+
+def _complete(settings: Settings, merged: Layer) -> None:
+    """Refuse half of an IPAM or RADIUS server, and files that are not there.
+
+    A file that cannot be seen is another matter: it may be the engine's user alone who can.
+    """
+    for section, key, secret, holds in (
+        ("netbox", "url", "token_file", "the token of its API"),
+        ("radius", "server", "secret_file", "the secret shared with it"),
+    ):
+        if getattr(getattr(settings, section), key) and not getattr(getattr(settings, section), secret):
+            raise ConfigError(
+                f"{merged[section, key].origin}: {section}.{key} needs {section}.{secret}, a file that holds {holds}"
+            )
+    for section, key in (("netbox", "token_file"), ("netbox", "ca_file"), ("radius", "secret_file")):
+        path = getattr(getattr(settings, section), key)
+        if path and _absent(Path(path)):
+            raise ConfigError(f"{merged[section, key].origin}: {section}.{key}: there is no file {path}")
+
+
+def _absent(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _unknown_section(section: str, value: object) -> str:

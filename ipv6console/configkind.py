@@ -60,6 +60,18 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Number(Text):
+    """A string, which may also be given as a whole number."""
+
+    def read(self, value: object) -> str:
+        """See Kind."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        # Not super(): a class with slots is made twice, and the first one is another.
+        return Text.read(self, value)
+
+
+@dataclass(frozen=True, slots=True)
 class Flag:
     """True or false."""
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from ipv6console.config import LEVELS, THEMES, Command, Webhook
-from ipv6console.configkind import Duration, Flag, Kind, Many, Rows, Share, Table, Text, Unfit, Whole, shown
+from ipv6console.configkind import Duration, Flag, Kind, Many, Number, Rows, Share, Table, Text, Unfit, Whole, shown
 
 _SOCKET_PATH_BYTES = 107
 """What fits in sockaddr_un with its closing NUL (unix(7))."""
@@ -127,6 +127,73 @@ def _secret_url(text: str) -> str:
         raise Unfit("an http:// or https:// URL is expected; what was given is not shown, it may be secret") from None
 
 
+def _netbox(text: str) -> str:
+    """Return the URL of a NetBox as it is without the path of its API."""
+    try:
+        parts = urlsplit(_url(text))
+    except Unfit:
+        raise Unfit(
+            f"an http:// or https:// URL is expected, like https://netbox.example.net, got {shown(_hidden(text))}"
+        ) from None
+    if parts.username is not None or parts.password is not None:
+        raise Unfit("a user or password has no place in the URL; the token goes into the file that token_file names")
+    if parts.query or parts.fragment:
+        raise Unfit(f"the URL of the NetBox alone is expected, without what follows ? or #, got {shown(text)}")
+    return text.rstrip("/").removesuffix("/api").rstrip("/")
+
+
+def _hidden(text: str) -> str:
+    """Return a URL without what stands before an @, which may be a password."""
+    return re.sub(r"(^|//)[^/]*@", r"\1***@", text)
+
+
+def _parent(text: str) -> str:
+    """Return the number of a prefix in NetBox, or a prefix that others are cut out of."""
+    if re.fullmatch(r"\d{1,18}", text):
+        if not int(text):
+            raise Unfit("the number of a prefix in NetBox is expected, from 1 up, got 0")
+        return str(int(text))
+    try:
+        network = ipaddress.IPv6Network(text)
+    except ValueError:
+        try:
+            loose = ipaddress.IPv6Network(text, strict=False)
+        except ValueError:
+            raise Unfit(
+                f"the number of a prefix in NetBox or an IPv6 prefix is expected, like 12 or 2001:db8::/32, got {shown(text)}"
+            ) from None
+        raise Unfit(f"bits beyond the prefix length are set in {text}; {loose} is the prefix") from None
+    if not 1 <= network.prefixlen <= 127:
+        raise Unfit(f"a prefix that others can be cut out of is expected, from /1 to /127, got {network}")
+    return str(network)
+
+
+def radius_server(text: str) -> tuple[str, int]:
+    """Return (host, port) of a RADIUS server as settings name it; raises Unfit. The port is 3799 by default (RFC 5176)."""
+    bracketed = re.fullmatch(r"\[([^\[\]]*)\](?::(\d{1,5}))?", text)
+    plain = re.fullmatch(r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)(?::(\d{1,5}))?", text)
+    host, number = bracketed.groups() if bracketed else plain.groups() if plain else (text, None)
+    port = _RADIUS_PORT if number is None else int(number)
+    try:
+        place = str(ipaddress.IPv6Address(host)) if not plain else host
+        if re.fullmatch(r"[\d.]+", place):
+            place = str(ipaddress.IPv4Address(place))
+    except ValueError:
+        port = 0
+    if not 0 < port < 65_536 or len(host) > 253:
+        raise Unfit(
+            "a host, IPV4, HOST:PORT, [IPV6]:PORT, or nas for the NAS that each request names is expected, "
+            f"like radius.example.net:3799 or [2001:db8::1]:3799, got {shown(text)}"
+        )
+    return place, port
+
+
+def _radius_server(text: str) -> str:
+    host, port = radius_server(text)
+    shape = f"[{host}]" if ":" in host else host
+    return shape if port == _RADIUS_PORT else f"{shape}:{port}"
+
+
 def _or_none(check: Callable[[str], str]) -> Callable[[str], str]:
     return lambda text: check(text) if text else text
 
@@ -164,6 +231,8 @@ def _socket(text: str) -> str:
 
 
 _DAY = 86_400.0
+_RADIUS_PORT = 3_799
+"""Where dynamic authorization is listened for (RFC 5176)."""
 _NOTIFIER = _matching(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", "a name of 1 to 64 characters A-Z a-z 0-9 . _ -")
 _KINDS_OF_EVENTS = Many(
     _matching(r"[a-z]+(\.[a-z]*)?", 'how the kind of an event begins, like "prefix." or "lease.lost",')
@@ -257,6 +326,34 @@ KINDS: dict[str, dict[str, Kind]] = {
             },
             _check_command,
         ),
+    },
+    "lifecycle": {
+        "spaces": Many(_matching(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", "the name of a space")),
+        "parent_choice": _one_of("order", "most-free"),
+        "wait": Duration(0, 300),
+        "retry_max": Duration(1, _DAY),
+        "stuck_allocated": Duration(1, 365 * _DAY),
+        "stuck_revoking": Duration(1, 365 * _DAY),
+        "keep_revoked_days": Whole(1, 3_650),
+    },
+    "netbox": {
+        "url": Text(_or_none(_netbox)),
+        "token_file": Text(_absolute),
+        "parents": Many(Number(_parent)),
+        "operation_field": _matching(
+            r"(?=.{1,50}$)[A-Za-z0-9]+(_[A-Za-z0-9]+)*", "the name of a custom field (letters, digits, single _)"
+        ),
+        "tag": _matching(r"[A-Za-z0-9_-]{1,100}", "the slug of a tag (letters, digits, - and _)"),
+        "status": _one_of("active", "reserved", "deprecated"),
+        "timeout": Duration(0.1, 300),
+        "ca_file": Text(_absolute),
+    },
+    "radius": {
+        "server": Text(_or_none(_radius_server)),
+        "secret_file": Text(_absolute),
+        "timeout": Duration(0.1, 60),
+        "retries": Whole(0, 20),
+        "require_message_authenticator": Flag(),
     },
 }
 """The kind of every setting, by section and key; the same keys as Settings."""

@@ -212,6 +212,100 @@ def test_addresses_prefixes_and_listeners_are_kept_in_their_proper_spelling(tmp_
     assert settings.pool.exclude == ("2001:db8::a", "2001:db8::/120")
 
 
+@pytest.mark.parametrize(
+    ("section", "line", "said"),
+    [
+        ("lifecycle", 'spaces = ["a b"]', "the name of a space is expected, got 'a b'"),
+        ("lifecycle", 'spaces = ["a", "a"]', "the same one is given twice"),
+        ("lifecycle", 'parent_choice = "random"', "one of order, most-free is allowed"),
+        ("lifecycle", "wait = 301", "a duration from 0 to 300 seconds"),
+        ("lifecycle", "keep_revoked_day = 3", "did you mean keep_revoked_days?"),
+        ("netbox", 'url = "netbox.example.net"', "an http:// or https:// URL is expected, like https://netbox."),
+        ("netbox", 'url = "https://x:s3cret@netbox/"', "a user or password has no place in the URL"),
+        ("netbox", 'url = "ftp://x:s3cret@netbox/"', "an http:// or https:// URL is expected"),
+        ("netbox", 'url = "https://netbox/?a=1"', "without what follows ? or #"),
+        ("netbox", 'url = "https://netbox"', "netbox.url needs netbox.token_file, a file that holds the token"),
+        ("netbox", 'token_file = "token"', "an absolute path is expected"),
+        ("netbox", 'token_file = "/gone/token"', "netbox.token_file: there is no file /gone/token"),
+        ("netbox", 'ca_file = "/gone/ca.pem"', "netbox.ca_file: there is no file /gone/ca.pem"),
+        ("netbox", "parents = [0]", "from 1 up, got 0"),
+        ("netbox", "parents = [true]", "text in quotes is expected"),
+        ("netbox", 'parents = ["192.0.2.0/24"]', "the number of a prefix in NetBox or an IPv6 prefix is expected"),
+        ("netbox", 'parents = ["2001:db8::1/32"]', "bits beyond the prefix length are set"),
+        ("netbox", 'parents = ["::/0"]', "from /1 to /127"),
+        ("netbox", 'operation_field = "a__b"', "the name of a custom field"),
+        ("netbox", 'operation_field = ""', "the name of a custom field"),
+        ("netbox", 'tag = "a b"', "the slug of a tag"),
+        ("netbox", 'status = "container"', "one of active, reserved, deprecated is allowed"),
+        ("netbox", "tokenfile = 1", "did you mean token_file?"),
+        ("radius", 'server = "a b"', "or nas for the NAS that each request names is expected"),
+        ("radius", 'server = "::1:3799x"', "[IPV6]:PORT"),
+        ("radius", 'server = "[192.0.2.1]:3799"', "[IPV6]:PORT"),
+        ("radius", 'server = "192.0.2.256"', "[IPV6]:PORT"),
+        ("radius", 'server = "radius:0"', "[IPV6]:PORT"),
+        ("radius", 'server = "radius:65536"', "[IPV6]:PORT"),
+        ("radius", 'server = "radius"', "radius.server needs radius.secret_file, a file that holds the secret"),
+        ("radius", 'secret_file = "/gone/secret"', "radius.secret_file: there is no file /gone/secret"),
+        ("radius", "retries = -1", "a whole number from 0 to 20"),
+        ("radus", "retries = 1", "did you mean [radius]?"),
+    ],
+)
+def test_a_setting_of_the_lifecycle_that_cannot_be_is_refused_with_what_is_allowed(
+    section: str, line: str, said: str, tmp_path: Path
+) -> None:
+    message = refused(f"[{section}]\n{line}\n", tmp_path)
+    assert said in message
+    assert message.startswith(("c.toml:2: ", "c.toml:1: there is no section"))
+    assert "s3cret" not in message
+
+
+def test_netbox_and_radius_are_held_in_their_proper_spelling(tmp_path: Path) -> None:
+    secret = write(tmp_path / "secret", "x")
+    text = f"""
+[netbox]
+url = "https://netbox.example.net/ipam/api/"
+token_file = "{secret}"
+parents = [12, "013", "2001:DB8:0::/32"]
+[radius]
+secret_file = "{secret}"
+server = "{{}}"
+"""
+    held = {}
+    for server in (
+        "radius.example.net:3799",
+        "192.0.2.1:1700",
+        "[2001:DB8:0::1]:3799",
+        "2001:db8::1",
+        "nas",
+        "nas:1700",
+    ):
+        settings = load(config=str(write(tmp_path / "c.toml", text.format(server))))
+        held[server] = settings.radius.server
+    assert settings.netbox.url == "https://netbox.example.net/ipam"
+    assert settings.netbox.parents == ("12", "13", "2001:db8::/32")
+    assert list(held.values()) == [
+        "radius.example.net",
+        "192.0.2.1:1700",
+        "[2001:db8::1]",
+        "[2001:db8::1]",
+        "nas",
+        "nas:1700",
+    ]
+
+
+def test_a_secret_that_only_the_engine_may_see_does_not_stop_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = write(tmp_path / "c.toml", '[radius]\nserver = "nas"\nsecret_file = "/etc/hidden/secret"\n')
+    text = path.read_text()
+    monkeypatch.setattr(Path, "stat", refuse)
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: text)
+    assert load(config=str(path)).radius.secret_file == "/etc/hidden/secret"
+
+
 def test_the_keys_of_the_console_are_a_table_and_each_has_its_line(tmp_path: Path) -> None:
     text = '[console.keys]\nspawn = "S"\nzoom = "f11"\n[console]\ntheme = "light"\n'
     found = effective(config=str(write(tmp_path / "c.toml", text)))
