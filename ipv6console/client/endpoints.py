@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overlo
 
 from ipv6console.client import request as requests
 from ipv6console.client import space as of_space
+from ipv6console.client import subscriber as of_subscriber
 from ipv6console.client.request import EngineRequest
 
 if TYPE_CHECKING:
@@ -106,3 +107,19 @@ class Endpoints:
     release_binding = _Call(of_space.release_binding)
     release_id = _Call(of_space.release_id)
     binding_history = _Call(of_space.binding_history)
+    subscribers = _Call(of_subscriber.subscribers)
+    subscriber = _Call(of_subscriber.subscriber)
+    create_subscriber = _Call(of_subscriber.create_subscriber)
+    remove_subscriber = _Call(of_subscriber.remove_subscriber)
+    subscriber_status = _Call(of_subscriber.subscriber_status)
+    subscriber_history = _Call(of_subscriber.subscriber_history)
+    allocate_prefix = _Call(of_subscriber.allocate_prefix)
+    activate_prefix = _Call(of_subscriber.activate_prefix)
+    suspend_prefix = _Call(of_subscriber.suspend_prefix)
+    resume_prefix = _Call(of_subscriber.resume_prefix)
+    revoke_prefix = _Call(of_subscriber.revoke_prefix)
+    lifecycle_stats = _Call(of_subscriber.lifecycle_stats)
+    outbox = _Call(of_subscriber.outbox)
+    cancel_step = _Call(of_subscriber.cancel_step)
+    retry_step = _Call(of_subscriber.retry_step)
+    leaks = _Call(of_subscriber.leaks)

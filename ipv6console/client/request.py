@@ -290,9 +290,12 @@ def tokens() -> EngineRequest[TokenPage]:
     return EngineRequest(TokenPage, "GET", "/tokens")
 
 
-def create_token(name: str, scope: str) -> EngineRequest[TokenCreated]:
-    """Make a bearer token for `scope` (read, scrape or operate); its secret is in this answer only. An operator's act."""
-    return EngineRequest(TokenCreated, "POST", "/tokens", json={"name": name, "scope": scope})
+def create_token(name: str, scope: str, *, tenant: str | None = None) -> EngineRequest[TokenCreated]:
+    """Make a bearer token for `scope` (read, scrape or operate); its secret is in this answer only. An operator's act.
+
+    With `tenant` it opens that tenant's spaces and subscribers alone.
+    """
+    return EngineRequest(TokenCreated, "POST", "/tokens", json=given(name=name, scope=scope, tenant=tenant))
 
 
 def revoke_token(name: str) -> EngineRequest[TokenRow]:
@@ -312,7 +315,8 @@ def plan(request: PlanRequest) -> EngineRequest[Plan]:
 
 def apply(request: ApplyRequest) -> EngineRequest[Applied]:
     """Do what a plan says, or nothing. An operator's act."""
-    return EngineRequest(Applied, "POST", "/apply", json=encode(request))
+    # Some acts wait for IPAM and RADIUS.
+    return EngineRequest(Applied, "POST", "/apply", json=encode(request), wait=30.0)
 
 
 def doctor(prefix: str | None = None) -> EngineRequest[DoctorReport]:

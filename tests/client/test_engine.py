@@ -10,6 +10,7 @@ import pytest
 from ipv6console.client import AsyncIPv6Client, EngineRefused, EngineUnreachable, IPv6Client, Verdict, plain
 from ipv6console.client import request as requests
 from ipv6console.client import space as spaces
+from ipv6console.client import subscriber as subscribers
 from ipv6console.client.request import EngineRequest
 from ipv6console.wire.event import EventFilter, EventLevel
 from ipv6console.wire.importing import ImportedAddress, ImportRequest
@@ -100,6 +101,12 @@ CALLS: list[tuple[EngineRequest[Any], str, dict[str, Any], Any]] = [
     (requests.targets("a", limit=5), "GET /targets", {"dbname": "a", "limit": 5}, None),
     (requests.tokens(), "GET /tokens", {}, None),
     (requests.create_token("ci", "scrape"), "POST /tokens", {}, {"name": "ci", "scope": "scrape"}),
+    (
+        requests.create_token("ci", "read", tenant="acme"),
+        "POST /tokens",
+        {},
+        {"name": "ci", "scope": "read", "tenant": "acme"},
+    ),
     (requests.revoke_token("ci"), "DELETE /tokens/ci", {}, None),
     (
         requests.import_pool(ImportRequest(addresses=(ImportedAddress(addr=ADDR, created_at=1.0),))),
@@ -232,6 +239,68 @@ CALLS: list[tuple[EngineRequest[Any], str, dict[str, Any], Any]] = [
         {"space": "edge", "instance": "rack1", "limit": 5},
         None,
     ),
+    (
+        subscribers.subscribers(tenant="acme", state="active", text="2001:db8", cursor="c", limit=5),
+        "GET /api/v1/network/subscribers",
+        {"tenant": "acme", "state": "active", "text": "2001:db8", "cursor": "c", "limit": 5},
+        None,
+    ),
+    (
+        subscribers.create_subscriber("a@b", prefix_size=48, tenant="acme"),
+        "POST /api/v1/network/subscribers",
+        {},
+        {"subscriber_id": "a@b", "assignment_mode": "pd", "prefix_size": 48, "tenant": "acme"},
+    ),
+    (subscribers.subscriber("a@b"), "GET /api/v1/network/subscribers/a%40b", {}, None),
+    (
+        subscribers.remove_subscriber("s1", tenant="acme"),
+        "DELETE /api/v1/network/subscribers/s1",
+        {"tenant": "acme"},
+        None,
+    ),
+    (subscribers.subscriber_status("s1"), "GET /api/v1/network/subscribers/s1/ipv6/status", {}, None),
+    (
+        subscribers.subscriber_history("s1", limit=5),
+        "GET /api/v1/network/subscribers/s1/ipv6/history",
+        {"limit": 5},
+        None,
+    ),
+    (subscribers.allocate_prefix("s1"), "POST /api/v1/network/subscribers/s1/ipv6/allocate", {}, {}),
+    (
+        subscribers.allocate_prefix("s1", prefix_size=48, netbox_pool_id=7, tenant="acme"),
+        "POST /api/v1/network/subscribers/s1/ipv6/allocate",
+        {"tenant": "acme"},
+        {"prefix_size": 48, "netbox_pool_id": 7},
+    ),
+    (
+        subscribers.activate_prefix("s1", username="joe", nas_ip="2001:db8::1", send_coa=True),
+        "POST /api/v1/network/subscribers/s1/ipv6/activate",
+        {},
+        {"username": "joe", "nas_ip": "2001:db8::1", "send_coa": True},
+    ),
+    (subscribers.suspend_prefix("s1"), "POST /api/v1/network/subscribers/s1/ipv6/suspend", {}, None),
+    (subscribers.resume_prefix("s1"), "POST /api/v1/network/subscribers/s1/ipv6/resume", {}, None),
+    (
+        subscribers.revoke_prefix("s1", send_disconnect=True, release_to_netbox=False),
+        "POST /api/v1/network/subscribers/s1/ipv6/revoke",
+        {},
+        {"send_disconnect": True, "release_to_netbox": False},
+    ),
+    (subscribers.lifecycle_stats(tenant="acme"), "GET /api/v1/network/ipv6/stats", {"tenant": "acme"}, None),
+    (
+        subscribers.outbox(state="pending"),
+        "GET /api/v1/network/outbox",
+        {"state": "pending", "limit": 100},
+        None,
+    ),
+    (
+        subscribers.cancel_step("op-1", "the NAS is gone"),
+        "POST /api/v1/network/outbox/op-1/cancel",
+        {},
+        {"reason": "the NAS is gone"},
+    ),
+    (subscribers.retry_step("op-1"), "POST /api/v1/network/outbox/op-1/retry", {}, None),
+    (subscribers.leaks(), "GET /api/v1/network/leaks", {}, None),
 ]
 
 
@@ -247,7 +316,7 @@ def test_each_call_asks_what_the_contract_says(
 def test_every_description_of_a_request_is_a_method_of_both_clients() -> None:
     described = {
         name
-        for module in (requests, spaces)
+        for module in (requests, spaces, subscribers)
         for name, member in inspect.getmembers(module, inspect.isfunction)
         if member.__module__ == module.__name__ and not name.startswith("_")
     }
@@ -393,6 +462,7 @@ def test_only_requests_that_make_the_engine_use_the_network_may_take_longer() ->
         "/checks",
         "/doctor",
         "/import",
+        "/api/v1/network/leaks",
     }
 
 
