@@ -12,10 +12,11 @@ from ipv6console.config import Settings
 from ipv6console.engine.clock import Clock
 from ipv6console.engine.errors import InvalidRequest, Unavailable
 from ipv6console.engine.journal import Journal
-from ipv6console.engine.protocol import Durability, Settled, Store, StoreError
+from ipv6console.engine.protocol import Change, Durability, Settled, Store, StoreError
 from ipv6console.engine.traffic import Traffic
 from ipv6console.pool.address import InvalidAddress, parse_address, parse_ipv6
-from ipv6console.pool.change import AddressAdded, Change, Snapshot, TokenRecorded
+from ipv6console.pool.change import AddressAdded, Snapshot, TokenRecorded
+from ipv6console.pool.change import Change as PoolChange
 from ipv6console.pool.exclusion import Exclusions
 from ipv6console.pool.limits import InvalidName, Limits, TooManyMirrors, check_name
 from ipv6console.pool.mirror import Mirror
@@ -102,6 +103,8 @@ class Core:
         self.tokens: dict[str, TokenRecorded] = {}
         self.present: frozenset[int] = frozenset()
         self.changed = Signal()
+        # Each is given everything committed, and holds that alone from then on.
+        self.followers: list[Callable[[Snapshot], None]] = []
         self._secret = secret or Secrets()
         self._durability = Durability(settings.pool.durability)
         self._reload: asyncio.Task[None] | None = None
@@ -120,6 +123,7 @@ class Core:
         pool = self._filled(snapshot)
         await self._bar(pool)
         self._restore(pool)
+        self._lead(snapshot)
 
     async def close(self) -> None:
         """End what runs in the background."""
@@ -167,7 +171,7 @@ class Core:
             raise Unavailable(f"the store cannot commit: {self.broken}", next=self.broken.fix)
         return self.pool
 
-    def mirror(self, name: str) -> tuple[Mirror, Change | None]:
+    def mirror(self, name: str) -> tuple[Mirror, PoolChange | None]:
         """Return the mirror `name`, made by the first request; raises Refusal for a careless name."""
         try:
             return self.working().mirror(name, self.clock.now())
@@ -279,6 +283,10 @@ class Core:
         self.pool = pool
         self.changed.set()
 
+    def _lead(self, snapshot: Snapshot) -> None:
+        for follow in self.followers:
+            follow(snapshot)
+
     def _break(self, error: StoreError) -> None:
         if self.broken is None:
             self.broken = error
@@ -305,6 +313,7 @@ class Core:
             else:
                 break
         self._restore(pool)
+        self._lead(snapshot)
         self.tokens = {token.name: token for token in snapshot.tokens}
         self.broken = None
         self.journal.write("store.recovered", "the store commits again; the pool was read back from it")

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from ipv6console.pool.change import Change, LeaseEnded, Snapshot
+from ipv6console.ipam import change as ipam
+from ipv6console.pool import change as pool
+from ipv6console.pool.change import LeaseEnded, Snapshot
 from ipv6console.wire.doctor import DoctorReport
 from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter, EventLevel
 from ipv6console.wire.ndp import NdpConfig
@@ -31,6 +33,9 @@ class StoreError(Exception):
         super().__init__(message)
         self.fix = fix
 
+
+Change = pool.Change | ipam.Change
+"""What can be committed: of the pool, of spaces and of subscribers."""
 
 Settled = Callable[[StoreError | None], None]
 """Hears once what became of a commit: None when it is durable, else what went wrong."""
@@ -103,6 +108,36 @@ class Store(Protocol):
 
     async def forget_history(self, before: float, keep: int) -> int:
         """Delete leases that ended before `before` (unix seconds), and the oldest of more than `keep`; return how many."""
+        ...
+
+    async def binding_history(
+        self, space_id: int, address: int | None, instance: str | None, limit: int, *, family: int = 6
+    ) -> tuple[ipam.PastBinding, ...]:
+        """Return up to `limit` ended bindings of a space, the one that ended last first; raises StoreError.
+
+        Of one address of a family, of one instance; None is any.
+        """
+        ...
+
+    async def forget_binding_history(self, before: float) -> int:
+        """Delete what is known of bindings that ended before `before` (unix seconds); return how many."""
+        ...
+
+    async def transitions(self, tenant: str, subscriber: str, limit: int) -> tuple[ipam.TransitionRecorded, ...]:
+        """Return up to `limit` entries of a subscriber's timeline, the newest first; raises StoreError."""
+        ...
+
+    async def ended_intents(
+        self, tenant: str | None, state: str | None, before: ipam.IntentPlace | None, limit: int
+    ) -> tuple[ipam.IntentRecorded, ...]:
+        """Return up to `limit` intents that are done, refused or cancelled, the last ended first; raises StoreError.
+
+        Of one tenant, in one state; None is any. With `before` those that come after that one in this order.
+        """
+        ...
+
+    async def count_ended_intents(self, tenant: str | None, state: str | None) -> int:
+        """Return how many intents of one tenant ended, in one state; None is any. Raises StoreError."""
         ...
 
     async def checkpoint(self) -> None:

@@ -251,8 +251,28 @@ class RestRow(NamedTuple):
     until: float
 
 
+class PastBinding(NamedTuple):
+    """A binding that ended, as it was, and how it ended (see BindingEnded)."""
+
+    binding: BindingRecorded
+    ended_at: float
+    reason: str
+    actor: str
+
+
+class IntentPlace(NamedTuple):
+    """Where in the ended intents to go on, towards those that ended earlier; those of one moment are told apart by id."""
+
+    changed_at: float
+    id: str
+
+
 class SpaceSnapshot(NamedTuple):
-    """Everything committed of spaces and subscribers but what has ended; rows ordered by id."""
+    """Everything committed of spaces and subscribers but what has ended; rows ordered by id.
+
+    Rests are ordered by space, family and the text of their address, subscribers by tenant and id. Intents are the
+    pending ones.
+    """
 
     spaces: tuple[SpaceRecorded, ...] = ()
     ranges: tuple[RangeRecorded, ...] = ()

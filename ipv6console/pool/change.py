@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ipv6console.ipam.change import SpaceSnapshot
+
 
 class PrefixRecorded(NamedTuple):
     """A prefix was first seen or its state changed; replaces the row with the same id.
@@ -116,13 +118,17 @@ class LeaseEnded(NamedTuple):
 
 
 class TokenRecorded(NamedTuple):
-    """A bearer token was made; `digest` is the SHA-256 of its secret, in hexadecimal."""
+    """A bearer token was made; `digest` is the SHA-256 of its secret, in hexadecimal.
+
+    `tenant` is whose spaces and subscribers alone it may see, None for all.
+    """
 
     name: str
     digest: str
     scope: str
     created_at: float
     created_by: str
+    tenant: str | None = None
 
 
 class TokenRevoked(NamedTuple):
@@ -166,3 +172,4 @@ class Snapshot(NamedTuple):
     usages: tuple[UsageRecorded, ...] = ()
     revocations: tuple[RevocationRecorded, ...] = ()
     tokens: tuple[TokenRecorded, ...] = ()
+    space: SpaceSnapshot = SpaceSnapshot()

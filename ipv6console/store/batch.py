@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from sqlite3 import Connection as Driver
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Connection
 
+from ipv6console.engine.protocol import Change
 from ipv6console.pool.address import format_address
 from ipv6console.pool.change import (
     AddressAdded,
     AddressRemoved,
-    Change,
     LeaseEnded,
     MirrorFlushed,
     MirrorRecorded,
@@ -27,8 +26,10 @@ from ipv6console.pool.change import (
     TokenRevoked,
     UsageRecorded,
 )
+from ipv6console.store.plan import Plan, insert, insert_once, upsert
 from ipv6console.store.rows import driver_of
 from ipv6console.store.schema import address, history, kept_event, mirror, prefix, revocation, token, usage
+from ipv6console.store.spaceplans import SPACE_PLANS
 from ipv6console.wire.event import Event
 
 
@@ -45,9 +46,9 @@ def write_changes(connection: Connection, changes: Iterable[Change]) -> int:
         (ended if type(change) is LeaseEnded else others).append(change)
     driver = driver_of(connection)
     for kind, run in groupby(others, type):
-        _write(driver, kind, list(run))
+        _write(driver, _PLANS[kind], list(run))
     if ended:
-        _write(driver, LeaseEnded, ended)
+        _write(driver, _PLANS[LeaseEnded], ended)
     return len(others) + len(ended)
 
 
@@ -72,41 +73,15 @@ def write_events(connection: Connection, events: Sequence[Event]) -> None:
     )
 
 
-def _write(driver: Driver, kind: type, rows: list[Any]) -> None:
-    plan = _PLANS[kind]
-    if plan.row is not None:
-        rows = [plan.row(change) for change in rows]
+def _write(driver: Driver, plan: Plan, changes: list[Any]) -> None:
+    rows = changes if plan.row is None else [plan.row(change) for change in changes]
     for statement in plan.statements:
         if plan.parameters:
             driver.executemany(statement, rows)
         else:
             driver.execute(statement)
-
-
-class _Plan(NamedTuple):
-    statements: tuple[str, ...]
-    row: Callable[[Any], tuple[Any, ...]] | None = None
-    parameters: bool = True
-
-
-def _insert(table: Table, *, leave_out: tuple[str, ...] = ()) -> str:
-    names = [column.name for column in table.columns if column.name not in leave_out]
-    return _text(sqlite.insert(table), names)
-
-
-def _upsert(table: Table) -> str:
-    keys = [column.name for column in table.primary_key]
-    statement = sqlite.insert(table)
-    replaced = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
-    return _text(statement.on_conflict_do_update(index_elements=keys, set_=replaced), table.columns.keys())
-
-
-def _insert_once(table: Table) -> str:
-    return _text(sqlite.insert(table).on_conflict_do_nothing(), table.columns.keys())
-
-
-def _text(statement: sqlite.Insert, names: list[str]) -> str:
-    return str(statement.compile(dialect=sqlite.dialect(), column_keys=names))
+    for next_plan in plan.then:
+        _write(driver, next_plan, changes)
 
 
 def _prefix_row(change: PrefixRecorded) -> tuple[Any, ...]:
@@ -125,25 +100,26 @@ def _history_row(change: LeaseEnded) -> tuple[Any, ...]:
     return (format_address(change.address), *change[1:])
 
 
-_KEEP = _insert_once(kept_event)
+_KEEP = insert_once(kept_event)
 
 # Usage goes first where many addresses leave: the cascade would look it up once for each of them.
-_PLANS: dict[type, _Plan] = {
-    PrefixRecorded: _Plan((_upsert(prefix),), _prefix_row),
-    PrefixEmptied: _Plan(
+_PLANS: dict[type, Plan] = {
+    PrefixRecorded: Plan((upsert(prefix),), _prefix_row),
+    PrefixEmptied: Plan(
         (
             "DELETE FROM usage WHERE address_id IN (SELECT id FROM address WHERE prefix_id = ?)",
             "DELETE FROM address WHERE prefix_id = ?",
         )
     ),
-    AddressAdded: _Plan((_insert(address),), _address_row),
-    AddressRemoved: _Plan(("DELETE FROM address WHERE id = ?",)),
-    PoolEmptied: _Plan(("DELETE FROM usage", "DELETE FROM address"), parameters=False),
-    MirrorRecorded: _Plan((_upsert(mirror),)),
-    MirrorFlushed: _Plan(("DELETE FROM usage WHERE mirror_id = ?",)),
-    UsageRecorded: _Plan((_upsert(usage),)),
-    LeaseEnded: _Plan((_insert(history, leave_out=("id",)),), _history_row),
-    TokenRecorded: _Plan((_insert(token),)),
-    TokenRevoked: _Plan(("DELETE FROM token WHERE name = ?",)),
-    RevocationRecorded: _Plan((_insert(revocation, leave_out=("id",)),), _revocation_row),
+    AddressAdded: Plan((insert(address),), _address_row),
+    AddressRemoved: Plan(("DELETE FROM address WHERE id = ?",)),
+    PoolEmptied: Plan(("DELETE FROM usage", "DELETE FROM address"), parameters=False),
+    MirrorRecorded: Plan((upsert(mirror),)),
+    MirrorFlushed: Plan(("DELETE FROM usage WHERE mirror_id = ?",)),
+    UsageRecorded: Plan((upsert(usage),)),
+    LeaseEnded: Plan((insert(history, leave_out=("id",)),), _history_row),
+    TokenRecorded: Plan((insert(token),)),
+    TokenRevoked: Plan(("DELETE FROM token WHERE name = ?",)),
+    RevocationRecorded: Plan((insert(revocation, leave_out=("id",)),), _revocation_row),
+    **SPACE_PLANS,
 }

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Self
 
 from ipv6console.engine.clock import Era
-from ipv6console.engine.protocol import Durability, Settled, StoreError
-from ipv6console.pool.change import Change, LeaseEnded, Snapshot
+from ipv6console.engine.protocol import Change, Durability, Settled, StoreError
+from ipv6console.ipam.change import IntentPlace, IntentRecorded, PastBinding, TransitionRecorded
+from ipv6console.pool.change import LeaseEnded, Snapshot
 from ipv6console.store.block import pack, unpacked
 from ipv6console.store.deadline import carry_over
 from ipv6console.store.events import read_events
@@ -31,6 +32,13 @@ from ipv6console.store.lookup import (
     read_span,
 )
 from ipv6console.store.snapshot import read_usages
+from ipv6console.store.spacehistory import (
+    count_ended_intents,
+    forget_past_bindings,
+    read_ended_intents,
+    read_past_bindings,
+    read_transitions,
+)
 from ipv6console.store.writer import Writer
 from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter
 from ipv6console.wire.state import StoreState
@@ -192,6 +200,46 @@ class SqliteStore:
         while (count := await self._writer.perform(partial(drop_block, self._file, before, keep))) is not None:
             gone += count
         return gone + await self._forget(_FORGET_HISTORY, before)
+
+    async def binding_history(
+        self, space_id: int, address: int | None, instance: str | None, limit: int, *, family: int = 6
+    ) -> tuple[PastBinding, ...]:
+        """Return up to `limit` ended bindings of a space, the one that ended last first; raises StoreError.
+
+        Of one address of a family, of one instance; None is any.
+        """
+        exact = None if address is None else (family, address)
+        read = partial(read_past_bindings, self._file, space_id, exact, instance, max(limit, 0))
+        return await self._writer.perform(read)
+
+    async def forget_binding_history(self, before: float) -> int:
+        """Delete what is known of bindings that ended before `before` (unix seconds); raises StoreError.
+
+        Returns how many there were.
+        """
+        gone, more = 0, True
+        while more:
+            # A few at a time, so that commits get in between.
+            count, more = await self._writer.perform(partial(forget_past_bindings, self._file, before))
+            gone += count
+        return gone
+
+    async def transitions(self, tenant: str, subscriber: str, limit: int) -> tuple[TransitionRecorded, ...]:
+        """Return up to `limit` entries of a subscriber's timeline, the newest first; raises StoreError."""
+        return await self._writer.perform(partial(read_transitions, self._file, tenant, subscriber, max(limit, 0)))
+
+    async def ended_intents(
+        self, tenant: str | None, state: str | None, before: IntentPlace | None, limit: int
+    ) -> tuple[IntentRecorded, ...]:
+        """Return up to `limit` intents that are done, refused or cancelled, the last ended first; raises StoreError.
+
+        Of one tenant, in one state; None is any. With `before` those that come after that one in this order.
+        """
+        return await self._writer.perform(partial(read_ended_intents, self._file, tenant, state, before, max(limit, 0)))
+
+    async def count_ended_intents(self, tenant: str | None, state: str | None) -> int:
+        """Return how many intents of one tenant ended, in one state; None is any. Raises StoreError."""
+        return await self._writer.perform(partial(count_ended_intents, self._file, tenant, state))
 
     async def checkpoint(self) -> None:
         """Bring the database file up to date with the write-ahead log; raises StoreError."""

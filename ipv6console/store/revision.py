@@ -7,7 +7,8 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from ipv6console.engine.protocol import StoreError
-from ipv6console.store.schema import REVISION, metadata
+from ipv6console.store.metadata import metadata
+from ipv6console.store.schema import REVISION
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -18,32 +18,22 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     event,
     literal_column,
 )
 
-REVISION = "0005"
+from ipv6console.store import spacetables
+from ipv6console.store.metadata import Id, metadata
+
+REVISION = "0006"
 """The revision these tables have; a file with another one is migrated."""
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-# SQLite numbers rows by an INTEGER key itself and only under that very name; elsewhere 64 bits have to be asked for.
-_Id = BigInteger().with_variant(Integer(), "sqlite")
 
 prefix = Table(
     "prefix",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("network", Text, nullable=False),
     Column("length", Integer, nullable=False),
     Column("interface", Text, nullable=False),
@@ -57,8 +47,8 @@ prefix = Table(
 address = Table(
     "address",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=False),
-    Column("prefix_id", _Id, ForeignKey("prefix.id"), nullable=False),
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("prefix_id", Id, ForeignKey("prefix.id"), nullable=False),
     # One address under two ids could be leased twice.
     Column("address", Text, nullable=False, unique=True),
     Column("verified_at", Double, nullable=False),
@@ -71,7 +61,7 @@ PACKED = 1_024
 address_block = Table(
     "address_block",
     metadata,
-    Column("block", _Id, primary_key=True, autoincrement=False),
+    Column("block", Id, primary_key=True, autoincrement=False),
     Column("packed", LargeBinary, nullable=False),
 )
 
@@ -79,7 +69,7 @@ address_block = Table(
 era = Table(
     "era",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("boot", Text, nullable=False),
     Column("began", Double, nullable=False),
 )
@@ -87,7 +77,7 @@ era = Table(
 mirror = Table(
     "mirror",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", Double, nullable=False),
     Column("draining", Boolean, nullable=False),
@@ -101,11 +91,11 @@ mirror = Table(
 usage = Table(
     "usage",
     metadata,
-    Column("mirror_id", _Id, ForeignKey("mirror.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("mirror_id", Id, ForeignKey("mirror.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     # Indexed for the cascade alone: without it every removed address would scan all usage.
     Column(
         "address_id",
-        _Id,
+        Id,
         ForeignKey("address.id", ondelete="CASCADE"),
         primary_key=True,
         autoincrement=False,
@@ -128,7 +118,7 @@ usage = Table(
 revocation = Table(
     "revocation",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("network", Text, nullable=False),
     Column("length", Integer, nullable=False),
     Column("reason", Text, nullable=False),
@@ -140,7 +130,7 @@ revocation = Table(
 history = Table(
     "history",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("address", Text, nullable=False),
     Column("mirror", Text, nullable=False),
     Column("holder", Text, nullable=False),
@@ -171,7 +161,7 @@ Index(
 history_block = Table(
     "history_block",
     metadata,
-    Column("block", _Id, primary_key=True, autoincrement=False),
+    Column("block", Id, primary_key=True, autoincrement=False),
     Column("rows", Integer, nullable=False),
     Column("oldest", Double, nullable=False),
     Column("newest", Double, nullable=False),
@@ -186,12 +176,13 @@ token = Table(
     Column("scope", Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("created_by", Text, nullable=False),
+    Column("tenant", Text),
 )
 
 kept_event = Table(
     "event",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("at", Double, nullable=False, index=True),
     Column("level", Text, nullable=False),
     Column("kind", Text, nullable=False),
@@ -220,6 +211,7 @@ SELECT id, datetime(at, 'unixepoch') AS at, level, kind, subject, actor, text FR
 SELECT mirror, address, holder, process, datetime(since, 'unixepoch') AS leased_at,
        datetime(until, 'unixepoch') AS ended_at, verdict, target, reason
 FROM history""",
+    *spacetables.VIEWS,
 )
 """Readable text for the `sqlite3` shell; lease tokens are secrets and stay out of it."""
 

@@ -19,6 +19,7 @@ from ipv6console.pool.change import (
 )
 from ipv6console.store.block import read_addresses
 from ipv6console.store.rows import rows
+from ipv6console.store.spacerows import read_spaces
 
 
 def read_snapshot(connection: Connection) -> Snapshot:
@@ -51,7 +52,9 @@ def _read(connection: Connection) -> Snapshot:
         " FROM mirror ORDER BY id",
     )
     revocations = rows(connection, "SELECT network, length, reason, actor, at FROM revocation ORDER BY id")
-    tokens = rows(connection, "SELECT name, digest, scope, created_at, created_by FROM token ORDER BY created_at, name")
+    tokens = rows(
+        connection, "SELECT name, digest, scope, created_at, created_by, tenant FROM token ORDER BY created_at, name"
+    )
     whole, packed, family = int.from_bytes, inet_pton, AF_INET6
     return Snapshot(
         prefixes=tuple(
@@ -71,6 +74,7 @@ def _read(connection: Connection) -> Snapshot:
             [RevocationRecorded(whole(packed(family, network)), *rest) for network, *rest in revocations]
         ),
         tokens=tuple([TokenRecorded(*row) for row in tokens]),
+        space=read_spaces(connection),
     )
 
 

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import ResourceClosedError
 
-from ipv6console.engine.protocol import Durability, Settled, StoreError
-from ipv6console.pool.change import Change, Snapshot
+from ipv6console.engine.protocol import Change, Durability, Settled, StoreError
+from ipv6console.pool.change import Snapshot
 from ipv6console.store.batch import write_changes, write_events
 from ipv6console.store.fault import Cause, Fault, diagnose
 from ipv6console.store.file import DatabaseFile, OthersWriteError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from ipv6console.store.schema import metadata
+from ipv6console.store.metadata import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()
