@@ -39,6 +39,7 @@ from ipv6console.store.spacehistory import (
     read_past_bindings,
     read_transitions,
 )
+from ipv6console.store.spacerows import read_spaces
 from ipv6console.store.writer import Writer
 from ipv6console.wire.event import EVERY_EVENT, Event, EventFilter
 from ipv6console.wire.state import StoreState
@@ -96,7 +97,8 @@ class SqliteStore:
         moved = await self._writer.perform(partial(carry_over, self._file, era, now, longest))
         if moved != 0.0 and self._fresh is not None:
             usages = await self._writer.perform(lambda: read_usages(self._file.connection))
-            self._fresh = self._fresh._replace(usages=usages)
+            space = await self._writer.perform(lambda: read_spaces(self._file.connection))
+            self._fresh = self._fresh._replace(usages=usages, space=space)
         return moved
 
     async def commit(self, changes: Sequence[Change], durability: Durability = Durability.PROCESS) -> None:

@@ -14,11 +14,16 @@ _SHIFT = "UPDATE usage SET since = since + ?, until = until + ?"
 _LONGEST = "SELECT max(max(coalesce(lease_ttl, 0), coalesce(bad_cooldown, 0))) FROM mirror"
 _BOUND = "UPDATE usage SET until = ? WHERE until > ?"
 _BANS = "SELECT mirror_id, address_id, bans FROM usage WHERE bans IS NOT NULL"
+_SPACES = (
+    "UPDATE rest SET until = until + ?",
+    "UPDATE binding SET expires_at = expires_at + ? WHERE expires_at IS NOT NULL",
+    "UPDATE intent SET next_at = next_at + ? WHERE state = 'pending'",
+)
 _BAN = "UPDATE usage SET bans = ? WHERE mirror_id = ? AND address_id = ?"
 
 
 def carry_over(file: DatabaseFile, era: Era, now: float, longest: float) -> float | None:
-    """Move the times of leases, rests and cool-downs to the clock of `era`; return by how many seconds they were moved.
+    """Move the times of leases, rests, cool-downs, bindings and pending steps to the clock of `era`; return by how many seconds they were moved.
 
     None when nothing is known of the clock they were written by. None of them ends later than `longest` seconds from `now`
     then, unless its mirror's own settings allow more. In one transaction with the note by which clock they are now: times
@@ -39,6 +44,8 @@ def _move(connection: Connection, seconds: float, now: float, longest: float) ->
     latest = now + max(longest, own or 0.0)
     if seconds:
         connection.exec_driver_sql(_SHIFT, (seconds, seconds))
+        for shift in _SPACES:
+            connection.exec_driver_sql(shift, (seconds,))
     connection.exec_driver_sql(_BOUND, (latest, latest))
     moved = [
         (_moved(bans, seconds, latest), mirror, address) for mirror, address, bans in connection.exec_driver_sql(_BANS)

@@ -8,14 +8,17 @@ from string import ascii_letters, digits
 
 import pytest
 
-from ipv6console.engine.core import Secrets
+from ipv6console.config import Settings
+from ipv6console.engine.core import Core, Secrets
 from ipv6console.engine.engine import Engine
 from ipv6console.engine.errors import Unavailable
-from ipv6console.engine.protocol import StoreError
+from ipv6console.engine.protocol import Durability, StoreError
 from ipv6console.engine.report import ReportItem
+from ipv6console.ipam.change import SpaceRecorded
+from ipv6console.pool.change import Snapshot
 from ipv6console.store.database import SqliteStore
 from ipv6console.wire.status import Level
-from tests.engine.conftest import HandDoctor, World
+from tests.engine.conftest import PATIENCE, HandClock, HandDoctor, World
 
 pytestmark = pytest.mark.anyio
 
@@ -132,3 +135,30 @@ def test_secrets_are_words_of_their_own_however_many_are_drawn() -> None:
     assert len(set(drawn)) == 1_000
     assert {len(word) for word in drawn} == {16}
     assert set("".join(drawn)) <= set(ascii_letters + digits + "-_")
+
+
+async def test_who_follows_is_given_what_is_committed_at_the_start_and_again_after_a_refused_commit(
+    settings: Settings, tmp_path: Path
+) -> None:
+    store = await SqliteStore.open(tmp_path / "engine.db")
+    lab = SpaceRecorded(1, "lab", "", "random", 60.0, "", 1.0)
+    await store.commit([lab], Durability.POWER)
+    core = Core(settings, store, HandClock())
+    given: list[tuple[SpaceRecorded, ...]] = []
+    again = asyncio.Event()
+
+    def follow(snapshot: Snapshot) -> None:
+        given.append(snapshot.space.spaces)
+        if len(given) > 1:
+            again.set()
+
+    core.followers.append(follow)
+    await core.open()
+    with pytest.raises(Unavailable):
+        await core.commit(lab._replace(id=2), durability=Durability.POWER)
+    async with asyncio.timeout(PATIENCE):
+        await again.wait()
+    await core.commit(lab._replace(description="it commits again"))
+    await core.close()
+    await store.close()
+    assert given == [(lab,), (lab,)]

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Table
 
+from ipv6console.engine.clock import Era
 from ipv6console.engine.protocol import Durability, StoreError
 from ipv6console.ipam.change import (
     BindingEnded,
@@ -455,6 +456,22 @@ async def test_a_database_from_before_spaces_comes_up_with_its_tokens_for_every_
     await store.close()
     assert snapshot.tokens == (TokenRecorded("ci", "digest", "read", 1.0, "alice", None), mine)
     assert snapshot.space == SpaceSnapshot(spaces=(made(),))
+
+
+async def test_bindings_rests_and_steps_keep_their_time_when_the_wall_clock_was_set(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    rows = [bound(1, BASE + 1)._replace(expires_at=500.0), bound(2, BASE + 2, "b"), bound(3, BASE + 3, "c")]
+    await store.carry_over(Era("boot", 5.0), 100.0, 60.0)
+    await store.commit([*rows, ended(rows[2], rests_until=300.0), intent("i-1")])
+    await store.close()
+    again = await SqliteStore.open(tmp_path / "engine.db")
+    assert await again.carry_over(Era("boot", 1_005.0), 1_100.0, 60.0) == 1_000.0
+    snapshot = await again.load()
+    await again.close()
+    assert [row.expires_at for row in snapshot.space.bindings] == [1_500.0, None]
+    assert snapshot.space.rests == (RestRow(1, 6, BASE + 3, 1_300.0),)
+    assert snapshot.space.intents == (intent("i-1")._replace(next_at=1_002.0),)
 
 
 async def test_a_backup_has_spaces_subscribers_and_what_ended(store: SqliteStore, tmp_path: Path) -> None:
