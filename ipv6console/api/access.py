@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 
 from ipv6console.api.peer import Peer
 from ipv6console.config import EngineSettings
-from ipv6console.engine.caller import Caller, Scope
+from ipv6console.engine.caller import Caller, Grant, Scope
 from ipv6console.engine.errors import Forbidden, Refusal
 from ipv6console.listen import group_id, parse_endpoint
 from ipv6console.paths import default_socket
 
-FindToken = Callable[[str], tuple[str, frozenset[Scope]] | None]
-"""Finds the name and scopes of the token with a secret, None when there is none."""
+FindToken = Callable[[str], Grant | None]
+"""Finds what the token with a secret gives, None when there is none."""
 
 _EVERYTHING = frozenset(Scope)
 _LOOPBACK = {
@@ -24,6 +24,16 @@ _LOOPBACK = {
     "operate": _EVERYTHING,
 }
 _OVERFLOW_UID = 65534  # what every uid that is not mapped into our user namespace looks like
+
+NETWORK = "/api/v1/network"
+"""Where subscribers are: nobody may so much as ask there who is not known."""
+
+_TENANTS_OWN = frozenset({NETWORK.split("/")[1], "spaces", "ranges", "reservations", "bindings", "plan", "apply"})
+_EVERYBODYS = frozenset(
+    {"pick", "picks", "report", "reports", "check", "checks", "reset", "resets", "reset_all", "spawn", "spawns"}
+    | {"save", "stats", "leases", "health", "docs", "openapi.json", "static-offline-docs"}
+)
+"""What a tenant's token opens besides: the pool has no tenants. All else tells of other tenants, or is about the host."""
 
 _COMMANDS = {
     "pick": "ipv6console pick",
@@ -43,6 +53,9 @@ _COMMANDS = {
     "flush": "ipv6console flush",
     "plan": "ipv6console flush",
     "apply": "ipv6console revoke",
+    "subscribers": "ipv6console subscriber",
+    "outbox": "ipv6console outbox",
+    "leaks": "ipv6console leaks",
     "tokens": "ipv6console token",
     "import": "ipv6console import-json",
     "notify": "ipv6console notify test",
@@ -98,6 +111,22 @@ class Access:
         self._check_host(headers.get(b"host"), scope["server"])
         return caller
 
+    def confine(self, caller: Caller, path: str) -> None:
+        """Raise Unauthenticated or Forbidden when `path` is not for callers like this one, whatever they may do."""
+        if caller.process is None and (path == NETWORK or path.startswith(f"{NETWORK}/")):
+            raise Unauthenticated(
+                f"{path} is for known callers only, also on this host; {caller.label} may be anybody.",
+                next="Use the Unix socket, or send Authorization: Bearer TOKEN (commands: --token-file FILE) with one "
+                "made by: ipv6console token create NAME --scope operate --tenant TENANT",
+                shown=False,
+            )
+        first = path.removeprefix("/").partition("/")[0]
+        if caller.tenant is not None and first not in _TENANTS_OWN and first not in _EVERYBODYS:
+            raise Forbidden(
+                f"{path} is about the whole host; token {caller.token} is for the things of tenant {caller.tenant}.",
+                next="Ask who operates this host, or show a token that was made without a tenant.",
+            )
+
     def require(self, caller: Caller, scope: Scope, act: str) -> None:
         """Raise Forbidden when `caller` may not do `act` ("POST /flush"), naming the way that is open."""
         if scope in caller.scopes:
@@ -127,10 +156,10 @@ class Access:
                 "may also leave the header out.",
                 shown=True,
             )
-        name, scopes = found
-        if peer is not None:
-            return Caller(f"token {name} from {_process(peer)}", scopes, pid=peer.pid, uid=peer.uid, token=name)
-        return Caller(f"token {name} from {_plain(client[0]) if client else 'nowhere'}", scopes, token=name)
+        name, scopes, tenant = found
+        place = _process(peer) if peer is not None else _plain(client[0]) if client else "nowhere"
+        pid, uid = (None, None) if peer is None else (peer.pid, peer.uid)
+        return Caller(f"token {name} from {place}", scopes, pid=pid, uid=uid, token=name, tenant=tenant)
 
     def _local_caller(self, peer: Peer) -> Caller:
         welcome = peer.uid in (0, self._owner) or (self._group is not None and self._group in peer.groups)
@@ -178,7 +207,7 @@ class Access:
 
 def _command(path: str) -> str | None:
     """Return the command that does what a path does, None when there is none."""
-    first, *others = path.partition("?")[0].removeprefix("/").split("/")
+    first, *others = path.partition("?")[0].removeprefix(NETWORK).removeprefix("/").split("/")
     return "ipv6console mirror set" if others[-1:] == ["settings"] else _COMMANDS.get(first)
 
 

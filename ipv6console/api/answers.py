@@ -62,10 +62,13 @@ _EXAMPLES: dict[int, Problem] = {
 }
 
 
-def answers(first: Any, *more: Any, problems: tuple[int, ...] = ()) -> dict[int | str, dict[str, Any]]:
+def answers(
+    first: Any, *more: Any, problems: tuple[int, ...] = (), later: tuple[type[Any], Any] | None = None
+) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that answers with documents like `first` and `more`.
 
-    Every route may also answer 401, 403, 422 and 503; `problems` names others (404, 409, 413).
+    Every route may also answer 401, 403, 422 and 503; `problems` names others (404, 409, 413). `later` is the model and
+    an example of what it answers with 202.
     """
     shown = {name: {"summary": name, "value": encode(value)} for name, value in _named(first, *more)}
     found: dict[int | str, dict[str, Any]] = {
@@ -73,6 +76,14 @@ def answers(first: Any, *more: Any, problems: tuple[int, ...] = ()) -> dict[int 
         if hasattr(first, "success")
         else {"description": "The document.", "content": {"application/json": {"examples": shown}}}
     }
+    if later is not None:
+        model, value = later
+        told = {"example": {"summary": "example", "value": encode(value)}}
+        found[202] = {
+            "description": "Not done yet: another system has still to answer. It goes on by itself.",
+            "model": model,
+            "content": {"application/json": {"examples": told}},
+        }
     return found | _problems({401, 403, 422, 503, *problems})
 
 

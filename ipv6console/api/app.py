@@ -32,6 +32,8 @@ Leases verified IPv6 source addresses to scrapers, and lets operators see and ac
 * Everything else that goes wrong is a problem document (RFC 9457) whose `next` says what to do.
 * Loopback TCP may read and scrape. Operators' acts need the Unix socket or a bearer token (`Authorization: Bearer`),
   and so do callers from other hosts, for everything. Who shows a token may do what the token may, no more and no less.
+* Below `/api/v1/network` nobody is anonymous: the Unix socket or a token, also on this host. A token that was made for
+  a tenant sees that tenant's spaces and subscribers alone; what is another's does not exist for it.
 
 Two WebSockets, which OpenAPI cannot describe: `/stream` sends the state document and then its deltas, `/events?since=`
 kept events and then new ones. Each frame is a JSON object with a `type`: `state`, `delta`, `events`, or `missed` when
@@ -75,7 +77,7 @@ def create_app(engine: Engine, settings: Settings, *, stop: asyncio.Event, limit
         openapi_tags=_TAGS,
         generate_unique_id_function=_operation_id,
     )
-    access = Access(settings.engine, find_token=engine.token_scopes)
+    access = Access(settings.engine, find_token=engine.find_token)
     app.state.engine = engine
     app.state.access = access
     app.state.limits = limits

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ipv6console.api.parameter import DEFAULT_MIRROR, AddressText, MirrorName, Seconds, Text
+from ipv6console.api.parameter import DEFAULT_MIRROR, AddressText, MirrorName, Seconds, TenantName, Text
 from ipv6console.engine.report import ReportItem
 from ipv6console.wire.mirror import MirrorSettings
 
@@ -120,3 +120,6 @@ class TokenBody(BaseModel):
 
     name: Annotated[str, Field(max_length=200, description="Who uses it, 1 to 64 of A-Z a-z 0-9 . _ -")]
     scope: Annotated[Literal["read", "scrape", "operate"], Field(description="What it may do.")] = "scrape"
+    tenant: Annotated[
+        TenantName | None, Field(description="Whose spaces and subscribers alone it opens; all of them without.")
+    ] = None

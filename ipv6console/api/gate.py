@@ -34,6 +34,7 @@ class Gate:
         bound, method = self._limits.bound(scope["path"]), scope.get("method", "GET")
         try:
             caller: Caller = self._access.admit(scope)
+            self._access.confine(caller, scope["path"])
             if bound > self._limits.body:
                 self._access.require(caller, Right.OPERATE, f"{method} {scope['path']}")
         except Refusal as refusal:

@@ -40,6 +40,7 @@ def _no_or_one_host(text: str | None) -> str | None:
 
 
 MirrorName = Annotated[str, Field(pattern=_MIRROR_NAME, description="Name of a mirror.", examples=["task1"])]
+TenantName = Annotated[str, Field(pattern=_MIRROR_NAME, description="Name of a tenant.", examples=["acme"])]
 Text = Annotated[str, Field(max_length=200, pattern=_ONE_LINE, description="One line of text.")]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, description="Seconds.", examples=[600.0])]
 AddressText = Annotated[

@@ -14,10 +14,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from ipv6console.api.access import NETWORK
 from ipv6console.api.parameter import MOST_ADDRESSES, MOST_ROWS
 from ipv6console.api.problem import FieldError, ValidationProblem, answer, body_too_large, problem_of
+from ipv6console.api.subscriberparameter import NETWORK_HINTS
 from ipv6console.engine.errors import Refusal
 from ipv6console.engine.protocol import StoreError
+from ipv6console.wire.plan import PlanAction
 from ipv6console.wire.problem import Problem
 
 _log = logging.getLogger(__name__)
@@ -33,9 +36,10 @@ _HINTS = {
     "state": "Use idle, using or bad, and name the mirror with dbname.",
     "scope": "Use read, scrape or operate.",
     "name": "Name the token after who uses it, with 1 to 64 of A-Z a-z 0-9 . _ -",
+    "tenant": "Name the tenant with 1 to 64 of A-Z a-z 0-9 . _ - and no dot in front.",
     "addr": "Give one global IPv6 address, as /pick returned it.",
     "addrs": "Give global IPv6 addresses, as /pick returned them.",
-    "action": "Use flush-mirror, flush-pool, revoke-addresses or revoke-prefix.",
+    "action": f"Use {', '.join(list(PlanAction)[:-1])} or {list(PlanAction)[-1]}.",
 }
 
 
@@ -101,13 +105,14 @@ def _advice(connection: HTTPConnection, errors: Sequence[Any]) -> str:
         return "Send the body again, whole; the examples in /docs show its shape."
     if errors[0]["loc"] == ("body",) and "json" not in kind and errors[0]["type"] != "missing":
         return "Send the body as JSON, with the header: Content-Type: application/json"
+    hints = _HINTS | NETWORK_HINTS if connection.url.path.startswith(NETWORK) else _HINTS
     for item in errors:
         for part in reversed(item["loc"]):
             if part == "limit":
                 most = MOST_ADDRESSES if connection.url.path == "/addresses" else MOST_ROWS
                 return f"Ask for a whole number from 1 to {most}."
-            if part in _HINTS:
-                return _HINTS[part]
+            if part in hints:
+                return hints[part]
     method = connection.scope.get("method", "GET")
     return f"Compare with the example of {method} {connection.url.path} in /docs."
 

@@ -27,10 +27,18 @@ async def tokens(engine: EngineHere, caller: Operator) -> Document:
 async def create_token(
     engine: EngineHere,
     caller: Operator,
-    body: Annotated[TokenBody, Body(openapi_examples=asked(example={"name": "grafana", "scope": "read"}))],
+    body: Annotated[
+        TokenBody,
+        Body(
+            openapi_examples=asked(
+                example={"name": "grafana", "scope": "read"},
+                tenant={"name": "acme-billing", "scope": "operate", "tenant": "acme"},
+            )
+        ),
+    ],
 ) -> Document:
     """Make a token; this answer alone shows it, the engine keeps only its digest."""
-    created = await engine.create_token(body.name, body.scope, caller)
+    created = await engine.create_token(body.name, body.scope, caller, tenant=body.tenant)
     return Document(created, headers={"cache-control": "no-store"})
 
 

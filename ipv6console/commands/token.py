@@ -26,9 +26,10 @@ def token() -> None:
 @token.command(epilog="Example: ipv6console token create crawler --scope scrape --output crawler.token")
 @click.argument("name", metavar="NAME")
 @click.option("--scope", type=click.Choice(_SCOPES), required=True, help="What it allows; each includes those before.")
+@click.option("--tenant", metavar="TENANT", help="It opens this tenant's spaces and subscribers alone.")
 @click.option("-o", "--output", metavar="FILE", help="Write it to this new file, readable by you alone.")
 @engine_options
-def create(engine: Engine, name: str, scope: str, output: str | None) -> None:
+def create(engine: Engine, name: str, scope: str, tenant: str | None, output: str | None) -> None:
     """Make a token and print it; the engine keeps only its hash, so it is never shown again.
 
     Commands show the token in the file that --token-file or IPV6CONSOLE_TOKEN_FILE names.
@@ -36,7 +37,7 @@ def create(engine: Engine, name: str, scope: str, output: str | None) -> None:
     file = None if output is None else _new_file(Path(output))
     try:
         with engine.client() as client:
-            created = client.create_token(name, scope)
+            created = client.create_token(name, scope, tenant=tenant)
         if file is not None:
             _write(file, created.token, name, output)
     except BaseException:
@@ -50,7 +51,8 @@ def create(engine: Engine, name: str, scope: str, output: str | None) -> None:
         print_json(created)
     elif output is None:
         click.echo(created.token)
-    click.echo(f"token {created.name} ({created.scope}) is made{f' and in {output}' if output else ''}", err=True)
+    reach = created.scope if created.tenant is None else f"{created.scope}, tenant {created.tenant}"
+    click.echo(f"token {created.name} ({reach}) is made{f' and in {output}' if output else ''}", err=True)
 
 
 @token.command(name="list", epilog="Example: ipv6console token list")
@@ -65,9 +67,16 @@ def list_(engine: Engine) -> None:
     if page.tokens:
         print_rows(
             [
-                ("NAME", "SCOPE", "MADE", "BY", "LAST USED"),
+                ("NAME", "SCOPE", "TENANT", "MADE", "BY", "LAST USED"),
                 *(
-                    (row.name, row.scope, moment(row.created_at), row.created_by, moment(row.last_used_at))
+                    (
+                        row.name,
+                        row.scope,
+                        row.tenant or "-",
+                        moment(row.created_at),
+                        row.created_by,
+                        moment(row.last_used_at),
+                    )
                     for row in page.tokens
                 ),
             ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Scope(StrEnum):
@@ -12,6 +13,14 @@ class Scope(StrEnum):
     READ = "read"
     SCRAPE = "scrape"
     OPERATE = "operate"
+
+
+class Grant(NamedTuple):
+    """What a bearer token gives: its name, what who shows it may do, and whose things alone, None for everybody's."""
+
+    token: str
+    scopes: frozenset[Scope]
+    tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

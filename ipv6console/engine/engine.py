@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ipv6console.config import Settings
 from ipv6console.engine.answering import Answering
-from ipv6console.engine.caller import Caller, Scope
+from ipv6console.engine.caller import Caller, Grant
 from ipv6console.engine.checker import Asks, Checker
 from ipv6console.engine.clock import BootClock, Clock
 from ipv6console.engine.core import Core
@@ -290,9 +290,9 @@ class Engine:
         """Return who bans us."""
         return await self._records.targets(dbname, limit, cursor)
 
-    async def create_token(self, name: str, scope: str, caller: Caller) -> TokenCreated:
-        """Make a bearer token."""
-        return await self._tokens.create(name, scope, caller)
+    async def create_token(self, name: str, scope: str, caller: Caller, *, tenant: str | None = None) -> TokenCreated:
+        """Make a bearer token, with `tenant` for that tenant's spaces and subscribers alone."""
+        return await self._tokens.create(name, scope, caller, tenant=tenant)
 
     async def revoke_token(self, name: str, caller: Caller) -> TokenRow:
         """End a bearer token."""
@@ -302,9 +302,9 @@ class Engine:
         """Return every bearer token without its secret."""
         return self._tokens.rows()
 
-    def token_scopes(self, secret: str) -> tuple[str, frozenset[Scope]] | None:
-        """Return the name and scopes of the token with this secret, None when there is none."""
-        return self._tokens.scopes(secret)
+    def find_token(self, secret: str) -> Grant | None:
+        """Return what the token with this secret gives, None when there is none."""
+        return self._tokens.find(secret)
 
     async def import_pool(self, document: ImportRequest, caller: Caller) -> ImportReport:
         """Take over an older system's pool."""

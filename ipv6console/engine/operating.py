@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ipv6console.engine.caller import Caller
 from ipv6console.engine.core import Core
-from ipv6console.engine.errors import InvalidRequest, NotFound, PlanChanged
+from ipv6console.engine.errors import Forbidden, InvalidRequest, NotFound, PlanChanged
 from ipv6console.engine.planner import Planner, Prospect
 from ipv6console.pool.address import format_address
 from ipv6console.pool.custom import Custom
@@ -46,6 +46,7 @@ class Operating:
         """Return what the act would do to exactly which set."""
         if request.action in self.planners:
             return self._keep_prospect(request, self.planners[request.action].prospect(request, caller))
+        _check_host(caller, request.action)
         act = self._act(request)
         survey = self._survey(act)
         now = self._core.clock.now()
@@ -76,6 +77,7 @@ class Operating:
         if isinstance(act, PlanRequest):
             present = self.planners[act.action].prospect(act, caller).fingerprint
         else:
+            _check_host(caller, act.action)
             present = self._survey(act).fingerprint
         del self._plans[plan.id]
         if present != fingerprint:
@@ -272,6 +274,15 @@ class Operating:
             return parse_prefix(text)
         except InvalidPrefix as error:
             raise InvalidRequest(str(error), next="give it in CIDR form, like 2001:db8:0:1::/64") from error
+
+
+def _check_host(caller: Caller, action: PlanAction) -> None:
+    """Raise Forbidden for a caller that acts for one tenant alone: the pool is the host's."""
+    if caller.tenant is not None:
+        raise Forbidden(
+            f"{action} is about the whole host; {caller.label} acts for tenant {caller.tenant}",
+            next="ask who operates this host, or show a token that was made without a tenant",
+        )
 
 
 def _custom(settings: MirrorSettings) -> Custom:

@@ -7,11 +7,12 @@ import secrets
 from hashlib import sha256
 from hmac import compare_digest
 
-from ipv6console.engine.caller import Caller, Scope
+from ipv6console.engine.caller import Caller, Grant, Scope
 from ipv6console.engine.core import Core
 from ipv6console.engine.errors import InvalidRequest, NotFound
 from ipv6console.engine.protocol import Durability
 from ipv6console.pool.change import TokenRecorded, TokenRevoked
+from ipv6console.pool.limits import InvalidName, check_name
 from ipv6console.wire.token import TokenCreated, TokenRow
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
@@ -33,8 +34,8 @@ class Tokens:
         self._used: dict[str, float] = {}
         self._making: set[str] = set()
 
-    async def create(self, name: str, scope: str, caller: Caller) -> TokenCreated:
-        """Make a token; its secret is in the answer and nowhere else."""
+    async def create(self, name: str, scope: str, caller: Caller, *, tenant: str | None = None) -> TokenCreated:
+        """Make a token, with `tenant` for that tenant's things alone; its secret is in the answer and nowhere else."""
         if not _NAME.match(name):
             raise InvalidRequest(
                 f"{name[:80]!r} is no token name: 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit in front",
@@ -42,20 +43,23 @@ class Tokens:
             )
         if scope not in _REACH:
             raise InvalidRequest(f"{scope[:40]!r} is no scope", next="give read, scrape or operate")
+        if tenant is not None:
+            self._check_tenant(tenant)
         if name in self._core.tokens or name in self._making:
             raise InvalidRequest(f"there is a token {name} already", next="choose another name, or revoke that one")
         # While the store is read back, the tokens are replaced by what was read.
         self._core.working()
         secret = f"ipv6c_{secrets.token_urlsafe(32)}"
-        record = TokenRecorded(name, _digest(secret), scope, self._core.clock.now(), caller.label)
+        record = TokenRecorded(name, _digest(secret), scope, self._core.clock.now(), caller.label, tenant)
         self._making.add(name)
         try:
             await self._core.commit(record, durability=Durability.POWER)
         finally:
             self._making.discard(name)
         self._core.tokens[name] = record
-        self._core.journal.warn("token.created", f"token {name} ({scope})", subject=name, actor=caller.label)
-        return TokenCreated(name=name, scope=scope, token=secret, created_at=record.created_at)
+        reach = scope if tenant is None else f"{scope}, tenant {tenant}"
+        self._core.journal.warn("token.created", f"token {name} ({reach})", subject=name, actor=caller.label)
+        return TokenCreated(name=name, scope=scope, token=secret, created_at=record.created_at, tenant=tenant)
 
     async def revoke(self, name: str, caller: Caller) -> TokenRow:
         """End a token at once; raises NotFound."""
@@ -75,8 +79,8 @@ class Tokens:
         """Return every token, without secrets."""
         return tuple(self._row(record) for record in self._core.tokens.values())
 
-    def scopes(self, secret: str) -> tuple[str, frozenset[Scope]] | None:
-        """Return the name and scopes of the token with this secret; every token is compared, whichever it is."""
+    def find(self, secret: str) -> Grant | None:
+        """Return what the token with this secret gives; every token is compared, whichever it is."""
         digest = _digest(secret)
         found = None
         for record in self._core.tokens.values():
@@ -85,7 +89,17 @@ class Tokens:
         if found is None:
             return None
         self._used[found.name] = self._core.clock.now()
-        return found.name, _REACH[found.scope]
+        return Grant(found.name, _REACH[found.scope], found.tenant)
+
+    @staticmethod
+    def _check_tenant(tenant: str) -> None:
+        try:
+            check_name(tenant)
+        except InvalidName:
+            raise InvalidRequest(
+                f"{tenant[:80]!r} is no name of a tenant: 1 to 64 of A-Z a-z 0-9 . _ -, no dot in front",
+                next="name the tenant as its spaces and subscribers do, or leave it out for a token that sees all",
+            ) from None
 
     def _row(self, record: TokenRecorded) -> TokenRow:
         return TokenRow(
@@ -94,6 +108,7 @@ class Tokens:
             created_at=record.created_at,
             created_by=record.created_by,
             last_used_at=self._used.get(record.name),
+            tenant=record.tenant,
         )
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class TokenRow:
     """One token without its secret, which nobody has but its holder; times are unix seconds.
 
-    `last_used_at` is None when it was not used since the engine started.
+    `last_used_at` is None when it was not used since the engine started. `tenant` is whose spaces and subscribers alone
+    it opens, None for all.
     """
 
     name: str
@@ -17,6 +18,7 @@ class TokenRow:
     created_at: float
     created_by: str
     last_used_at: float | None
+    tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,3 +36,4 @@ class TokenCreated:
     scope: str
     token: str
     created_at: float
+    tenant: str | None = None

@@ -20,7 +20,7 @@ from ipv6console.api.access import Access
 from ipv6console.api.limits import LIMITS
 from ipv6console.api.peer import Peer
 from ipv6console.config import EngineSettings
-from ipv6console.engine.caller import Caller, Scope
+from ipv6console.engine.caller import Caller, Grant, Scope
 from tests.api.service import TESTER, Service, serving, settings_in
 
 pytestmark = pytest.mark.anyio
@@ -227,7 +227,7 @@ async def test_loopback_may_be_given_reading_alone(tmp_path: Path) -> None:
 def test_a_stranger_on_the_unix_socket_may_show_a_token() -> None:
     scopes = frozenset({Scope.READ})
     access = Access(
-        EngineSettings(), owner=1000, find_token=lambda secret: ("guest", scopes) if secret == "s" else None
+        EngineSettings(), owner=1000, find_token=lambda secret: Grant("guest", scopes) if secret == "s" else None
     )
     scope = {
         "headers": [(b"host", b"localhost"), (b"authorization", b"bearer s")],

@@ -288,10 +288,10 @@ class TestChanges:
 class TestTokens:
     async def test_a_token_opens_what_its_scope_says_until_it_is_revoked(self, filled: World) -> None:
         made = await filled.engine.create_token("grafana", "read", filled.caller)
-        assert filled.engine.token_scopes(made.token) == ("grafana", frozenset({Scope.READ}))
-        assert filled.engine.token_scopes(made.token + "x") is None
+        assert filled.engine.find_token(made.token) == ("grafana", frozenset({Scope.READ}), None)
+        assert filled.engine.find_token(made.token + "x") is None
         await filled.engine.revoke_token("grafana", filled.caller)
-        assert filled.engine.token_scopes(made.token) is None
+        assert filled.engine.find_token(made.token) is None
 
     async def test_the_secret_is_kept_nowhere(self, filled: World, tmp_path: Path) -> None:
         made = await filled.engine.create_token("grafana", "operate", filled.caller)

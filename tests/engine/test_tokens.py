@@ -28,7 +28,7 @@ async def test_of_two_who_make_a_token_of_one_name_at_once_one_is_refused_and_pi
 async def test_a_later_token_of_the_same_name_was_never_used(filled: World) -> None:
     engine = filled.engine
     secret = (await engine.create_token("grafana", "read", filled.caller)).token
-    engine.token_scopes(secret)
+    engine.find_token(secret)
     assert (await engine.revoke_token("grafana", filled.caller)).last_used_at is not None
     await engine.create_token("grafana", "read", filled.caller)
     assert engine.tokens()[0].last_used_at is None
