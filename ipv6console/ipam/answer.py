@@ -8,11 +8,15 @@ from ipv6console.ipam.change import BindingRecorded, Change, DelegationRecorded,
 
 
 class Bound(NamedTuple):
-    """A binding; `created` is false, and there are no changes, when it was there already."""
+    """A binding; `created` is false when it was there already, and then nothing is to be committed.
+
+    Except when it had expired without having been ended: it goes on as the row says, and `before` is as it was.
+    """
 
     row: BindingRecorded
     created: bool
     changes: tuple[Change, ...]
+    before: BindingRecorded | None = None
 
 
 class Released(NamedTuple):
