@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import ssl
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import httpx
 
 from ipv6console import __version__
+from ipv6console.cause import cause
 from ipv6console.config import Webhook, public_url
 from ipv6console.engine.protocol import NotCarried
 from ipv6console.wire.codec import encode
@@ -74,7 +74,7 @@ class WebhookCarrier:
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NotCarried(
-                _without(_cause(error), url, self._settings.proxy),
+                _without(cause(error), url, self._settings.proxy),
                 next=f"see whether this host reaches {public_url(url)}: curl -v {_root(url)}",
                 again=isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol),
             ) from error
@@ -131,17 +131,6 @@ async def _word(path: str, key: str) -> str:
             next=f"make {key} a file that the engine's user may read",
             again=True,
         ) from error
-
-
-def _cause(error: BaseException) -> str:
-    """Return what the kernel said, if it was the kernel: the libraries above it say less."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, OSError) and found.strerror:
-            # asyncio says "Connect call failed" with the address; the reason alone is what helps.
-            return os.strerror(found.errno) if found.errno and found.errno > 0 else found.strerror
-        found = found.__cause__ or found.__context__
-    return str(error) or type(error).__name__
 
 
 def _root(url: str) -> str:
