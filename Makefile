@@ -30,14 +30,17 @@ test: check
 	@.ci/debian test
 	$(BIN)/pytest -n auto
 
-# What lasts longer than a suite may: ROUNDS of kill -9 and the other faults, the console for MINUTES, a storm of sizes, its
+# What lasts longer than a suite may: STEPS of the pool's machine, INPUTS that no client would send, ROUNDS of kill -9 and the other faults, the console for MINUTES, a storm of sizes, its
 # pictures under TIMES hash seeds.
 ROUNDS ?= 100
 MINUTES ?= 60
+STEPS ?= 1000000
+INPUTS ?= 1000000
 TIMES ?= 20
 
 soak: setup
 	@.ci/debian test
+	$(BIN)/pytest -n auto tests/soak/soak_rules.py tests/soak/soak_protocol.py --steps $(STEPS) --inputs $(INPUTS)
 	$(BIN)/pytest tests/soak/soak_faults.py --rounds $(ROUNDS)
 	$(BIN)/pytest tests/soak/soak_console.py --minutes $(MINUTES) --times $(TIMES)
 

@@ -107,6 +107,7 @@ class HotHttp(Http):
         There is one timer for all rests: to make one costs a tenth of a pick.
         """
         self.server_state.total_requests += 1
+        self.say_last_words()
         if self.transport.is_closing():
             return
         self.flow.resume_reading()

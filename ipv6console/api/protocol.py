@@ -58,6 +58,7 @@ class Http(HttpToolsProtocol):
 
     leaving = False
     """Whether the server ends and the next answer is the last."""
+    _last_words: Problem | None = None
 
     def __init__(
         self,
@@ -112,9 +113,16 @@ class Http(HttpToolsProtocol):
         self.loop.call_later(_FIRST_REQUEST, self._leave)
 
     def on_response_complete(self) -> None:
-        """Close after the answer when the server ends."""
+        """Close after the answer when the server ends, or when nothing sensible came after what was answered."""
+        self.say_last_words()
         super().on_response_complete()
         if self.leaving and not self.transport.is_closing():
+            self.transport.close()
+
+    def say_last_words(self) -> None:
+        """Give the refusal that waited for the answers before it, once it is its turn, and close."""
+        if self._last_words is not None and not self.pipeline and not self.transport.is_closing():
+            self.transport.write(raw_answer(self._last_words))
             self.transport.close()
 
     def _leave(self) -> None:
@@ -126,6 +134,9 @@ class Http(HttpToolsProtocol):
         if self._crowded:
             # Now, and not when it connected: a peer that is still sending would miss the answer.
             self._refuse(_CROWDED)
+            return
+        if self._last_words is not None:
+            # Nothing more is taken from a connection that has been refused.
             return
         self._parsing = True
         if self._deadline is None and self._idle:
@@ -198,9 +209,21 @@ class Http(HttpToolsProtocol):
 
     def _refuse(self, problem: Problem) -> None:
         self._expect(None)
-        if not self.transport.is_closing():
-            if self._idle or self._unanswered():
-                self.transport.write(raw_answer(problem))
+        if self.transport.is_closing():
+            return
+        if self.pipeline and self.pipeline[0][0].more_body:
+            # The one that is refused: its head was well, and it waits for those before it.
+            self.pipeline.popleft()
+            self._last_words = problem
+        elif self._idle or self._unanswered():
+            self.transport.write(raw_answer(problem))
+            self.transport.close()
+        elif self.pipeline or not self.cycle.more_body:
+            self._last_words = problem
+        else:
+            # Its own answer has begun, and nothing that is said now would be understood.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
             self.transport.close()
 
     def _unanswered(self) -> bool:

@@ -193,6 +193,9 @@ async def test_a_request_in_pieces_is_answered_as_a_whole_one(pair: Pair, size: 
     assert traffic(pair.hot).hot == 1
 
 
+JSON_POST = b"POST /report HTTP/1.1\r\n" + JSON
+
+
 async def test_pipelined_requests_are_answered_in_their_order(pair: Pair) -> None:
     first = b"GET /picks?num=2 HTTP/1.1\r\n" + HOST + b"\r\n"
     waits = b"GET /pick?dbname=busy&wait=0.2 HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -202,6 +205,25 @@ async def test_pipelined_requests_are_answered_in_their_order(pair: Pair) -> Non
     fast = await anyio.to_thread.run_sync(told, pair.hot, many)
     assert anonymous(fast) == anonymous(await anyio.to_thread.run_sync(told, pair.plain, many))
     assert fast.count(b"HTTP/1.1 200 OK") == 10
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"GET /pick HTTP/9\r\n\r\n",
+        JSON_POST + b"Transfer-Encoding: chunked\r\n\r\nno size\r\n",
+        b"\x16\x03\x01 and more\r\n\r\n",
+    ],
+    ids=["version", "chunk", "tls"],
+)
+@pytest.mark.parametrize("asked", ["/pick?num=2", "/pick", "/stats"])
+async def test_what_was_asked_before_nonsense_is_answered_first_and_then_the_nonsense(
+    pair: Pair, asked: str, nonsense: bytes
+) -> None:
+    said = kept(asked) * 2 + nonsense
+    fast = await anyio.to_thread.run_sync(told, pair.hot, said)
+    assert anonymous(fast) == anonymous(await anyio.to_thread.run_sync(told, pair.plain, said))
+    assert re.findall(rb"HTTP/1\.1 (\d+)", fast) == [b"200", b"200", b"400"]
 
 
 def kept(path: str) -> bytes:

@@ -13,6 +13,8 @@ __all__ = ["make_host", "start_lab"]
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--minutes", type=float, default=60.0, help="how long the console is left running (60)")
     parser.addoption("--times", type=int, default=20, help="how often the snapshots are compared (20)")
+    parser.addoption("--steps", type=int, default=1_000_000, help="how many steps the pool's machine takes (1000000)")
+    parser.addoption("--inputs", type=int, default=1_000_000, help="how many requests are said to both paths (1000000)")
     parser.addoption("--rounds", type=int, default=100, help="how often the engine is killed under load (100)")
 
 
@@ -33,5 +35,19 @@ def minutes(request: pytest.FixtureRequest) -> float:
 @pytest.fixture
 def times(request: pytest.FixtureRequest) -> int:
     found = request.config.getoption("--times")
+    assert isinstance(found, int)
+    return found
+
+
+@pytest.fixture
+def steps(request: pytest.FixtureRequest) -> int:
+    found = request.config.getoption("--steps")
+    assert isinstance(found, int)
+    return found
+
+
+@pytest.fixture
+def inputs(request: pytest.FixtureRequest) -> int:
+    found = request.config.getoption("--inputs")
     assert isinstance(found, int)
     return found
