@@ -16,7 +16,15 @@ from ipv6console.commands.option import USABLE_NUM
 from ipv6console.commands.sheet import print_json
 from ipv6console.lab.error import LabError
 from ipv6console.lab.fault import FAULTS, listing
-from ipv6console.lab.plan import DEFAULT_PREFIX, LabPlan, Mode, parse_name, parse_prefix, parse_strategy
+from ipv6console.lab.plan import (
+    DEFAULT_PREFIX,
+    LabPlan,
+    Mode,
+    parse_name,
+    parse_partners,
+    parse_prefix,
+    parse_strategy,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,10 +65,13 @@ def plan_options(scrapers: int) -> Callable[[Callable[Concatenate[LabPlan, P], T
         @click.option(
             "--scrapers", type=click.IntRange(0, 64), default=scrapers, show_default=True, help="Scrapers at work."
         )
+        @click.option(
+            "--with", "partners", metavar="radius,ipam", help="Systems beside the engine: a FreeRADIUS as NAS, an IPAM."
+        )
         @click.option("--name", help="A name for this lab, to run several.")
         @wraps(act)
         def with_plan(*args: P.args, **kwargs: P.kwargs) -> T:
-            names = ("prefix", "mode", "ndp", "gateway_inside", "usable_num", "scrapers", "name")
+            names = ("prefix", "mode", "ndp", "gateway_inside", "usable_num", "scrapers", "partners", "name")
             given = {name: kwargs.pop(name) for name in names}
             with _failures():
                 return act(_plan(**given), *args, **kwargs)  # type: ignore[arg-type]
@@ -78,6 +89,7 @@ def _plan(
     gateway_inside: bool,
     usable_num: int | None,
     scrapers: int,
+    partners: str | None,
     name: str | None,
 ) -> LabPlan:
     return LabPlan(
@@ -87,6 +99,7 @@ def _plan(
         usable_num=LabPlan().usable_num if usable_num is None else usable_num,
         scrapers=scrapers,
         gateway_inside=gateway_inside,
+        partners=parse_partners(partners) if partners else frozenset(),
         name=None if name is None else parse_name(name),
     )
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from ipv6console.lab.control import SOCKET
 from ipv6console.lab.error import LabError
 from ipv6console.lab.handle import LabHandle, directory_of, find_lab
-from ipv6console.lab.plan import LabPlan, parse_name
+from ipv6console.lab.plan import LabPlan, Partner, parse_name
+from ipv6console.lab.radius import find_program
 from ipv6console.lab.sandbox import run_sandboxed
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def execute(command: Sequence[str], *, lab: Path | None = None, node: str = "egr
 
 def inhabit(plan: LabPlan, part: Callable[[World], int]) -> int:
     """Build a lab in a sandbox, let `part` use it, take it down; return the code of `part`."""
+    if Partner.RADIUS in plan.partners:
+        find_program()
     directory = directory_of(str(os.getpid()) if plan.name is None else parse_name(plan.name))
     if len(str(directory / SOCKET)) > _SOCKET_PATH_LIMIT:
         raise LabError(f"{directory} is too long a path for a socket", "Set TMPDIR to a shorter one.")

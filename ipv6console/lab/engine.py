@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ipv6console.lab.plan import LabPlan
+from ipv6console.lab import radius
+from ipv6console.lab.plan import LabPlan, Partner
+from ipv6console.lab.service import Service
 from ipv6console.lab.topology import Topology
 from ipv6console.lab.unixhttp import UnixConnection
 
@@ -22,11 +25,17 @@ _MAX_TOTAL = 500
 # Nothing in the lab is further away than a millisecond.
 _TIMEOUT = 1.5
 
+SPACE = "subscribers"
+"""The space that a lab without an IPAM takes subscribers' prefixes from."""
+
+_RETRY_MAX = 4.0
+_RADIUS_TIMEOUT = 1.0
+
 # A training ground shows within five seconds what a real host finds out within a minute: a probe, and two timeouts.
 _PROBE = 0.5
 
 
-def write_config(directory: Path, plan: LabPlan, topology: Topology) -> Path:
+def write_config(directory: Path, plan: LabPlan, topology: Topology, services: Mapping[Partner, Service]) -> Path:
     """Write the engine's configuration into `directory` and return its path."""
     urls = [f"http://[{address}]/ip" for address in topology.echo_addresses]
     sections: dict[str, dict[str, str | float | list[str]]] = {
@@ -35,6 +44,22 @@ def write_config(directory: Path, plan: LabPlan, topology: Topology) -> Path:
         "check": {"urls": urls, "timeout": _TIMEOUT, "probe": _PROBE, "pace": max(_PACE, plan.usable_num)},
         "network": {"ndp": plan.strategy},
     }
+    if plan.partners:
+        # Without an IPAM prefixes are cut out of a space that whoever tries it makes.
+        sections["lifecycle"] = {"retry_max": _RETRY_MAX, "spaces": [] if Partner.IPAM in plan.partners else [SPACE]}
+    if Partner.IPAM in plan.partners:
+        sections["netbox"] = {
+            "url": f"http://[{topology.ipam_address}]",
+            "token_file": str(services[Partner.IPAM].secret),
+            "parents": [str(topology.delegated)],
+            "timeout": _TIMEOUT,
+        }
+    if Partner.RADIUS in plan.partners:
+        sections["radius"] = {
+            "server": f"[{topology.radius_address}]:{radius.PORT}",
+            "secret_file": str(services[Partner.RADIUS].secret),
+            "timeout": _RADIUS_TIMEOUT,
+        }
     lines = []
     for section, values in sections.items():
         lines.append(f"[{section}]")

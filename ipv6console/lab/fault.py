@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ipv6console.lab import ban, ndp, uplink
+from ipv6console.lab import ban, ndp, radius, registry, uplink
 from ipv6console.lab.error import LabError
 from ipv6console.lab.scene import Scene, Wish
 
@@ -54,6 +54,11 @@ FAULTS = {
         Fault("pardon", "the site forgets every ban", ban.pardon),
         Fault("check-url-down", "packets to the check URLs are dropped", uplink.hide_echo, ("urls",)),
         Fault("check-url-up", "packets to the check URLs arrive again", uplink.show_echo),
+        Fault("radius-nak", "the NAS refuses every CoA and Disconnect (a lab --with radius)", radius.refuse),
+        Fault("radius-silent", "packets to the NAS are dropped", radius.silence),
+        Fault("radius-ok", "the NAS is reached and agrees again", radius.agree),
+        Fault("ipam-down", "packets to the IPAM are dropped (a lab --with ipam)", registry.hide_ipam),
+        Fault("ipam-up", "packets to the IPAM arrive again", registry.show_ipam),
     )
 }
 """Every fault by its name."""

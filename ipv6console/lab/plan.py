@@ -24,9 +24,18 @@ class Mode(StrEnum):
     ROUTED = "routed"
 
 
+class Partner(StrEnum):
+    """A system beside the engine's own that has a say in subscribers' prefixes."""
+
+    RADIUS = "radius"
+    IPAM = "ipam"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabPlan:
     """One lab: its prefix and how the ISP gives it, idle addresses the engine keeps, scrapers at work, its name.
+
+    `partners` are the systems beside the engine that the lab has and the engine is configured for.
 
     `ndp` is the engine's network.ndp, None for the one that fits the mode. With `gateway_inside` the ISP's router is
     reached at an address inside the prefix.
@@ -39,6 +48,7 @@ class LabPlan:
     scrapers: int = 0
     gateway_inside: bool = False
     name: str | None = None
+    partners: frozenset[Partner] = frozenset()
 
     def __post_init__(self) -> None:
         """Raise LabError for what does not go together."""
@@ -72,6 +82,16 @@ def parse_strategy(text: str) -> str:
         return str(KINDS["network"]["ndp"].read_text(text))
     except Unfit as error:
         raise LabError(f"--ndp {text}: {error}", "Choose one of these.") from error
+
+
+def parse_partners(text: str) -> frozenset[Partner]:
+    """Return the partners that `text` names, separated by commas. Raises LabError for one that there is not."""
+    known = ", ".join(Partner)
+    named = [word.strip() for word in text.split(",")]
+    for word in named:
+        if word not in set(Partner):
+            raise LabError(f"the lab has no {word!r} to be started with", f"There are: {known}.")
+    return frozenset(Partner(word) for word in named)
 
 
 def parse_name(text: str) -> str:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from ipv6console.lab.plan import LabPlan
     from ipv6console.lab.topology import Topology
 
 
 class Scene(Protocol):
     """A running lab as its faults see it."""
 
+    plan: LabPlan
     topology: Topology
     directory: Path
 

@@ -15,6 +15,7 @@ LIFETIMES = (1_800, 3_600)
 _DEFAULT = IPv6Network("::/0")
 # The second one serves a lab whose prefix contains the first.
 _SITES = (IPv6Network("2001:db8:ffff::/64"), IPv6Network("3fff:fff:ffff::/64"))
+_DELEGATED = (IPv6Network("3fff:aaaa::/40"), IPv6Network("3fff:bbbb::/40"))
 _ISP = IPv6Interface("fe80::1/64")
 _NEIGHBOUR = IPv6Interface("fe80::2/64")
 _UPLINK = "up0"
@@ -66,6 +67,25 @@ class Topology:
     def echo_addresses(self) -> tuple[IPv6Address, ...]:
         """The addresses of the check URLs, which answer as the web site does."""
         return tuple(self.site_net[0x81 + number] for number in range(_ECHOES))
+
+    @property
+    def ipam_address(self) -> IPv6Address:
+        """The address of the IPAM, if there is one; it stands beside the web site."""
+        return self.site_net[0x90]
+
+    @property
+    def radius_address(self) -> IPv6Address:
+        """The address of the NAS, if there is one; it stands beside the web site."""
+        return self.site_net[0x91]
+
+    @property
+    def delegated(self) -> IPv6Network:
+        """What the IPAM cuts subscribers' prefixes out of; nothing else in the lab is in it."""
+        return next(net for net in _DELEGATED if not net.overlaps(self.routed.supernet(new_prefix=32)))
+
+    def house(self, address: IPv6Address) -> None:
+        """Give the host of the web site one more address."""
+        self.site.add_address("eth0", IPv6Interface((address, self.site_net.prefixlen)))
 
     def node(self, name: str) -> Node:
         """Return the node called `name`. Raises LabError."""
@@ -195,5 +215,5 @@ class Topology:
         gateway = self.site_net[1]
         self.isp.add_address("wan0", IPv6Interface((gateway, self.site_net.prefixlen)))
         for address in (self.site_address, *self.echo_addresses):
-            self.site.add_address("eth0", IPv6Interface((address, self.site_net.prefixlen)))
+            self.house(address)
         self.site.add_route(_DEFAULT, "eth0", via=gateway)

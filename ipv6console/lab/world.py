@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ipv6console.lab import radius, registry
 from ipv6console.lab.ban import SOCKET as SITE_SOCKET
 from ipv6console.lab.control import SOCKET, Caller, ControlSocket
 from ipv6console.lab.engine import SOCKET as ENGINE_SOCKET
@@ -20,11 +21,13 @@ from ipv6console.lab.engine import URL, EngineNotReady, require_ready, write_con
 from ipv6console.lab.error import LabError
 from ipv6console.lab.fault import cause_fault
 from ipv6console.lab.node import Node, kernel_refusals
-from ipv6console.lab.plan import LabPlan
+from ipv6console.lab.plan import LabPlan, Partner
 from ipv6console.lab.sandbox import FAILED
+from ipv6console.lab.service import Service
 from ipv6console.lab.supervisor import Stdio, Supervisor
 from ipv6console.lab.topology import Topology
 
+_SERVICES = {Partner.RADIUS: radius.nas, Partner.IPAM: registry.ipam}
 _PYTHON = (sys.executable, "-m")
 _ENGINE = (*_PYTHON, "ipv6console", "serve")
 _STOP_PATIENCE = 8.0
@@ -45,12 +48,14 @@ class World:
         self.topology = Topology(plan.prefix, plan.mode, gateway_inside=plan.gateway_inside)
         self.site = f"http://[{self.topology.site_address}]"
         self.ready = False
-        self._config = write_config(directory, plan, self.topology)
+        self._services = {partner: _SERVICES[partner](directory, self.topology) for partner in sorted(plan.partners)}
+        self._config = write_config(directory, plan, self.topology, self._services)
         self._engine: int | None = None
         self._early_ends = 0
         self._scrapers: list[int] = []
         self._started: set[int] = set()
         self._site = self._start_site()
+        self._partners = {partner.value: self._start_service(it) for partner, it in self._services.items()}
         self._control = ControlSocket(
             directory / SOCKET,
             self.supervisor,
@@ -149,13 +154,15 @@ class World:
         )
 
     def close(self) -> None:
-        """Stop scrapers, then the engine, which takes back what it set up, then the site."""
+        """Stop scrapers, then the engine, which takes back what it set up, then the site and the servers beside it."""
         self.supervisor.stop([*self._scrapers, *self._started], _STOP_PATIENCE)
         if self._engine is not None:
             self.supervisor.expect_end(self._engine)
             self.supervisor.stop([self._engine], _STOP_PATIENCE)
-        self.supervisor.expect_end(self._site)
-        self.supervisor.stop([self._site], _STOP_PATIENCE)
+        servers = [self._site, *self._partners.values()]
+        for server in servers:
+            self.supervisor.expect_end(server)
+        self.supervisor.stop(servers, _STOP_PATIENCE)
         self.topology.close()
 
     def _start_site(self) -> int:
@@ -173,6 +180,17 @@ class World:
                 raise LabError("the site did not start", (self.directory / "site.log").read_text())
         finally:
             os.close(reader)
+        return pid
+
+    def _start_service(self, service: Service) -> int:
+        self.topology.house(service.address)
+        log = self.directory / f"{service.name}.log"
+
+        def ended(code: int) -> None:
+            raise LabError(f"{service.name} of the lab has ended with code {code}", log.read_text(errors="replace"))
+
+        pid = self._start(self.topology.site, service.name, service.command, ended)
+        service.wait_until_ready(pid, log, _READY_PATIENCE)
         return pid
 
     def _start(
@@ -216,7 +234,8 @@ class World:
             "url": URL,
             "site": self.site,
             "ready": self.ready,
-            "pids": {"engine": self._engine, "site": self._site, "scrapers": self._scrapers},
+            "pids": {"engine": self._engine, "site": self._site, "scrapers": self._scrapers, **self._partners},
+            **{service.name: str(service.address) for service in self._services.values()},
         }
 
     def _answer_fault(self, _caller: Caller, request: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -48,12 +48,23 @@ def test_run_says_which_command_there_is_not() -> None:
         (("--prefix", "fd00::/64"), "is not global unicast"),
         (("--name", "../x"), "is no name for a lab"),
         (("--ndp", "telepathy"), "one of auto, routed, ndppd"),
+        (("--with", "radius,telepathy"), "the lab has no 'telepathy' to be started with"),
     ],
 )
 def test_run_refuses_what_makes_no_sense(options: tuple[str, ...], said: str) -> None:
     finished = _lab("run", *options, "--", "true")
     assert finished.returncode not in (0, 125)
     assert said in finished.stderr
+
+
+def test_a_lab_with_a_nas_names_the_package_that_is_missing_and_leaves_nothing() -> None:
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    hidden = ("unshare", "-m", "sh", "-c", 'mount --bind /dev/null /usr/sbin/freeradius && exec "$@"', "sh")
+    finished = _lab("run", "--with", "radius", "--name", name, "--", "true", prefix=hidden)
+    assert finished.returncode not in (0, 125)
+    assert "there is no FreeRADIUS on this host" in finished.stderr
+    assert "apt install freeradius" in finished.stderr
+    assert not directory_of(name).exists()
 
 
 def test_sigterm_reaches_the_command_and_nothing_is_left() -> None:

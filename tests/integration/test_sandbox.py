@@ -132,6 +132,11 @@ def test_an_unknown_fault_is_answered_with_the_known_ones(lab: Lab) -> None:
         ("ndp-kill", {}, "no ndppd and no responder runs on egress"),
         ("ndp-stop", {}, "no ndppd and no responder runs on egress"),
         ("ndp-spin", {}, "no ndppd runs on egress"),
+        ("radius-nak", {}, "this lab has no NAS"),
+        ("radius-silent", {}, "this lab has no NAS"),
+        ("radius-ok", {}, "this lab has no NAS"),
+        ("ipam-down", {}, "this lab has no IPAM"),
+        ("ipam-up", {}, "this lab has no IPAM"),
     ],
 )
 def test_a_fault_that_makes_no_sense_changes_nothing(lab: Lab, name: str, options: dict[str, Any], said: str) -> None:
