@@ -209,7 +209,8 @@ def _finds(lab: Lab, subject: str) -> bool:
     return any(finding.subject == subject for finding in lab.client.health().findings)
 
 
-def test_faults_reach_the_kernel_daemons_and_packets_while_the_engine_stands_still(fresh: Lab) -> None:
+def test_faults_reach_the_kernel_daemons_and_packets_while_the_engine_stands_still(start_lab: StartLab) -> None:
+    fresh = start_lab("--usable-num", "5", "--with", "radius,ipam")
     engine = str(fresh.info()["pids"]["engine"])
     claimed = fresh.client.addresses(limit=1).addresses[0].addr
     fresh.output("curl", "-sS", f"{fresh.info()['site']}/page")
