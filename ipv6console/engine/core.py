@@ -105,6 +105,8 @@ class Core:
         self.changed = Signal()
         # Each is given everything committed, and holds that alone from then on.
         self.followers: list[Callable[[Snapshot], None]] = []
+        # Whether an address is bound, reserved or delegated in a space, so that the pool may not have it.
+        self.taken: Callable[[int], bool] = lambda _: False
         self._secret = secret or Secrets()
         self._durability = Durability(settings.pool.durability)
         self._reload: asyncio.Task[None] | None = None
@@ -196,7 +198,9 @@ class Core:
         """Add a proved address; None when there is no place for it any more: checks take time, and others run beside."""
         pool = self.working()
         known = pool.prefixes.get(prefix.id)
-        return None if known is None or self.is_full() else pool.add(address, known, self.clock.now())
+        if known is None or self.is_full() or self.taken(address):
+            return None
+        return pool.add(address, known, self.clock.now())
 
     def leased_in(self, prefix: Prefix) -> int:
         """Return how many live leases are of addresses of `prefix`."""

@@ -32,6 +32,7 @@ from ipv6console.engine.protocol import Carrier, Doctor, PrefixWatch, Reach, Sto
 from ipv6console.engine.records import Records, parsed_prefix
 from ipv6console.engine.report import ReportItem
 from ipv6console.engine.rewind import Rewind
+from ipv6console.engine.spaces import Spaces
 from ipv6console.engine.spawner import Spawner
 from ipv6console.engine.story import story_of
 from ipv6console.engine.tasks import Tasks
@@ -49,7 +50,7 @@ from ipv6console.wire.importing import ImportReport, ImportRequest
 from ipv6console.wire.lease import LeasePage
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.ndp import NdpConfig
-from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
+from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanAction, PlanRequest
 from ipv6console.wire.prefix import PrefixStory
 from ipv6console.wire.reply import (
     CheckReply,
@@ -99,6 +100,8 @@ class Engine:
         self._janitor = Janitor(core, self._checker)
         self.leasing = Leasing(core)
         self._operating = Operating(core)
+        self.spaces = Spaces(core)
+        self._operating.planners[PlanAction.RELEASE_INSTANCE] = self.spaces.instances
         self._examination = Examination(core, self._checker, self._answering, self._spawner, watch=watch, doctor=doctor)
         self._prober = Prober(core, self._checker, self._keeper)
         self._records = Records(core)
@@ -161,6 +164,7 @@ class Engine:
             self._keeper.inspect(),
             self._spawner.run(),
             self._janitor.run(),
+            self.spaces.run(),
             self._prober.run(),
             self._answering.run(),
             self.leasing.room.run(),

@@ -17,7 +17,6 @@ from ipv6console.quantity import addresses, many
 from ipv6console.wire.importing import ImportedMirror, ImportReport, ImportRequest
 
 _STATUSES = ("idle", "using", "bad")
-_FULL = "the pool holds max_total addresses"
 
 
 class Moving:
@@ -92,10 +91,8 @@ class Moving:
             return "it is in no active prefix"
         if core.working().table.find(address) is not None:
             return None
-        if address in core.pool.exclusions:
-            return "it is excluded: reserved, revoked, or in use on the link"
-        if core.is_full():
-            return _FULL
+        if (obstacle := self._obstacle(address)) is not None:
+            return obstacle
         if prefix.id in self._on_link:
             await self._pace.turn()
         async with self._answering.candidate(address):
@@ -104,7 +101,15 @@ class Moving:
                 return verdict.text
             change = core.take_in(address, prefix)
             await core.commit(change)
-        return None if change is not None else _FULL if core.is_full() else "its prefix was withdrawn meanwhile"
+        return None if change is not None else self._obstacle(address) or "its prefix was withdrawn meanwhile"
+
+    def _obstacle(self, address: int) -> str | None:
+        core = self._core
+        if address in core.pool.exclusions:
+            return "it is excluded: reserved, revoked, or in use on the link"
+        if core.taken(address):
+            return "it is bound, reserved or part of a delegated prefix in a space"
+        return "the pool holds max_total addresses" if core.is_full() else None
 
     async def _adopt(self, older: ImportedMirror) -> int:
         core = self._core

@@ -225,7 +225,7 @@ class Spawner:
 
     def _unwanted(self, address: int) -> bool:
         pool = self._core.pool
-        return address in pool.exclusions or pool.table.find(address) is not None
+        return address in pool.exclusions or pool.table.find(address) is not None or self._core.taken(address)
 
     def _source(self, prefix: Prefix) -> Draw | Roll:
         return self._roll.of(prefix) if self._roll else self._draw(prefix)
@@ -255,7 +255,7 @@ class Spawner:
             return f"{addresses(failed)} failed {'its' if failed == 1 else 'their'} check; try again"
         if not self.pace.room and any(prefix.id in self._on_link for prefix in self._active()):
             return PACED
-        return "no address is left to make: all of the prefix, or of network.addresses, are in the pool or excluded"
+        return "no address is left to make: all of the prefix, or of network.addresses, are in the pool, excluded or taken in a space"
 
     async def _doze(self, changed: bool) -> bool:
         """Wait until something changes, or for a while; return whether something did. `changed` is what it was before."""
