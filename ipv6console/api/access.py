@@ -59,6 +59,10 @@ _COMMANDS = {
     "tokens": "ipv6console token",
     "import": "ipv6console import-json",
     "notify": "ipv6console notify test",
+    "spaces": "ipv6console space",
+    "ranges": "ipv6console space",
+    "reservations": "ipv6console space",
+    "bindings": "ipv6console bindings",
 }
 
 

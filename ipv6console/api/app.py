@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 
 from ipv6console import __version__
-from ipv6console.api import leases, metrics, operator, records, scraper, state, streams, tokens
+from ipv6console.api import bindings, leases, metrics, operator, records, scraper, spaces, state, streams, tokens
 from ipv6console.api.access import Access
 from ipv6console.api.gate import Gate
 from ipv6console.api.limits import LIMITS, Limits
@@ -44,6 +44,8 @@ _TAGS = [
     {"name": "leases", "description": "Live leases by their tokens."},
     {"name": "records", "description": "Addresses, who held them when, who bans them."},
     {"name": "operator", "description": "Drain, mirror settings, plan and apply, import, doctor."},
+    {"name": "spaces", "description": "Address spaces: what may be handed out for good, and what never."},
+    {"name": "bindings", "description": "Addresses that belong to a resource until they are released."},
     {"name": "tokens", "description": "Bearer tokens."},
     {"name": "state", "description": "What the engine knows."},
 ]
@@ -54,6 +56,8 @@ _PARTS = (
     leases.router,
     records.router,
     operator.router,
+    spaces.router,
+    bindings.router,
     tokens.router,
     state.router,
     metrics.router,

@@ -103,11 +103,12 @@ async def plan(
                 everything={"action": "flush-pool"},
                 addresses={"action": "revoke-addresses", "addrs": [example.ADDR]},
                 prefix={"action": "revoke-prefix", "prefix": example.PREFIX},
+                instance={"action": "release-instance", "space": "edge", "instance": "rack1"},
             )
         ),
     ],
 ) -> Document:
-    """Say exactly what a flush or a revocation would do, and whom it would hurt; nothing is done."""
+    """Say exactly what a flush, a revocation or a release would do, and whom it would hurt; nothing is done."""
     return Document(engine.plan(body, caller))
 
 

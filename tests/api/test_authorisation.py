@@ -66,12 +66,35 @@ TABLE: dict[str, tuple[int, Any]] = {
     "POST /save": (SCRAPE, None),
     "POST /tokens": (OPERATE, {"name": "not a name", "scope": "read"}),
     "PUT /mirrors/{dbname}/settings": (OPERATE, {}),
+    "GET /spaces": (READ, None),
+    "GET /spaces/{name}": (READ, None),
+    "GET /ranges": (READ, None),
+    "GET /reservations": (READ, None),
+    "GET /bindings": (READ, None),
+    "GET /bindings/history": (READ, None),
+    "GET /bindings/{name}/{address}": (READ, None),
+    "POST /spaces": (OPERATE, {"name": "../none"}),
+    "POST /ranges": (OPERATE, {"space": "none", "range": "2001:db8:5::/64"}),
+    "POST /reservations": (OPERATE, {"space": "none", "range": "2001:db8:5::1"}),
+    "POST /bindings": (OPERATE, {"space": "none", "instance": "rack1", "id": "nic0"}),
+    "POST /bindings/bulk": (OPERATE, {"bindings": []}),
+    "DELETE /spaces/{name}": (OPERATE, None),
+    "DELETE /ranges/{number}": (OPERATE, None),
+    "DELETE /reservations/{number}": (OPERATE, None),
+    "DELETE /bindings": (OPERATE, None),
+    "DELETE /bindings/{name}/{address}": (OPERATE, None),
     "DELETE /leases/{token}": (SCRAPE, None),
     "DELETE /tokens/{name}": (OPERATE, None),
 }
 """The least right each operation needs, and a body it takes."""
 
-PATHS = {"{dbname}": "default", "{token}": "nothing", "{name}": "nobody"}
+PATHS = {
+    "{number}": "1",
+    "{address}": "2001:db8:5::17",
+    "{dbname}": "default",
+    "{token}": "nothing",
+    "{name}": "nobody",
+}
 
 CALLERS: dict[str, tuple[int, int | None]] = {
     "unix owner": (OPERATE, None),
