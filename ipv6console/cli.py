@@ -41,6 +41,8 @@ COMMANDS = {
     "drain": "Stop handing out addresses of a mirror or a prefix.",
     "flush": "Forget a mirror's usage, or empty the pool.",
     "revoke": "Withdraw addresses or a prefix for good.",
+    "space": "Make and list address spaces, their ranges and reservations.",
+    "bindings": "Bind addresses of a space to resources, find and release them.",
     "notify": "Show and try what is told of faults: webhooks and commands.",
     "token": "Make, list and revoke bearer tokens for callers over TCP.",
     "upgrade": "Let a running engine start anew as the version installed now.",

@@ -11,7 +11,14 @@ from ipv6console.commands.connection import Engine
 from ipv6console.commands.failure import ExitCode, Failure
 from ipv6console.commands.sheet import print_json, span
 from ipv6console.quantity import addresses, many
-from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanRequest
+from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanAction, PlanRequest
+
+_OF_THE_POOL = (
+    PlanAction.FLUSH_MIRROR,
+    PlanAction.FLUSH_POOL,
+    PlanAction.REVOKE_ADDRESSES,
+    PlanAction.REVOKE_PREFIX,
+)
 
 
 def plan_and_apply(engine: Engine, request: PlanRequest, *, reason: str | None, yes: bool) -> int:
@@ -32,13 +39,15 @@ def plan_and_apply(engine: Engine, request: PlanRequest, *, reason: str | None, 
 
 def _show(plan: Plan) -> None:
     click.echo(f"plan: {plan.action.value} {plan.target}".rstrip())
-    ends = many(plan.leases, "live lease ends", "live leases end")
-    click.echo(f"  {addresses(plan.count)}, {ends}")
+    ends = f", {many(plan.leases, 'live lease ends', 'live leases end')}" if plan.action in _OF_THE_POOL else ""
+    click.echo(f"  {addresses(plan.count)}{ends}")
     if plan.mirrors:
         click.echo(f"  mirrors hurt: {', '.join(plan.mirrors)}")
     if plan.sample:
         more = f" and {plan.count - len(plan.sample)} more" if plan.count > len(plan.sample) else ""
         click.echo(f"  {', '.join(plan.sample)}{more}")
+    for step in plan.steps:
+        click.echo(f"  {step}")
     click.echo(f"  holds for {span(plan.expires_at - time.time())}, and only while that set stays as it is")
 
 
@@ -54,4 +63,5 @@ def _ask(engine: Engine) -> None:
 
 
 def _said(applied: Applied) -> str:
-    return f"done: {applied.action.value} {applied.target}: {addresses(applied.count)}, {many(applied.leases_ended, 'lease', 'leases')} ended"
+    ended = f", {many(applied.leases_ended, 'lease', 'leases')} ended" if applied.action in _OF_THE_POOL else ""
+    return f"done: {applied.action.value} {applied.target}: {addresses(applied.count)}{ended}"
