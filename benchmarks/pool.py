@@ -3,8 +3,9 @@
     python benchmarks/pool.py [--sizes 1000,100000,10000000]
 
 Everything is measured in a fresh process, without store and API. Half of the addresses are bad. A cycle is a pick and a
-report that the address served well, 64 leases being held; the figure is the best of many rounds, which other work on the
-machine disturbs least. Memory is what the process grew by, from /proc.
+report that the address served well, 64 leases being held. All sizes are measured in turns, and a figure is the median over
+them of the best of many cycles, which other work on the machine disturbs least: that slows a large pool more than a small one,
+since they share its caches. Memory is what the process grew by, from /proc.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
+from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -36,7 +39,7 @@ from ipv6console.pool.prefix import Prefix
 PREFIX = 0x2001_0DB8_0000_0001 << 64
 NOW = 1_800_000_000.0
 HELD = 64
-ROUNDS, CYCLES = 200, 500
+TURNS, ROUNDS, CYCLES = 7, 30, 500
 MIRRORS = 1_000
 AT_ONCE = 65_536
 TOUCHED = 1_000_000
@@ -78,8 +81,8 @@ def resident() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) * 1_024
 
 
-def cycle(count: int) -> float:
-    """Return the microseconds of a pick and its report with `count` addresses, half of them bad."""
+def cycles(count: int) -> None:
+    """Tell the microseconds of a pick and its report with `count` addresses, half of them bad, whenever a line is read."""
     pool = restored(count)
     mirror, _ = pool.mirror("task1", NOW)
     for row in range(0, count, 2):
@@ -88,19 +91,21 @@ def cycle(count: int) -> float:
     gc.freeze()
     held: deque[Lease] = deque()
     now = NOW
-    best = float("inf")
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        for _ in range(CYCLES):
-            now += 0.001
-            leased = pool.lease(mirror, now, holder="scraper")
-            if leased is None:
-                raise SystemExit("the pool is empty")
-            held.append(leased[0])
-            if len(held) > HELD:
-                pool.end(held.popleft(), Status.IDLE, now)
-        best = min(best, time.perf_counter() - started)
-    return best / CYCLES * 1e6
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        best = float("inf")
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            for _ in range(CYCLES):
+                now += 0.001
+                leased = pool.lease(mirror, now, holder="scraper")
+                if leased is None:
+                    raise SystemExit("the pool is empty")
+                held.append(leased[0])
+                if len(held) > HELD:
+                    pool.end(held.popleft(), Status.IDLE, now)
+            best = min(best, time.perf_counter() - started)
+        print(best / CYCLES * 1e6, flush=True)
 
 
 def per_address(count: int) -> float:
@@ -136,8 +141,37 @@ def per_touched(count: int) -> float:
 
 
 MEASURES: dict[str, Callable[[int], float]] = {
-    measure.__name__: measure for measure in (cycle, per_address, per_mirror, per_touched)
+    measure.__name__: measure for measure in (per_address, per_mirror, per_touched)
 }
+
+
+@contextmanager
+def filled_beside(size: int) -> Iterator[Callable[[], float]]:
+    """Fill a pool in a process of its own; what is given tells what a cycle costs in it."""
+    command = [sys.executable, __file__, "--cycles", "--sizes", str(size)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        told, asked = process.stdout, process.stdin
+        if told is None or asked is None or told.readline() != "ready\n":
+            raise SystemExit(f"the pool of {size:,} was not filled")
+
+        def cost() -> float:
+            asked.write("again\n")
+            asked.flush()
+            return float(told.readline())
+
+        yield cost
+        asked.close()
+
+
+def in_turns(sizes: list[int]) -> dict[int, list[float]]:
+    """Return what a cycle costs at each size, turn for turn."""
+    found: dict[int, list[float]] = {size: [] for size in sizes}
+    with ExitStack() as stack:
+        pools = {size: stack.enter_context(filled_beside(size)) for size in sizes}
+        for _ in range(TURNS):
+            for size, cost in pools.items():
+                found[size].append(cost())
+    return found
 
 
 def measured(name: str, count: int) -> float:
@@ -150,16 +184,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sizes", default="1000,100000,10000000", help="numbers of addresses")
     parser.add_argument("--measure", choices=tuple(MEASURES), help=argparse.SUPPRESS)
+    parser.add_argument("--cycles", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     sizes = [int(size) for size in given.sizes.split(",")]
+    if given.cycles:
+        cycles(sizes[0])
+        return
     if given.measure:
         print(json.dumps(MEASURES[given.measure](sizes[0])))
         return
-    cycles = {size: measured("cycle", size) for size in sizes}
-    for size, cost in cycles.items():
-        print(f"pick and report with {size:,} addresses, half of them bad: {cost:.2f} us")
+    costs = in_turns(sizes)
+    for size, cost in costs.items():
+        print(f"pick and report with {size:,} addresses, half of them bad: {median(cost):.2f} us")
     rows = [
-        Row(f"pick cost at {size:,} addresses, of that at {sizes[0]:,}", 1.2, 1.5, cycles[size] / cycles[sizes[0]], "x")
+        Row(
+            f"pick cost at {size:,} addresses, of that at {sizes[0]:,}",
+            1.2,
+            1.5,
+            median(large / small for large, small in zip(costs[size], costs[sizes[0]], strict=True)),
+            "x",
+        )
         for size in sizes[1:]
     ]
     rows += [
