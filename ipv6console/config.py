@@ -165,6 +165,7 @@ class LifecycleSettings:
     stuck_allocated: float = 86_400.0
     stuck_revoking: float = 3_600.0
     keep_revoked_days: int = 90
+    kea_leases: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

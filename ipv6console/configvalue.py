@@ -335,6 +335,7 @@ KINDS: dict[str, dict[str, Kind]] = {
         "stuck_allocated": Duration(1, 365 * _DAY),
         "stuck_revoking": Duration(1, 365 * _DAY),
         "keep_revoked_days": Whole(1, 3_650),
+        "kea_leases": Text(_absolute),
     },
     "netbox": {
         "url": Text(_or_none(_netbox)),

@@ -315,8 +315,8 @@ def plan(request: PlanRequest) -> EngineRequest[Plan]:
 
 def apply(request: ApplyRequest) -> EngineRequest[Applied]:
     """Do what a plan says, or nothing. An operator's act."""
-    # Some acts wait for IPAM and RADIUS.
-    return EngineRequest(Applied, "POST", "/apply", json=encode(request), wait=30.0)
+    # Some acts wait for IPAM and RADIUS, as long as lifecycle.wait says.
+    return EngineRequest(Applied, "POST", "/apply", json=encode(request), wait=300.0)
 
 
 def doctor(prefix: str | None = None) -> EngineRequest[DoctorReport]:

@@ -24,8 +24,8 @@ from ipv6console.wire.subscriber import (
 )
 
 _NETWORK = "/api/v1/network"
-_WAIT = 30.0
-"""Seconds an answer may take beyond the client's own: the engine waits for IPAM and RADIUS, as long as its settings say."""
+_WAIT = 300.0
+"""Seconds an answer may take beyond the client's own: the engine waits for IPAM and RADIUS, at most so long (lifecycle.wait)."""
 
 
 def subscribers(

@@ -277,6 +277,25 @@ class Reach(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegatedPrefix:
+    """A prefix that this host sends somewhere, or that its DHCPv6 server leased; `text` says where and to whom."""
+
+    network: int
+    length: int
+    text: str
+
+
+class Delegations(Protocol):
+    """Where to look for prefixes that are delegated in fact; `name` is kernel or dhcpv6."""
+
+    name: str
+
+    async def look(self) -> Sequence[DelegatedPrefix]:
+        """Return them; raises OSError with a cause to show when they cannot be looked at."""
+        ...
+
+
 class Doctor(Protocol):
     """Walks the chain for one prefix."""
 
