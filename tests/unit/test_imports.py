@@ -17,6 +17,7 @@ HEAVY = {
     "httpx",
     "platformdirs",
     "pydantic",
+    "pyrad",
     "pyroute2",
     "rich",
     "sqlalchemy",
@@ -27,7 +28,7 @@ HEAVY = {
     "uvloop",
     "websockets",
 }
-LAYERS = {"api", "client", "commands", "console", "engine", "lab", "linux", "notify", "pool", "store"}
+LAYERS = {"api", "client", "commands", "console", "engine", "integrations", "lab", "linux", "notify", "pool", "store"}
 # httpx loads its own command line, which takes click and rich, wherever those are installed; uvicorn loads click too.
 _HTTPX = {"click", "httpx", "rich"}
 _SHOW = "\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
@@ -75,6 +76,9 @@ def layers(modules: set[str]) -> set[str]:
         ("ipv6console.linux.doctor", {"pyroute2"}, {"engine", "linux", "pool"}),
         ("ipv6console.notify.carriers", set(), {"engine", "notify", "pool"}),
         ("ipv6console.notify.webhook", _HTTPX, {"engine", "notify", "pool"}),
+        ("ipv6console.integrations.partners", set(), {"engine", "integrations"}),
+        ("ipv6console.integrations.netbox", _HTTPX, {"engine", "integrations"}),
+        ("ipv6console.integrations.radius", {"pyrad"}, {"engine", "integrations"}),
         ("ipv6console.store.database", {"sqlalchemy"}, {"engine", "pool", "store"}),
         (
             "ipv6console.api.server",
@@ -139,6 +143,15 @@ assert run(["console", "--listen", "127.0.0.1:0", "--socket", folder + "/engine.
 """
     )
     assert modules & {"httpx", "textual", "websockets"} == set()
+
+
+def test_who_configures_neither_netbox_nor_radius_loads_nothing_that_speaks_to_them() -> None:
+    modules = modules_after(
+        "from ipv6console import daemon\nfrom ipv6console.config import Settings\n"
+        "from ipv6console.integrations.partners import registry, sessions\n"
+        "assert registry(Settings()) is sessions(Settings()) is None"
+    )
+    assert modules & {"httpx", "pyrad", "ipv6console.integrations.netbox", "ipv6console.integrations.radius"} == set()
 
 
 def test_the_pool_and_the_documents_load_neither_the_network_nor_an_event_loop() -> None:
