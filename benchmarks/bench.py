@@ -54,6 +54,7 @@ PARTS = {
     "version": Part(1),
     "pool": Part(6, "--sizes 1000,100000", 4),
     "restart": Part(1, "--addresses 100000"),
+    "leaving": Part(2, "--addresses 100000"),
     "fill": Part(1, "--rounds 2"),
     "paths": Part(1, "--requests 50"),
     "renumber": Part(2, "--rounds 2"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 
 from ipv6console.engine.checker import Checker, Outcome
@@ -12,6 +13,8 @@ from ipv6console.engine.protocol import StoreError
 from ipv6console.pool.address import format_address
 from ipv6console.pool.lease import Lease
 
+log = logging.getLogger("ipv6console")
+
 _TICK = 0.5
 _SINGLY = 5
 _DAY = 86_400.0
@@ -19,6 +22,7 @@ _FORGET_EVERY = 3_600.0
 _INDEX_EVERY = 5.0
 _INDEX_AT_ONCE = 5_000
 _PACK_EVERY = 60.0
+_BREATH = 0.01
 
 
 class Janitor:
@@ -30,6 +34,8 @@ class Janitor:
         self._forget_at = 0.0
         self._index_at = 0.0
         self._pack_at = 0.0
+        self._departures = -1
+        self._deleting: asyncio.Task[None] | None = None
         self._rechecks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -44,9 +50,10 @@ class Janitor:
                 await self.tick()
                 await asyncio.sleep(_TICK)
         finally:
-            for task in self._rechecks:
+            left = [*self._rechecks, *([self._deleting] if self._deleting is not None else [])]
+            for task in left:
                 task.cancel()
-            await asyncio.gather(*self._rechecks, return_exceptions=True)
+            await asyncio.gather(*left, return_exceptions=True)
 
     async def tick(self) -> None:
         """Do what is due now; while the store is broken nothing is, the time comes again when it is mended."""
@@ -68,6 +75,10 @@ class Janitor:
                 return
             self._tell(expiry.ended)
             core.changed.set()
+        if core.pool.departures != self._departures and self._deleting is None:
+            self._departures = core.pool.departures
+            self._deleting = asyncio.create_task(self._delete())
+            self._deleting.add_done_callback(self._deleted)
         await self._tidy()
 
     async def _recheck(self, name: str, row: int) -> None:
@@ -123,6 +134,24 @@ class Janitor:
                 process=lease.process,
             )
 
+    async def _delete(self) -> None:
+        """Delete what has left the pool from the store, a little at a time: commits get in between."""
+        try:
+            left = True
+            while left:
+                left = await self._core.store.delete_departed()
+                await asyncio.sleep(_BREATH)
+        except StoreError as error:
+            self._departures = -1
+            # What was broken is told, and this goes on then; it takes room until it does, and nothing else.
+            log.warning("addresses that left could not be deleted yet: %s", error)
+            await asyncio.sleep(_PACK_EVERY)
+
+    def _deleted(self, task: asyncio.Task[None]) -> None:
+        self._deleting = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._core.fall("Janitor.delete", error)
+
     async def _tidy(self) -> None:
         core, now = self._core, self._core.clock.now()
         if now < min(self._index_at, self._forget_at):
@@ -134,7 +163,7 @@ class Janitor:
             if grown or due:
                 days, rows = core.settings.pool.history_days, core.settings.pool.history_rows
                 await core.store.forget_history(now - days * _DAY, rows)
-            if now >= self._pack_at:
+            if now >= self._pack_at and self._deleting is None:
                 packed = await core.store.pack_addresses()
                 self._pack_at = now + (_INDEX_EVERY if packed else _PACK_EVERY)
             if due:

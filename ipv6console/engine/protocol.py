@@ -106,6 +106,13 @@ class Store(Protocol):
         """
         ...
 
+    async def delete_departed(self) -> bool:
+        """Delete some rows of addresses that left all at once, in a few milliseconds; return whether there may be more.
+
+        Until then they take room and nothing else; a start need not wait for it.
+        """
+        ...
+
     async def forget_history(self, before: float, keep: int) -> int:
         """Delete leases that ended before `before` (unix seconds), and the oldest of more than `keep`; return how many."""
         ...

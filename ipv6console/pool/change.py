@@ -164,7 +164,10 @@ Change = (
 
 
 class Snapshot(NamedTuple):
-    """Everything committed, as a pool is restored from it; rows ordered by id, usage by `since`."""
+    """Everything committed, as a pool is restored from it; rows ordered by id, usage by `since`.
+
+    Ids of addresses below `spent` are not to be given out again.
+    """
 
     prefixes: tuple[PrefixRecorded, ...] = ()
     addresses: Sequence[AddressAdded] = ()
@@ -173,3 +176,4 @@ class Snapshot(NamedTuple):
     revocations: tuple[RevocationRecorded, ...] = ()
     tokens: tuple[TokenRecorded, ...] = ()
     space: SpaceSnapshot = SpaceSnapshot()
+    spent: int = 0

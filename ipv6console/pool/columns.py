@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import starmap
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress, starmap
 from operator import eq
 from struct import Struct
 from typing import overload
@@ -96,6 +96,18 @@ class AddressColumns(Sequence[AddressAdded]):
         self.owners.extend(array("I", places * count if len(places) == 1 else map(places.__getitem__, owners)))
         self.lows.extend(lows)
         self.times.extend(times)
+
+    def without(self, left: Mapping[int, int]) -> AddressColumns:
+        """Return the rows but those of a prefix id in `left` with an id below the one it gives."""
+        below = [left.get(prefix_id, 0) for _, prefix_id in self.nets]
+        stays = [row >= below[owner] for row, owner in zip(self.ids, self.owners, strict=True)]
+        others = AddressColumns()
+        others.nets, others._places = list(self.nets), dict(self._places)
+        others.ids = array("I", compress(self.ids, stays))
+        others.owners = array("I", compress(self.owners, stays))
+        others.lows = array("Q", compress(self.lows, stays))
+        others.times = array("d", compress(self.times, stays))
+        return others
 
     def counts(self) -> Counter[int]:
         """Return how many addresses each prefix id has."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from ipv6console.pool.change import (
     AddressAdded,
@@ -82,12 +82,10 @@ class Pool:
         """Take every address of the prefix out of the pool; leases on them are lost."""
         self.prefixes.close(prefix)
         prefix.severed = None
-        rows = list(self.table.rows_of(prefix.id)) if prefix.live else []
-        ended = self._drop(rows)
-        changes: list[Change] = [PrefixEmptied(prefix.id)] if rows else []
-        changes.append(self._stand(prefix, standing, now))
-        changes.extend(history(ended, "lost", now, f"prefix {prefix} is {standing}"))
-        return Withdrawal(len(rows), tuple(ended), tuple(changes))
+        gone = self._clear(prefix)
+        changes = [*gone.changes, self._stand(prefix, standing, now)]
+        changes.extend(history(gone.ended, "lost", now, f"prefix {prefix} is {standing}"))
+        return gone._replace(changes=tuple(changes))
 
     # Addresses
 
@@ -105,33 +103,51 @@ class Pool:
     def remove(self, rows: Iterable[int], now: float, *, verdict: str = "lost", reason: str = "") -> Withdrawal:
         """Take rows out of the pool for good; leases on them end with `verdict`."""
         gone = [row for row in dict.fromkeys(rows) if row < len(self.table) and self.table.alive(row)]
-        ended = self._drop(gone)
+        for row in gone:
+            self.table.kill(row)
+            self.prefixes.count(self.table.prefix_id(row), -1)
+        ended = self._drop(set(gone)) if gone else ()
         changes: list[Change] = [AddressRemoved(row) for row in gone]
         changes.extend(history(ended, verdict, now, reason))
-        return Withdrawal(len(gone), tuple(ended), tuple(changes))
+        return Withdrawal(len(gone), ended, tuple(changes))
 
     def empty(self, now: float) -> Withdrawal:
         """Take every address out of the pool; mirrors keep their names."""
-        gone = list(self.table.rows())
-        ended = self._drop(gone)
-        return Withdrawal(len(gone), tuple(ended), (PoolEmptied(), *history(ended, "flushed", now, "")))
+        count = self.table.live
+        ended = self._drop(self.table.clear())
+        for prefix in self.prefixes.values():
+            self.prefixes.count(prefix.id, -prefix.live)
+        return Withdrawal(count, ended, (PoolEmptied(), *history(ended, "flushed", now, "")))
 
     def revoke(self, network: int, length: int, *, reason: str, actor: str, now: float) -> Withdrawal:
         """Withdraw an address (length 128) or everything inside a prefix, for good."""
         self.exclusions.add(network, length)
-        changes: list[Change] = [RevocationRecorded(network, length, reason, actor, now)]
+        parts: list[Withdrawal] = []
+        standings: list[Change] = []
+        for prefix in self.prefixes.values():
+            if prefix.length >= length and covers(network, length, prefix.network):
+                self.prefixes.close(prefix)
+                parts.append(self._clear(prefix))
+                standings.append(self._stand(prefix, Standing.REVOKED, now))
         if length == 128:
             row = self.table.find(network)
             rows = [] if row is None else [row]
         else:
             rows = list(self.table.rows_within(network, length))
+        ended = [lease for part in parts for lease in part.ended]
+        changes = [change for part in parts for change in part.changes]
         gone = self.remove(rows, now, verdict="revoked", reason=reason)
-        changes.extend(gone.changes)
-        for prefix in self.prefixes.values():
-            if prefix.length >= length and covers(network, length, prefix.network):
-                self.prefixes.close(prefix)
-                changes.append(self._stand(prefix, Standing.REVOKED, now))
-        return Withdrawal(gone.removed, gone.ended, tuple(changes))
+        return Withdrawal(
+            gone.removed + sum(part.removed for part in parts),
+            (*ended, *gone.ended),
+            (
+                RevocationRecorded(network, length, reason, actor, now),
+                *changes,
+                *history(ended, "revoked", now, reason),
+                *gone.changes,
+                *standings,
+            ),
+        )
 
     # Mirrors
 
@@ -336,6 +352,7 @@ class Pool:
         addresses = AddressColumns.of(snapshot.addresses)
         self.prefixes.restore(snapshot.prefixes, addresses.counts())
         self.table.extend(addresses)
+        self.table.pad(snapshot.spent)
         for revocation in snapshot.revocations:
             self.exclusions.add(revocation.network, revocation.length)
         usages: dict[int, list[UsageRecorded]] = {}
@@ -359,22 +376,28 @@ class Pool:
         self.generation += 1
         return self.prefixes.stand(prefix, standing, now)
 
-    def _drop(self, rows: Sequence[int]) -> list[Lease]:
+    def _clear(self, prefix: Prefix) -> Withdrawal:
+        """Take every address of the prefix out of the pool; what becomes of its leases is not among the changes."""
+        count = prefix.live
+        if not count:
+            return Withdrawal(0, (), ())
+        ended = self._drop(self.table.clear(prefix.id))
+        self.prefixes.count(prefix.id, -count)
+        return Withdrawal(count, ended, (PrefixEmptied(prefix.id),))
+
+    def _drop(self, gone: set[int] | bytes) -> tuple[Lease, ...]:
+        """Let the mirrors forget rows that were killed: a set of them, or a byte for each row, 1 where it was."""
+        is_gone = gone.__getitem__ if isinstance(gone, bytes) else gone.__contains__
         ended: list[Lease] = []
-        gone = set(rows)
         for mirror in self.mirrors.values():
-            for row in [row for row in mirror.touched() if row in gone]:
+            for row in [row for row in mirror.touched() if is_gone(row)]:
                 self._unschedule(mirror, row)
                 lease = mirror.drop(row)
                 if lease is not None:
                     ended.append(lease)
-        for row in rows:
-            self.table.kill(row)
-            self.prefixes.count(self.table.prefix_id(row), -1)
-        if rows:
-            self.generation += 1
-            self.departures += 1
-        return ended
+        self.generation += 1
+        self.departures += 1
+        return tuple(ended)
 
     def _ban(self, mirror: Mirror, row: int, now: float, host: str | None) -> None:
         ban = None if host is None else mirror.strike(row, host)

@@ -102,18 +102,18 @@ def _history_row(change: LeaseEnded) -> tuple[Any, ...]:
 
 _KEEP = insert_once(kept_event)
 
-# Usage goes first where many addresses leave: the cascade would look it up once for each of them.
+# Every row there is now; those of an earlier departure that are not deleted yet are among them.
+_DEPART = (
+    "INSERT INTO departure SELECT id, 0, (SELECT max(id) + 1 FROM address) FROM prefix"
+    " WHERE {} AND EXISTS (SELECT 1 FROM address) ON CONFLICT DO UPDATE SET below = excluded.below"
+)
+
 _PLANS: dict[type, Plan] = {
     PrefixRecorded: Plan((upsert(prefix),), _prefix_row),
-    PrefixEmptied: Plan(
-        (
-            "DELETE FROM usage WHERE address_id IN (SELECT id FROM address WHERE prefix_id = ?)",
-            "DELETE FROM address WHERE prefix_id = ?",
-        )
-    ),
+    PrefixEmptied: Plan((_DEPART.format("id = ?"),)),
     AddressAdded: Plan((insert(address),), _address_row),
     AddressRemoved: Plan(("DELETE FROM address WHERE id = ?",)),
-    PoolEmptied: Plan(("DELETE FROM usage", "DELETE FROM address"), parameters=False),
+    PoolEmptied: Plan((_DEPART.format("true"),), parameters=False),
     MirrorRecorded: Plan((upsert(mirror),)),
     MirrorFlushed: Plan(("DELETE FROM usage WHERE mirror_id = ?",)),
     UsageRecorded: Plan((upsert(usage),)),

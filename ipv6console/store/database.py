@@ -17,6 +17,7 @@ from ipv6console.ipam.change import IntentPlace, IntentRecorded, PastBinding, Tr
 from ipv6console.pool.change import LeaseEnded, Snapshot
 from ipv6console.store.block import pack, unpacked
 from ipv6console.store.deadline import carry_over
+from ipv6console.store.departure import Departures
 from ipv6console.store.events import read_events
 from ipv6console.store.file import DatabaseFile, OpenedFile, open_file
 from ipv6console.store.history import FIRST, NEWEST, Pair, Place, read_piece, read_targets
@@ -72,6 +73,7 @@ class SqliteStore:
         # Opening has read everything already, which is how damage is found; the first `load` need not read it again.
         self._fresh: Snapshot | None = opened.snapshot
         self._writer = Writer(opened.file)
+        self._departures = Departures(opened.file)
 
     @classmethod
     async def open(cls, path: Path, *, busy_timeout: float = 5.0) -> Self:
@@ -193,6 +195,11 @@ class SqliteStore:
             await self._writer.perform(partial(_pack, self._file, block))
         return len(blocks)
 
+    async def delete_departed(self) -> bool:
+        """Delete some rows of addresses that left all at once; return whether there may be more; raises StoreError."""
+        some = await self._writer.perform(self._departures.delete_some, weigh=_rows_written)
+        return some is not None
+
     async def forget_history(self, before: float, keep: int) -> int:
         """Delete leases that ended before `before` (unix seconds), return how many; raises StoreError.
 
@@ -307,6 +314,11 @@ class SqliteStore:
             gone += count
             if count < _FORGET_AT_ONCE:
                 return gone
+
+
+def _rows_written(count: int | None) -> int:
+    # Nearly each is in a page of its own of the index on the addresses, and a log of so many takes long to copy.
+    return 4 * (count or 0)
 
 
 def _pieces(whole: range, size: int) -> list[range]:

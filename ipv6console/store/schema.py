@@ -27,7 +27,7 @@ from sqlalchemy import (
 from ipv6console.store import spacetables
 from ipv6console.store.metadata import Id, metadata
 
-REVISION = "0006"
+REVISION = "0007"
 """The revision these tables have; a file with another one is migrated."""
 
 prefix = Table(
@@ -63,6 +63,16 @@ address_block = Table(
     metadata,
     Column("block", Id, primary_key=True, autoincrement=False),
     Column("packed", LargeBinary, nullable=False),
+)
+
+# Of a prefix whose addresses all left at once: its rows with an id from `reached` to before `below` have left the pool, and
+# are deleted a few at a time (see `store.departure`).
+departure = Table(
+    "departure",
+    metadata,
+    Column("prefix_id", Id, ForeignKey("prefix.id"), primary_key=True, autoincrement=False),
+    Column("reached", Id, nullable=False),
+    Column("below", Id, nullable=False),
 )
 
 # By which clock times are written (see `engine.clock`); one row.
@@ -198,13 +208,15 @@ SELECT mirror.name AS mirror, address.address AS address, usage.holder AS holder
        datetime(usage.since, 'unixepoch') AS leased_at, datetime(usage.until, 'unixepoch') AS expires_at,
        usage.owned AS owned, usage.uses AS uses, usage.target AS target
 FROM usage JOIN mirror ON mirror.id = usage.mirror_id JOIN address ON address.id = usage.address_id
-WHERE usage.status = 'using'""",
+WHERE usage.status = 'using' AND NOT EXISTS
+ (SELECT 1 FROM departure WHERE departure.prefix_id = address.prefix_id AND address.id < departure.below)""",
     """CREATE VIEW cooling AS
 SELECT mirror.name AS mirror, address.address AS address, usage.status AS status, usage.strikes AS strikes,
        datetime(usage.since, 'unixepoch') AS since, datetime(usage.until, 'unixepoch') AS until,
        usage.bans AS bans
 FROM usage JOIN mirror ON mirror.id = usage.mirror_id JOIN address ON address.id = usage.address_id
-WHERE usage.status IN ('bad', 'resting')""",
+WHERE usage.status IN ('bad', 'resting') AND NOT EXISTS
+ (SELECT 1 FROM departure WHERE departure.prefix_id = address.prefix_id AND address.id < departure.below)""",
     """CREATE VIEW journal AS
 SELECT id, datetime(at, 'unixepoch') AS at, level, kind, subject, actor, text FROM event""",
     """CREATE VIEW past_lease AS
@@ -222,8 +234,11 @@ BEGIN DELETE FROM address_block WHERE block = new.id / 1024; END""",
 BEGIN DELETE FROM address_block WHERE block = old.id / 1024; END""",
     """CREATE TRIGGER address_changed AFTER UPDATE ON address
 BEGIN DELETE FROM address_block WHERE block IN (old.id / 1024, new.id / 1024); END""",
+    """CREATE TRIGGER address_returned BEFORE INSERT ON address WHEN EXISTS (SELECT 1 FROM departure)
+BEGIN DELETE FROM address WHERE address = new.address AND EXISTS
+ (SELECT 1 FROM departure WHERE departure.prefix_id = address.prefix_id AND address.id < departure.below); END""",
 )
-"""No block outlives a change of its rows, whoever makes it."""
+"""No block outlives a change of its rows, whoever makes it; an address may come back before its row that left is deleted."""
 
 for _text in (*VIEWS, *TRIGGERS):
     event.listen(metadata, "after_create", DDL(_text).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call] # it has no annotations

@@ -21,6 +21,15 @@ from ipv6console.store.block import read_addresses
 from ipv6console.store.rows import rows
 from ipv6console.store.spacerows import read_spaces
 
+_USAGES = (
+    "SELECT mirror_id, address_id, status, token, holder, since, until, owned, strikes, uses, target, bans, process"
+    " FROM usage{} ORDER BY since, mirror_id, address_id"
+)
+_STAYS = (
+    " WHERE NOT EXISTS (SELECT 1 FROM address JOIN departure ON departure.prefix_id = address.prefix_id"
+    " WHERE address.id = usage.address_id AND address.id < departure.below)"
+)
+
 
 def read_snapshot(connection: Connection) -> Snapshot:
     """Return the committed state; rows by id, usage by `since`, tokens by age, revocations in the order they were recorded."""
@@ -46,6 +55,7 @@ def _read(connection: Connection) -> Snapshot:
         "SELECT id, network, length, interface, source, state, first_seen, changed_at, held FROM prefix ORDER BY id",
     )
     addresses = read_addresses(connection)
+    left = _read_departures(connection)
     mirrors = rows(
         connection,
         "SELECT id, name, created_at, draining, usable_num, lease_ttl, bad_cooldown, max_leases_per_64, check_urls"
@@ -65,7 +75,8 @@ def _read(connection: Connection) -> Snapshot:
                 for key, network, length, interface, source, state, seen, changed, held in prefixes
             ]
         ),
-        addresses=addresses,
+        addresses=addresses.without(left) if left else addresses,
+        spent=max(left.values(), default=0),
         mirrors=tuple(
             [MirrorRecorded(key, name, at, bool(draining), *rest) for key, name, at, draining, *rest in mirrors]
         ),
@@ -82,8 +93,7 @@ def read_usages(connection: Connection) -> tuple[UsageRecorded, ...]:
     """Return what mirrors know of addresses, by `since`."""
     usages = rows(
         connection,
-        "SELECT mirror_id, address_id, status, token, holder, since, until, owned, strikes, uses, target, bans, process"
-        " FROM usage ORDER BY since, mirror_id, address_id",
+        _USAGES.format(_STAYS if _read_departures(connection) else ""),
     )
     return tuple(
         [
@@ -91,3 +101,8 @@ def read_usages(connection: Connection) -> tuple[UsageRecorded, ...]:
             for task, key, status, token, holder, since, until, owned, *rest in usages
         ]
     )
+
+
+def _read_departures(connection: Connection) -> dict[int, int]:
+    """Return of which prefixes rows have left that are still there, and below which id."""
+    return dict(rows(connection, "SELECT prefix_id, below FROM departure"))

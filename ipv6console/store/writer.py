@@ -36,6 +36,10 @@ _LONG, _SHUN = 0.02, 1.0
 """When a commit in the loop took so many seconds, the disk is slow, and for so many they are left to the thread."""
 
 
+def _weightless(_: object) -> int:
+    return 0
+
+
 @dataclass(slots=True)
 class _Commit:
     changes: Sequence[Change]
@@ -48,6 +52,7 @@ class _Commit:
 class _Task:
     work: Callable[[], Any]
     answer: asyncio.Future[Any]
+    weigh: Callable[[Any], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +145,15 @@ class Writer:
             self.fault = None
         return snapshot
 
-    async def perform(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns in the writer's thread, after all that is queued; raises StoreError."""
+    async def perform(self, work: Callable[[], T], *, weigh: Callable[[T], int] = _weightless) -> T:
+        """Return what `work` returns in the writer's thread, after all that is queued; raises StoreError.
+
+        `weigh` says of what it returned how many changes it wrote.
+        """
         self._refuse_if_stopped()
         answer: asyncio.Future[T] = self._loop.create_future()
         self._hand_over()
-        self._put(_Task(work, answer))
+        self._put(_Task(work, answer, weigh))
         return await answer
 
     async def stop(self) -> None:
@@ -217,9 +225,10 @@ class Writer:
                 self._commit(commits, self._tell)
                 self._keep(events)
                 commits, events = [], []
-                self._perform(job.work if isinstance(job, _Task) else self._file.close, job.answer)
                 if isinstance(job, _Stop):
+                    self._perform(_Task(self._file.close, job.answer, _weightless))
                     return False
+                self._perform(job)
             else:
                 events.extend(job)
         self._commit(commits, self._tell)
@@ -290,16 +299,17 @@ class Writer:
             self._save_events()
         return snapshot, self._generation
 
-    def _perform(self, work: Callable[[], T], answer: asyncio.Future[T]) -> None:
+    def _perform(self, task: _Task) -> None:
         try:
-            result = work()
+            result = task.work()
+            self._logged += task.weigh(result)
         except Exception as error:
             fault = self._judge(error)
             if not isinstance(error, StoreError):
                 logger.exception("%s", fault.text)
-            self._tell(_refuse, answer, fault)
+            self._tell(_refuse, task.answer, fault)
         else:
-            self._tell(_answer, answer, result)
+            self._tell(_answer, task.answer, result)
 
     def _judge(self, error: Exception) -> Fault:
         if isinstance(error, ResourceClosedError) and self._failure is not None:

@@ -135,7 +135,7 @@ def test_an_untouched_mirror_costs_next_to_nothing(pool: Pool) -> None:
 def test_a_prefix_that_goes_is_walked_through_once_and_not_for_every_mirror(pool: Pool, mirror: Mirror) -> None:
     walks = 0
 
-    class Rows(list[int]):
+    class Rows(set[int]):
         def __iter__(self) -> Iterator[int]:
             nonlocal walks
             walks += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,11 +33,26 @@ def test_the_table_finds_exactly_the_live_addresses(steps: list[tuple[bool, int]
             assert (table.address(row), table.prefix_id(row), table.verified_at(row)) == (address, address % 3, 5)
 
 
-def test_rows_of_one_prefix_are_found_also_when_two_share_a_64() -> None:
+@given(st.lists(addresses, unique=True, max_size=80), st.sets(st.integers(0, 79)), st.sampled_from((0, 1, 2, None)))
+@pytest.mark.parametrize("nets", [0, 300])
+def test_all_rows_of_one_prefix_or_of_every_one_are_killed_at_once(
+    nets: int, known: list[int], dead: set[int], prefix_id: int | None
+) -> None:
     table = AddressTable()
-    first = table.append((0x20010DB8 << 96) | 1, 1, 0)
-    second = table.append((0x20010DB8 << 96) | 2, 2, 0)
-    assert (list(table.rows_of(1)), list(table.rows_of(2))) == ([first], [second])
+    table.pad(2)
+    for number in range(nets):
+        table.kill(table.append(number << 64, 9, 0))
+    rows = {table.append(address, address % 3, 0): address % 3 for address in known}
+    for row in dead & rows.keys():
+        table.kill(row)
+        del rows[row]
+    killed = table.clear(prefix_id)
+    assert {row for row, mark in enumerate(killed) if mark} == {
+        row for row, owner in rows.items() if prefix_id in (None, owner)
+    }
+    assert len(killed) == len(table)
+    left = [row for row, owner in rows.items() if prefix_id not in (None, owner)]
+    assert (list(table.rows()), table.live) == (left, len(left))
 
 
 def test_a_gap_in_the_numbering_is_dead_rows() -> None:

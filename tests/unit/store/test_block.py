@@ -117,6 +117,7 @@ steps = st.lists(
         st.tuples(st.just("retire"), st.integers(1, 2)),
         st.tuples(st.just("empty"), st.just(0)),
         st.tuples(st.just("pack"), st.just(0)),
+        st.tuples(st.just("delete"), st.just(0)),
         st.tuples(st.just("read"), st.just(0)),
     ),
     max_size=12,
@@ -154,6 +155,8 @@ async def follow(steps: list[tuple[str, int]]) -> None:
             elif what == "pack":
                 while await store.pack_addresses():
                     pass
+            elif what == "delete":
+                await store.delete_departed()
             else:
                 assert list((await store.load()).addresses) == list(model.values())
             await store.commit(changes)

@@ -32,6 +32,7 @@ from ipv6console.pool.change import (
 from ipv6console.store.database import SqliteStore
 
 IDS = st.integers(1, 4)
+ROWS = st.integers(1, 24)
 TIMES = st.floats(0, 4e9, allow_nan=False)
 NETWORKS = st.integers(0, 2**128 - 1)
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -41,8 +42,8 @@ CHANGES = st.one_of(
         PrefixRecorded, IDS, NETWORKS, st.integers(32, 128), TEXTS, TEXTS, TEXTS, TIMES, TIMES, held=st.booleans()
     ),
     st.builds(PrefixEmptied, IDS),
-    st.builds(AddressAdded, st.integers(1, 12), IDS, NETWORKS, TIMES),
-    st.builds(AddressRemoved, st.integers(1, 12)),
+    st.builds(AddressAdded, ROWS, IDS, NETWORKS, TIMES),
+    st.builds(AddressRemoved, ROWS),
     st.builds(PoolEmptied),
     st.builds(
         MirrorRecorded,
@@ -60,7 +61,7 @@ CHANGES = st.one_of(
     st.builds(
         UsageRecorded,
         IDS,
-        st.integers(1, 12),
+        ROWS,
         st.sampled_from(["idle", "using", "resting", "bad"]),
         st.none() | TEXTS,
         st.none() | TEXTS,
@@ -99,6 +100,8 @@ class Model:
     history: list[LeaseEnded] = field(default_factory=list)
     revocations: list[RevocationRecorded] = field(default_factory=list)
     tokens: dict[str, TokenRecorded] = field(default_factory=dict)
+    highest: int = 0
+    spent: int = 0
 
     def allows(self, change: Change) -> bool:
         """Whether a pool could have decided this: the things it names are there, and new names are new."""
@@ -108,6 +111,7 @@ class Model:
                 return (
                     change.prefix_id in self.prefixes
                     and change.id not in self.addresses
+                    and change.id >= self.spent
                     and change.address not in taken
                 )
             case MirrorRecorded():
@@ -122,10 +126,12 @@ class Model:
     def apply(self, change: Change) -> None:
         match change:
             case PrefixEmptied():
+                self.spent = self.highest + 1
                 self.drop({row.id for row in self.addresses.values() if row.prefix_id == change.prefix_id})
             case AddressRemoved():
                 self.drop({change.id})
             case PoolEmptied():
+                self.spent = self.highest + 1
                 self.drop(set(self.addresses))
             case MirrorFlushed():
                 self.usages = {key: row for key, row in self.usages.items() if key[0] != change.mirror_id}
@@ -140,6 +146,7 @@ class Model:
                 self.prefixes[change.id] = change
             case AddressAdded():
                 self.addresses[change.id] = change
+                self.highest = max(self.highest, change.id)
             case MirrorRecorded():
                 self.mirrors[change.id] = change
             case UsageRecorded():
@@ -201,7 +208,7 @@ def test_any_sequence_of_changes_is_loaded_as_the_state_it_adds_up_to(
             group = []
     groups.append((group, Durability.PROCESS))
 
-    async def go(path: Path) -> tuple[Snapshot, Snapshot, tuple[LeaseEnded, ...]]:
+    async def go(path: Path) -> tuple[Snapshot, Snapshot, Snapshot, tuple[LeaseEnded, ...]]:
         store = await SqliteStore.open(path)
         await asyncio.gather(*(store.commit(changes, durability) for changes, durability in groups))
         live = await store.load()
@@ -209,15 +216,20 @@ def test_any_sequence_of_changes_is_loaded_as_the_state_it_adds_up_to(
         again = await SqliteStore.open(path)
         kept = await again.load()
         past = await again.history(None, None, None, 1_000)
+        while await again.delete_departed():
+            pass
+        swept = await again.load()
         await again.close()
-        return live, kept, past
+        return live, kept, swept, past
 
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "engine.db"
         shutil.copy(empty_database, copy)
-        live, kept, past = asyncio.run(go(copy))
-    assert live == model.snapshot()
+        live, kept, swept, past = asyncio.run(go(copy))
+    assert live._replace(spent=0) == model.snapshot()
+    assert live.spent <= model.spent
     assert kept == live
+    assert swept == live._replace(spent=0)
     assert past == model.past()
     for row in (*live.prefixes, *live.mirrors, *live.usages):
         flag = row.held if isinstance(row, PrefixRecorded) else getattr(row, "draining", getattr(row, "owned", None))
