@@ -123,6 +123,12 @@ class NetBoxHttp:
                 f"{named}, and what it said is no JSON",
                 next="see whether netbox.url is that of a NetBox, and what is between it and this host",
             ) from error
+        if status == 404 and not (isinstance(document, Mapping) and "detail" in document):
+            # A proxy's would pass for a prefix that is gone, and the prefix would be forgotten.
+            raise RegistryUnreachable(
+                f"{named}, which does not look like NetBox's own",
+                next="see whether netbox.url is that of a NetBox, and what is between it and this host",
+            )
         reply = Reply(status, document, answer.headers.get("etag"))
         if status in {401, 403} and "permission" not in reply.text:
             raise RegistryUnreachable(

@@ -17,7 +17,7 @@ import pytest
 
 from ipv6console.engine.external import AllocationRequest, RegistryError, RegistryRefused, RegistryUnreachable
 from ipv6console.lab.ipam import Ipam
-from ipv6console.lab.ipamserver import IpamServer
+from ipv6console.lab.ipamserver import Answer, IpamServer
 from tests.integrations.conftest import FIELD, TAG, TOKEN, Netbox, prepared
 
 pytestmark = pytest.mark.anyio
@@ -119,6 +119,21 @@ async def test_an_answer_that_is_no_json_or_no_prefix_is_no_answer(
     monkeypatch.setattr(fake.ipam, "page", lambda *_: ([], 5, 2, 0))
     with pytest.raises(RegistryUnreachable, match="changed while its prefixes were read"):
         await registry.find(asked.operation)
+
+
+async def test_a_404_that_is_not_netboxs_own_does_not_pass_for_a_prefix_that_is_gone(
+    fake: IpamServer, faulty: Netbox, parent: int, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = faulty.registry(parent)
+    made = await registry.allocate(wanted(), again=False)
+    for document in (None, "not found", {"error": "no route"}):
+        with monkeypatch.context() as patch:
+            answer = Answer(404, document)
+            patch.setattr(fake, "_failure", lambda _, answer=answer: answer)
+            fake.switches.fail = 1
+            with pytest.raises(RegistryUnreachable, match="answered 404"):
+                await registry.release(made)
+    assert await registry.release(made) is True
 
 
 async def test_a_prefix_that_is_changed_while_it_is_given_back_is_looked_at_again(
