@@ -17,6 +17,7 @@ from starlette.responses import Response
 from ipv6console.api.access import NETWORK
 from ipv6console.api.parameter import MOST_ADDRESSES, MOST_ROWS
 from ipv6console.api.problem import FieldError, ValidationProblem, answer, body_too_large, problem_of
+from ipv6console.api.spaceparameter import SPACE_HINTS, SPACE_PARTS
 from ipv6console.api.subscriberparameter import NETWORK_HINTS
 from ipv6console.engine.errors import Refusal
 from ipv6console.engine.protocol import StoreError
@@ -105,7 +106,7 @@ def _advice(connection: HTTPConnection, errors: Sequence[Any]) -> str:
         return "Send the body again, whole; the examples in /docs show its shape."
     if errors[0]["loc"] == ("body",) and "json" not in kind and errors[0]["type"] != "missing":
         return "Send the body as JSON, with the header: Content-Type: application/json"
-    hints = _HINTS | NETWORK_HINTS if connection.url.path.startswith(NETWORK) else _HINTS
+    hints = _HINTS | _hints_at(connection.url.path)
     for item in errors:
         for part in reversed(item["loc"]):
             if part == "limit":
@@ -115,6 +116,12 @@ def _advice(connection: HTTPConnection, errors: Sequence[Any]) -> str:
                 return hints[part]
     method = connection.scope.get("method", "GET")
     return f"Compare with the example of {method} {connection.url.path} in /docs."
+
+
+def _hints_at(path: str) -> Mapping[str, str]:
+    if path.startswith(NETWORK):
+        return NETWORK_HINTS
+    return SPACE_HINTS if path.split("/")[1] in SPACE_PARTS else {}
 
 
 async def _http_error(connection: HTTPConnection, error: Exception) -> Response:

@@ -6,6 +6,28 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
+SPACE_PARTS = ("spaces", "ranges", "reservations", "bindings")
+"""The first parts of the paths of these endpoints."""
+
+SPACE_HINTS = {
+    "name": "Name the space with 1 to 64 of A-Z a-z 0-9 . _ - and no dot in front.",
+    "choice": "Use random or first.",
+    "quarantine": "Give the seconds an address rests after its release, 0 for not at all.",
+    "space": "Name a space that GET /spaces lists.",
+    "range": "Give a CIDR, FIRST-LAST or one address.",
+    "number": "Give the number that the list shows.",
+    "instance": "Name the instance with 1 to 253 characters.",
+    "id": "Name the binding within its instance, with 1 to 253 characters.",
+    "family": "Use 4 or 6, or leave it out.",
+    "ttl": "Give the seconds the binding lasts, from 1, or leave it out.",
+    "metadata": "Give texts by their names.",
+    "tags": "Give a list of words.",
+    "address": "Give an IPv6 or IPv4 address.",
+    "cursor": "Give the `next` of the page before.",
+    "bindings": "Give 1 to 1,000 bindings; the example of POST /bindings/bulk in /docs shows their shape.",
+}
+"""What helps whose request about spaces does not fit, by the field that does not."""
+
 SpaceName = Annotated[str, Path(max_length=200, description="Name of the space.", examples=["edge"])]
 Number = Annotated[int, Path(ge=1, description="Its number, as the list shows it.", examples=[4])]
 AddressPath = Annotated[

@@ -63,7 +63,7 @@ class Delegations:
         found = self._estate.rules.find_operation(operation)
         return None if found is None else allocation_of(found[1])
 
-    async def mark_cut(self, number: int, status: str) -> Allocation:
+    async def mark_cut(self, number: int, status: str) -> None:
         """Give a cut prefix a status; raises RegistryError."""
         self._require_store()
         try:
@@ -72,7 +72,6 @@ class Delegations:
         except errors.IpamError as error:
             raise RegistryRefused(error.detail, next=error.next) from error
         await self._commit(row)
-        return allocation_of(row)
 
     async def give_back(self, number: int) -> bool:
         """Put a cut prefix back into its space; False when it is there no more. Raises RegistryError."""

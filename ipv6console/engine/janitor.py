@@ -168,9 +168,10 @@ class Janitor:
                 self._pack_at = now + (_INDEX_EVERY if packed else _PACK_EVERY)
             if due:
                 self._forget_at = now + _FORGET_EVERY
+                await core.store.forget_binding_history(now - core.settings.pool.history_days * _DAY)
                 await core.store.forget_events(now - core.settings.engine.event_days * _DAY)
         except StoreError as error:
             self._index_at = self._forget_at = now + _FORGET_EVERY
-            text = f"old events and leases could not be deleted: {error}; {error.fix}"
+            text = f"old events, leases and bindings could not be deleted: {error}; {error.fix}"
             # Of its own subject: that commits work again does not say that this does.
             core.journal.fail("store.failed", text, subject="history", fix=error.fix)
