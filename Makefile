@@ -37,11 +37,13 @@ MINUTES ?= 60
 STEPS ?= 1000000
 INPUTS ?= 1000000
 TIMES ?= 20
+EXAMPLES ?= 2000
 
 soak: setup
 	@.ci/debian test
 	$(BIN)/pytest -n auto tests/soak/soak_rules.py tests/soak/soak_protocol.py --steps $(STEPS) --inputs $(INPUTS)
 	$(BIN)/pytest tests/soak/soak_faults.py --rounds $(ROUNDS)
+	$(BIN)/pytest tests/soak/soak_spaces.py --examples $(EXAMPLES)
 	$(BIN)/pytest tests/soak/soak_console.py --minutes $(MINUTES) --times $(TIMES)
 
 bench: setup

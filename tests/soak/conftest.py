@@ -16,6 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--steps", type=int, default=1_000_000, help="how many steps the pool's machine takes (1000000)")
     parser.addoption("--inputs", type=int, default=1_000_000, help="how many requests are said to both paths (1000000)")
     parser.addoption("--rounds", type=int, default=100, help="how often the engine is killed under load (100)")
+    parser.addoption("--examples", type=int, default=2_000, help="how many lives of spaces are compared (2000)")
 
 
 @pytest.fixture
@@ -49,5 +50,12 @@ def steps(request: pytest.FixtureRequest) -> int:
 @pytest.fixture
 def inputs(request: pytest.FixtureRequest) -> int:
     found = request.config.getoption("--inputs")
+    assert isinstance(found, int)
+    return found
+
+
+@pytest.fixture
+def examples(request: pytest.FixtureRequest) -> int:
+    found = request.config.getoption("--examples")
     assert isinstance(found, int)
     return found
