@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ipv6console import __version__
+from ipv6console.engine.assignment import Assignment
 from ipv6console.engine.checker import Checker
 from ipv6console.engine.core import Core
 from ipv6console.engine.feed import Feed
@@ -54,6 +55,7 @@ class Document:
         watchers: Callable[[], int],
         attached: Callable[[], tuple[AttachedRow, ...]],
         notifying: Notifying,
+        assignment: Assignment | None = None,
     ) -> None:
         self.feed: Feed[Delta] = Feed()
         self.listeners: tuple[str, ...] = ()
@@ -67,6 +69,7 @@ class Document:
         self._watchers = watchers
         self._attached = attached
         self._notifying = notifying
+        self._assignment = assignment
         self._started_at = core.clock.now()
         self._host = socket.gethostname()
         self._rates = _Rates()
@@ -128,6 +131,7 @@ class Document:
             pool=self._pool(stamp),
             mirrors=tuple(self._mirror(mirror, stamp) for mirror in core.pool.mirrors.values()),
             store=replace(core.store.status(), stamp=Stamp(stamp.at, "store")),
+            space=None if self._assignment is None else self._assignment.state(stamp),
         )
 
     def _engine(self, stamp: Stamp) -> EngineState:
@@ -264,4 +268,5 @@ def _empty(delta: Delta) -> bool:
         or delta.mirrors
         or delta.mirrors_gone
         or delta.store
+        or delta.space
     )

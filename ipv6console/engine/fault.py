@@ -9,6 +9,8 @@ from ipv6console.wire.event import Event
 FAULTS = {
     "engine.crashed": "engine.crashed",
     "engine.failed": "engine.failed",
+    "ipam.failed": "ipam",
+    "leak.found": "leak.found",
     "lease.lost": "lease.lost",
     "notify.failed": "notify",
     "notify.lost": "notify.lost",
@@ -19,6 +21,7 @@ FAULTS = {
     "prefix.silent": "silence",
     "prefix.unknown": "kernel",
     "prefix.unproved": "prefix.unproved",
+    "radius.failed": "radius",
     "reach.broken": "reach",
     "reach.changed": "reach",
     "reach.unknown": "reach",
@@ -29,6 +32,7 @@ FAULTS = {
 """The family of each kind of fault: with the subject it names the fault, whatever the kind it began with."""
 
 _ENDS = {
+    "ipam.recovered": ("ipam",),
     "notify.recovered": ("notify",),
     "pool.recovered": ("pool",),
     "prefix.accepted": ("refusal",),
@@ -37,13 +41,14 @@ _ENDS = {
     "prefix.known": ("kernel",),
     "prefix.returned": ("silence",),
     "prefix.withdrawn": ("reach", "refusal"),
+    "radius.recovered": ("radius",),
     "reach.recovered": ("reach",),
     "revoke.prefix": ("reach", "refusal", "deprecation", "silence"),
     "store.recovered": ("store",),
 }
 
 
-TOLD_ANEW = frozenset({"kernel", "notify", "pool", "reach", "refusal", "store"})
+TOLD_ANEW = frozenset({"ipam", "kernel", "notify", "pool", "radius", "reach", "refusal", "store"})
 """Families of faults that an engine which has just started tells of again while they last; others end by an event."""
 
 

@@ -8,11 +8,18 @@ from ipv6console.engine.core import Core
 from ipv6console.engine.spawner import Spawner
 from ipv6console.pool.mirror import Mirror
 from ipv6console.pool.prefix import Standing
+from ipv6console.quantity import many
 from ipv6console.wire.health import Health
-from ipv6console.wire.state import PrefixState, State
+from ipv6console.wire.state import PrefixState, SpaceState, State
 from ipv6console.wire.status import Finding, Level, worst
 
+LONG = 60.0
+"""Seconds that a step may wait for another system before that is worth a look."""
+
 _DOCTOR = "ipv6console doctor"
+_OUTBOX = "ipv6console outbox"
+_SUBSCRIBERS = "ipv6console subscribers"
+_LEAKS = "ipv6console leaks"
 
 
 def judge_pool(core: Core, spawner: Spawner, checker: Checker) -> tuple[Level, str]:
@@ -51,6 +58,27 @@ def judge_mirror(mirror: Mirror, now: float, severed: str | None) -> tuple[Level
     return Level.OK, "ok"
 
 
+def _lasting(space: SpaceState, now: float) -> list[Finding]:
+    """Return what is not well with subscribers' prefixes. All of it are warnings: addresses are handed out all the same."""
+    beside = (("ipam", space.ipam, space.ipam_text), ("radius", space.radius, space.radius_text))
+    findings = [
+        Finding(subject=name, level=Level.WARN, text=text, fix=_OUTBOX)
+        for name, level, text in beside
+        if level in (Level.WARN, Level.FAIL)
+    ]
+    if space.pending_since is not None and now - space.pending_since >= LONG:
+        waits = many(space.pending, "step waits", "steps wait")
+        text = f"{waits} for another system, the oldest for {now - space.pending_since:.0f} s"
+        findings.append(Finding(subject="outbox", level=Level.WARN, text=text, fix=_OUTBOX))
+    if space.stuck:
+        text = f"{many(space.stuck, 'prefix is', 'prefixes are')} allocated or being revoked for too long"
+        findings.append(Finding(subject="subscribers", level=Level.WARN, text=text, fix=_SUBSCRIBERS))
+    if space.leaks:
+        text = f"{many(space.leaks, 'prefix is', 'prefixes are')} not the same in store, IPAM and kernel"
+        findings.append(Finding(subject="leaks", level=Level.WARN, text=text, fix=_LEAKS))
+    return findings
+
+
 def _held_back(severed: str) -> str:
     return f"nothing is handed out: {severed}"
 
@@ -77,6 +105,8 @@ def health_of(state: State) -> Health:
     )
     if state.store.level is not Level.OK:
         findings.append(Finding(subject="store", level=state.store.level, text=state.store.text))
+    if state.space is not None:
+        findings.extend(_lasting(state.space, state.at))
     active = (prefix.prefix for prefix in state.prefixes if prefix.state is PrefixState.ACTIVE)
     return Health(
         level=worst((Level.OK, *(finding.level for finding in findings))),

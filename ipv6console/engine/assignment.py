@@ -1,0 +1,120 @@
+"""What the state document tells of lasting assignments: spaces, subscribers' prefixes, and the systems that must agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ipv6console.engine.core import Core
+from ipv6console.engine.external import Registry, SessionControl
+from ipv6console.engine.spaces import Spaces
+from ipv6console.ipam.lifecycle import State
+from ipv6console.ipam.subscribers import Desk
+from ipv6console.wire.state import SpaceState
+from ipv6console.wire.status import Level, Stamp
+
+EMBEDDED = "embedded"
+_NONE = "no IPAM is configured: name local spaces in lifecycle.spaces, or a NetBox in [netbox]"
+
+
+class Correspondence(Protocol):
+    """How the systems beside ours answered last: what was wrong, None when nothing was."""
+
+    ipam: str | None
+    radius: str | None
+
+
+class Attention(Protocol):
+    """Who looks for prefixes that are stuck."""
+
+    @property
+    def stuck(self) -> int:
+        """How many there are."""
+        ...
+
+
+class Lifecycle(Protocol):
+    """What is asked of `engine.subscribers.Subscribers`."""
+
+    registry: Registry
+    sessions: SessionControl | None
+    desk: Desk
+
+    @property
+    def courier(self) -> Correspondence:
+        """Who speaks to IPAM and RADIUS."""
+        ...
+
+    @property
+    def caretaker(self) -> Attention:
+        """Who looks for what is stuck."""
+        ...
+
+
+class Assignment:
+    """Counts everything in constant time; `leaks` says how many leaks are known of, None when nobody has looked."""
+
+    def __init__(self, core: Core, spaces: Spaces, subscribers: Lifecycle, leaks: Callable[[], int | None]) -> None:
+        self._core = core
+        self._spaces = spaces
+        self._subscribers = subscribers
+        self._leaks = leaks
+        self._counted: tuple[int, tuple[int, int, int, int]] = (-1, (0, 0, 0, 0))
+
+    def state(self, stamp: Stamp) -> SpaceState:
+        """Return the part of the document."""
+        desk, courier = self._subscribers.desk, self._subscribers.courier
+        spaces, bindings, delegations, resting = self._counts()
+        states = desk.book.states()
+        oldest = next(iter(desk.outbox), None)
+        ipam, ipam_text = self._ipam(courier.ipam)
+        radius, radius_text = self._radius(courier.radius)
+        return SpaceState(
+            stamp=stamp,
+            revision=self._spaces.revision + desk.book.revision,
+            spaces=spaces,
+            bindings=bindings,
+            delegations=delegations,
+            resting=resting,
+            subscribers=states.total(),
+            states={state.value: states[state] for state in State},
+            pending=len(desk.outbox),
+            pending_since=None if oldest is None else oldest.created_at,
+            stuck=self._subscribers.caretaker.stuck,
+            leaks=self._leaks(),
+            registry=self._subscribers.registry.name,
+            ipam=ipam,
+            ipam_text=ipam_text,
+            radius=radius,
+            radius_text=radius_text,
+        )
+
+    def _counts(self) -> tuple[int, int, int, int]:
+        revision = self._spaces.revision
+        if self._counted[0] != revision:
+            rows = self._spaces.rows()
+            bindings = sum(row.bindings for row in rows)
+            counts = (len(rows), bindings, sum(row.delegations for row in rows), sum(row.resting for row in rows))
+            self._counted = (revision, counts)
+        return self._counted[1]
+
+    def _ipam(self, complaint: str | None) -> tuple[Level, str]:
+        registry = self._subscribers.registry.name
+        if complaint is not None:
+            return Level.WARN, f"{registry}: {complaint}"
+        if registry != EMBEDDED:
+            return Level.OK, self._core.settings.netbox.url
+        wanted = self._core.settings.lifecycle.spaces
+        known = {row.name for row in self._spaces.rows()} if wanted else set()
+        missing = [name for name in wanted if name not in known]
+        if missing:
+            return Level.WARN, f"lifecycle.spaces names what is not there: {', '.join(missing)}"
+        return (Level.OK, f"prefixes are cut out of {', '.join(wanted)}") if wanted else (Level.OFF, _NONE)
+
+    def _radius(self, complaint: str | None) -> tuple[Level, str]:
+        if self._subscribers.sessions is None:
+            return Level.OFF, "no RADIUS is configured"
+        if complaint is not None:
+            return Level.WARN, complaint
+        server = self._core.settings.radius.server
+        return Level.OK, "the NAS of each session" if server == "nas" else server
