@@ -109,12 +109,10 @@ class AddressColumns(Sequence[AddressAdded]):
         others.times = array("d", compress(self.times, stays))
         return others
 
-    def counts(self) -> Counter[int]:
-        """Return how many addresses each prefix id has."""
-        found: Counter[int] = Counter()
-        for place, count in Counter(self.owners).items():
-            found[self.nets[place][1]] += count
-        return found
+    def census(self) -> Iterable[tuple[int, int]]:
+        """Return how many rows each of `nets` has, by its place."""
+        # Most are of one network.
+        return ((0, len(self)),) if len(self.nets) == 1 else Counter(self.owners).items()
 
     def __len__(self) -> int:
         """Return the number of rows."""

@@ -349,10 +349,9 @@ class Pool:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Fill an empty pool from what was committed."""
-        addresses = AddressColumns.of(snapshot.addresses)
-        self.prefixes.restore(snapshot.prefixes, addresses.counts())
-        self.table.extend(addresses)
+        self.table.extend(AddressColumns.of(snapshot.addresses))
         self.table.pad(snapshot.spent)
+        self.prefixes.restore(snapshot.prefixes, self.table.counts())
         for revocation in snapshot.revocations:
             self.exclusions.add(revocation.network, revocation.length)
         usages: dict[int, list[UsageRecorded]] = {}

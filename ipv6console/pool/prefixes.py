@@ -61,4 +61,5 @@ class Prefixes(dict[int, Prefix]):
             if prefix.standing is Standing.ACTIVE:
                 self.active[prefix.id] = 0
         for prefix_id, count in counts.items():
-            self.count(prefix_id, count)
+            if count:
+                self.count(prefix_id, count)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
 from ipv6console.pool.address import format_address
+from ipv6console.pool.lease import Lease
 from ipv6console.pool.mirror import Mirror
 from ipv6console.pool.pool import Pool
+from ipv6console.pool.prefix import covers
 
 _SAMPLE = 10
+_COUNTED, _WHOLE = 64, 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,38 +44,59 @@ def survey_mirror(pool: Pool, mirror: Mirror) -> Survey:
 
 def survey_pool(pool: Pool) -> Survey:
     """Survey emptying the pool."""
-    return _survey(pool, None, pool.generation)
+    return _survey(pool, pool.table.live, pool.table.rows_after(-1), pool.generation)
 
 
 def survey_networks(pool: Pool, networks: tuple[tuple[int, int], ...]) -> Survey:
     """Survey a revocation of prefixes and, with length 128, single addresses."""
-    rows: list[int] = []
+    table = pool.table
+    count = 0
+    singly: set[int] = set()
+    sample: list[int] = []
+    present: list[Hashable] = []
     for network, length in networks:
-        if length == 128:
-            row = pool.table.find(network)
-            rows.extend([] if row is None else [row])
-        else:
-            rows.extend(pool.table.rows_within(network, length))
-    return _survey(pool, rows, (networks, hash(tuple(rows))))
+        if length <= _COUNTED:
+            # There may be millions: they are counted as they come and go, and none is looked at here.
+            census = table.census(network, length)
+            count += census.live
+            present.append(census)
+            sample.extend(islice(table.rows_within(network, length), max(0, _SAMPLE - len(sample))))
+        elif length < _WHOLE:
+            rows = list(table.rows_within(network, length))
+            count += len(rows)
+            present.append(hash(tuple(rows)))
+            sample.extend(rows)
+        elif (row := table.find(network)) is not None:
+            singly.add(row)
+            present.append(row)
+            sample.append(row)
+    whole = [place for place in networks if place[1] < _WHOLE]
+
+    def touches(lease: Lease) -> bool:
+        return lease.row in singly or any(covers(*place, lease.address) for place in whole)
+
+    return _survey(pool, count + len(singly), sample, (networks, *present), touches)
 
 
-def _survey(pool: Pool, rows: list[int] | None, fingerprint: Hashable) -> Survey:
-    chosen = None if rows is None else set(rows)
+def _survey(
+    pool: Pool,
+    count: int,
+    sample: Iterable[int],
+    fingerprint: Hashable,
+    touches: Callable[[Lease], bool] | None = None,
+) -> Survey:
+    """Survey with the leases that it `touches`, without that all of them."""
     leases = 0
     hurt: list[str] = []
     for mirror in pool.mirrors.values():
-        held = len(mirror.leases) if chosen is None else sum(row in chosen for row in mirror.leases)
+        held = len(mirror.leases) if touches is None else sum(map(touches, mirror.leases.values()))
         leases += held
         if held:
             hurt.append(mirror.name)
     return Survey(
-        count=pool.table.live if rows is None else len(rows),
-        sample=_sample(pool, list(islice(pool.table.rows(), _SAMPLE)) if rows is None else rows),
-        leases=leases,
-        mirrors=tuple(hurt),
-        fingerprint=fingerprint,
+        count=count, sample=_sample(pool, sample), leases=leases, mirrors=tuple(hurt), fingerprint=fingerprint
     )
 
 
-def _sample(pool: Pool, rows: list[int]) -> tuple[str, ...]:
-    return tuple(format_address(pool.table.address(row)) for row in rows[:_SAMPLE])
+def _sample(pool: Pool, rows: Iterable[int]) -> tuple[str, ...]:
+    return tuple(format_address(pool.table.address(row)) for row in islice(rows, _SAMPLE))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from ipv6console.pool.columns import AddressColumns
 from ipv6console.pool.trail import Trail
@@ -16,8 +18,22 @@ _GOLDEN = 0x9E37_79B9_7F4A_7C15
 _NARROW = (1 << 16) - 1
 _FULL = (3, 4)
 """Of so many parts of the index so many are used before it is doubled."""
+_FEW = 256
+_PIECE = 1 << 16
 _RUN = 16
 """How many rows have to follow each other, on average, for taking them up run by run to be faster than one by one."""
+
+
+class Census(NamedTuple):
+    """How many rows ever came to a network, and how many went: two that are equal are of the same rows."""
+
+    came: int
+    went: int
+
+    @property
+    def live(self) -> int:
+        """How many are there."""
+        return self.came - self.went
 
 
 class AddressTable:
@@ -28,6 +44,7 @@ class AddressTable:
     """
 
     __slots__ = (
+        "_came",
         "_entered",
         "_index",
         "_live",
@@ -38,6 +55,7 @@ class AddressTable:
         "_nets",
         "_shift",
         "_verified",
+        "_went",
         "live",
         "trail",
     )
@@ -48,6 +66,9 @@ class AddressTable:
         self._verified = array("I")
         self._live = bytearray()
         self._nets: list[tuple[int, int]] = []
+        # Of each of them, how many rows ever came and how many went again.
+        self._came = array("I")
+        self._went = array("I")
         self._net_index: dict[tuple[int, int], int] = {}
         self.live = 0
         self.trail = Trail()
@@ -65,6 +86,7 @@ class AddressTable:
         self._net.append(net)
         self._verified.append(int(verified_at))
         self._live.append(1)
+        self._came[net] += 1
         self.live += 1
         if self.trail.on:
             self.trail.touch(row)
@@ -75,6 +97,8 @@ class AddressTable:
         if not columns:
             return
         numbers = [self._number(net) for net in columns.nets]
+        for place, came in columns.census():
+            self._came[numbers[place]] += came
         code = self._net.typecode
         nets = array(code, numbers * len(columns) if len(numbers) == 1 else map(numbers.__getitem__, columns.owners))
         times = array("I", map(int, columns.times))
@@ -108,19 +132,25 @@ class AddressTable:
     def kill(self, row: int) -> None:
         """Mark a live row dead."""
         self._live[row] = 0
+        self._went[self._net[row]] += 1
         self.live -= 1
         if self.trail.on:
             self.trail.touch(row)
 
     def clear(self, prefix_id: int | None = None) -> bytes:
         """Kill all live rows, or those of one prefix; return a byte for each row of the table, 1 where one was killed."""
-        if all(owner == prefix_id for _, owner in self._nets) or prefix_id is None:
-            killed, self._live = bytes(self._live), bytearray(len(self._live))
+        nets = [number for number, (_, owner) in enumerate(self._nets) if prefix_id in (None, owner)]
+        size = len(self._live)
+        if len(nets) == len(self._nets):
+            killed, self._live = bytes(self._live), bytearray(size)
         else:
             # As whole numbers: a million rows one by one would take a second.
-            theirs, live = int.from_bytes(self._marked(prefix_id), "little"), int.from_bytes(self._live, "little")
-            killed = (theirs & live).to_bytes(len(self._live), "little")
-            self._live = bytearray((live & ~theirs).to_bytes(len(self._live), "little"))
+            theirs = int.from_bytes(self._marked(self._marks(nets), 0, size), "little")
+            live = int.from_bytes(self._live, "little")
+            killed = (theirs & live).to_bytes(size, "little")
+            self._live = bytearray((live & ~theirs).to_bytes(size, "little"))
+        for number in nets:
+            self._went[number] = self._came[number]
         self.live -= killed.count(1)
         if self.trail.on:
             self.trail.lose()
@@ -196,29 +226,73 @@ class AddressTable:
             yield row
 
     def rows_within(self, network: int, length: int, begin: int = 0, end: int | None = None) -> Iterator[int]:
-        """Yield the live rows inside a network, oldest first, of those from `begin` to before `end`."""
-        live, owners = self._live, self._net
-        if (begin, end) != (0, None):
-            live, owners = live[begin:end], owners[begin:end]
-        if length <= _NET_BITS:
-            shift = _NET_BITS - length
-            nets = {number for number, (net, _) in enumerate(self._nets) if net >> shift == network >> 128 - length}
-            rows = enumerate(zip(live, owners, strict=True), begin)
-            return (row for row, (alive, net) in rows if alive and net in nets)
-        shift, wanted = 128 - length, (network & _LOW) >> 128 - length
-        nets = {number for number, (net, _) in enumerate(self._nets) if net == network >> _NET_BITS}
-        lows = self._low if live is self._live else self._low[begin:end]
-        whole = enumerate(zip(live, owners, lows, strict=True), begin)
-        return (row for row, (alive, net, low) in whole if alive and net in nets and low >> shift == wanted)
+        """Yield the live rows inside a network, oldest first, of those from `begin` to before `end`.
 
-    def _marked(self, prefix_id: int) -> bytes:
-        """Return a byte for each row: 1 where it is of the prefix."""
-        marks = bytes(owner == prefix_id for _, owner in self._nets)
-        if len(marks) > 256:
-            return bytes(map(marks.__getitem__, self._net))
-        # Few numbers all fit into one byte of theirs, and such are looked up in a tenth of the time.
+        The table must not change meanwhile.
+        """
+        nets = self._nets_within(network, min(length, _NET_BITS))
+        if not any(self._came[number] - self._went[number] for number in nets):
+            return
+        marks = self._marks(nets)
+        shift, wanted = 128 - length, (network & _LOW) >> 128 - length
+        end = len(self._low) if end is None else min(end, len(self._low))
+        for start in range(begin, end, _PIECE):
+            for row in self._rows_marked(marks, nets, start, min(start + _PIECE, end)):
+                if length <= _NET_BITS or self._low[row] >> shift == wanted:
+                    yield row
+
+    def census(self, network: int, length: int) -> Census:
+        """Count what is inside a network of at most 64 bits, from what is known of each /64."""
+        nets = self._nets_within(network, length)
+        return Census(sum(map(self._came.__getitem__, nets)), sum(map(self._went.__getitem__, nets)))
+
+    def counts(self) -> Counter[int]:
+        """Return how many live rows each prefix id has."""
+        found: Counter[int] = Counter()
+        for (_, prefix_id), came, went in zip(self._nets, self._came, self._went, strict=True):
+            found[prefix_id] += came - went
+        return found
+
+    def _nets_within(self, network: int, length: int) -> list[int]:
+        shift = _NET_BITS - length
+        return [number for number, (net, _) in enumerate(self._nets) if net >> shift == network >> 128 - length]
+
+    def _marks(self, nets: Iterable[int]) -> bytes:
+        """Return a byte for each number of a /64: 1 for those in `nets`."""
+        marks = bytearray(len(self._nets))
+        for number in nets:
+            marks[number] = 1
+        return bytes(marks)
+
+    def _rows_marked(self, marks: bytes, nets: Sequence[int], begin: int, end: int) -> Iterator[int]:
+        """Yield the live rows of the /64s that have a mark, `nets`, from `begin` to before `end`."""
+        if len(nets) == 1 and len(marks) > _FEW:
+            yield from self._rows_of_net(nets[0], begin, end)
+            return
+        theirs = int.from_bytes(self._marked(marks, begin, end), "little")
+        found = theirs & int.from_bytes(self._live[begin:end], "little")
+        rows = found.to_bytes(end - begin, "little")
+        row = -1
+        while (row := rows.find(1, row + 1)) >= 0:
+            yield begin + row
+
+    def _rows_of_net(self, number: int, begin: int, end: int) -> Iterator[int]:
+        # One among thousands is rare: to look for it is much faster than to look at each.
         size = self._net.itemsize
-        return self._net.tobytes()[0 if sys.byteorder == "little" else size - 1 :: size].translate(marks.ljust(256))
+        owners, wanted = self._net[begin:end].tobytes(), number.to_bytes(size, sys.byteorder)
+        place = -1
+        while (place := owners.find(wanted, place + 1)) >= 0:
+            if place % size == 0 and self._live[begin + place // size]:
+                yield begin + place // size
+
+    def _marked(self, marks: bytes, begin: int, end: int) -> bytes:
+        """Return a byte for each of these rows: 1 where its /64 has a mark."""
+        owners = self._net[begin:end]
+        if len(marks) > _FEW:
+            return bytes(map(marks.__getitem__, owners))
+        # Few numbers all fit into one byte of theirs, and such are looked up in a tenth of the time.
+        size = owners.itemsize
+        return owners.tobytes()[0 if sys.byteorder == "little" else size - 1 :: size].translate(marks.ljust(_FEW))
 
     def _slot(self, address: int) -> int:
         return ((address ^ address >> 64) * _GOLDEN & _LOW) >> self._shift
@@ -229,6 +303,8 @@ class AddressTable:
         if number is None:
             number = self._net_index[net] = len(self._nets)
             self._nets.append(net)
+            self._came.append(0)
+            self._went.append(0)
             if number > _NARROW and self._net.typecode == "H":
                 self._net = array("I", self._net)
         return number

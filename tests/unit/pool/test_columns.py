@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,8 +44,10 @@ def test_rows_that_were_packed_in_pieces_are_the_same_when_they_are_unpacked(lis
     for some in lists:
         columns.unpack(AddressColumns.of(some).pack())
     assert columns == [row for some in lists for row in some]
-    assert sum(columns.counts().values()) == len(columns)
-    assert columns.counts() == {key: count for key in (1, 2, 3) if (count := [r[1] for r in columns].count(key))}
+    found: Counter[int] = Counter()
+    for place, count in columns.census():
+        found[columns.nets[place][1]] += count
+    assert found == Counter(row.prefix_id for row in columns)
 
 
 def test_a_piece_that_is_not_whole_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from unittest.mock import patch
 
 import pytest
@@ -110,14 +111,49 @@ def test_more_64s_than_sixteen_bits_number_are_told_apart() -> None:
     st.sampled_from((32, 48, 61, 63, 64, 65, 100, 120, 127, 128)),
     addresses,
 )
+@pytest.mark.parametrize("shape", [(0, 7), (300, 7), (300, 1 << 16)])
 def test_the_rows_within_a_network_are_those_whose_addresses_are(
-    added: set[int], gone: set[int], length: int, place: int
+    shape: tuple[int, int], added: set[int], gone: set[int], length: int, place: int
 ) -> None:
     table, network = AddressTable(), place >> 128 - length << 128 - length
+    nets, piece = shape
+    for number in range(nets):
+        table.append(number << 64, 9, 0)
     rows = {table.append(address, address % 3, 5.0): address for address in sorted(added)}
     for row, address in rows.items():
         if address in gone:
             table.kill(row)
+    with patch("ipv6console.pool.table._PIECE", piece):
+        within_is_told(table, rows, gone, length, network)
+
+
+def within_is_told(table: AddressTable, rows: dict[int, int], gone: set[int], length: int, network: int) -> None:
     assert list(table.rows_within(network, length)) == [
         row for row, address in rows.items() if address not in gone and covers(network, length, address)
     ]
+    if length <= 64:
+        inside = [row for row, address in rows.items() if covers(network, length, address)]
+        assert table.census(network, length) == (len(inside), sum(rows[row] in gone for row in inside))
+    before = table.counts()
+    assert before.total() == table.live
+    table.clear(1)
+    assert table.counts() + Counter({1: before[1]}) == before
+
+
+@given(st.lists(st.tuples(st.booleans(), addresses), max_size=40), addresses)
+def test_a_network_is_counted_as_its_rows_come_and_go(steps: list[tuple[bool, int]], place: int) -> None:
+    table, network = AddressTable(), place >> 64 << 64
+    seen = {table.census(network, 64)}
+    for adding, address in steps:
+        row, before = table.find(address), table.census(network, 64)
+        if adding and row is None:
+            table.append(address, address % 3, 0)
+        elif not adding and row is not None:
+            table.kill(row)
+        else:
+            continue
+        present = table.census(network, 64)
+        assert present.live == len(list(table.rows_within(network, 64)))
+        # An address that went and came back is another row.
+        assert (present not in seen) if covers(network, 64, address) else (present == before)
+        seen.add(present)
