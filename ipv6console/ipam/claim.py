@@ -134,6 +134,10 @@ def encode_metadata(metadata: Mapping[str, str]) -> str:
             raise InvalidName(
                 f"the metadata {_shown(name)} has {len(text)} characters", next="use at most 1024 characters"
             )
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise InvalidName(
+                f"the metadata {_shown(name)} is no text: it has halves of characters", next="use Unicode text"
+            )
     return json.dumps(dict(sorted(metadata.items())), separators=(",", ":"), ensure_ascii=False)
 
 

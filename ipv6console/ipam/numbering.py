@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from ipv6console.ipam.change import SpaceSnapshot
 
+EMBEDDED = "embedded"
+"""The registry, in a subscriber's row, whose ids are those of delegations."""
+
 
 @dataclass(slots=True)
 class Numbering:
@@ -18,9 +21,13 @@ class Numbering:
     delegation: int = 0
 
     def restore(self, snapshot: SpaceSnapshot) -> None:
-        """Go on behind what was committed, and never back: ids of what has ended are in the history."""
+        """Go on behind what was committed, and never back.
+
+        A subscriber may keep the id of a prefix that was given back: nobody else's may come to have it.
+        """
+        told = (row.ipv6_netbox_prefix_id or 0 for row in snapshot.subscribers if row.registry == EMBEDDED)
         self.space = max(self.space, *(row.id for row in snapshot.spaces), 0)
         self.range = max(self.range, *(row.id for row in snapshot.ranges), 0)
         self.reservation = max(self.reservation, *(row.id for row in snapshot.reservations), 0)
         self.binding = max(self.binding, *(row.id for row in snapshot.bindings), 0)
-        self.delegation = max(self.delegation, *(row.id for row in snapshot.delegations), 0)
+        self.delegation = max(self.delegation, *(row.id for row in snapshot.delegations), *told, 0)

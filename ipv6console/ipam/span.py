@@ -132,6 +132,8 @@ def _complaint(text: str) -> str:
     shown = _shown(text)
     if not text:
         return f"there is no address in {shown}"
+    if len(text) > 60:
+        return f"{shown} is no address: it has {len(text)} characters"
     if "%" in text:
         return f"{shown} has a zone id"
     if "/" in text:
