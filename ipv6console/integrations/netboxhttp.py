@@ -19,6 +19,9 @@ from ipv6console.integrations.secretfile import NoSecret, secret
 _TEXT = 300
 """Characters of an answer that are repeated in a message."""
 
+_PATIENCE = 3_600.0
+"""The longest Retry-After that is heeded, in seconds."""
+
 _TOKEN = "nbt_"  # noqa: S105 - how tokens of version 2 begin (NetBox 4.5)
 
 
@@ -156,8 +159,8 @@ def _context(ca_file: str) -> ssl.SSLContext:
 
 
 def _seconds(text: str) -> float | None:
-    """Return what Retry-After says in seconds (RFC 9110 10.2.3), None for a date or nothing."""
-    return float(text) if text.isascii() and text.isdigit() else None
+    """Return what Retry-After says in seconds (RFC 9110 10.2.3), an hour at most; None for a date or nothing."""
+    return min(float(text), _PATIENCE) if text.isascii() and text.isdigit() else None
 
 
 def _told(document: object) -> str:

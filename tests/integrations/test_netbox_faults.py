@@ -75,10 +75,10 @@ async def test_what_passes_by_itself_is_asked_again(
     status: int, told: str, fake: IpamServer, faulty: Netbox, wanted: Wanted
 ) -> None:
     parent = await faulty.parent()
-    after = 7.0 if status in {429, 503} else None
+    given, after = {429: ("9" * 400, 3_600.0), 503: ("7", 7.0)}.get(status, ("", None))
     registry = faulty.registry(parent)
     await registry.examine()
-    fake.switches.set({"status": status, "fail": 1, "retry_after": "7" if after else ""})
+    fake.switches.set({"status": status, "fail": 1, "retry_after": given})
     asked = wanted()
     with pytest.raises(RegistryUnreachable, match=told) as caught:
         await registry.allocate(asked, again=False)

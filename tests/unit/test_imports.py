@@ -100,7 +100,7 @@ def layers(modules: set[str]) -> set[str]:
                 "uvloop",
                 "websockets",
             },
-            {"api", "engine", "linux", "notify", "pool", "store"},
+            {"api", "engine", "integrations", "linux", "notify", "pool", "store"},
         ),
         ("ipv6console.lab.command", {"pyroute2"}, {"lab"}),
         ("ipv6console.cli", {"click"}, {"commands"}),
@@ -147,9 +147,9 @@ assert run(["console", "--listen", "127.0.0.1:0", "--socket", folder + "/engine.
 
 def test_who_configures_neither_netbox_nor_radius_loads_nothing_that_speaks_to_them() -> None:
     modules = modules_after(
-        "from ipv6console import daemon\nfrom ipv6console.config import Settings\n"
+        "import asyncio\nfrom ipv6console import daemon\nfrom ipv6console.config import Settings\n"
         "from ipv6console.integrations.partners import registry, sessions\n"
-        "assert registry(Settings()) is sessions(Settings()) is None"
+        "assert asyncio.run(registry(Settings()).__aenter__()) is sessions(Settings()) is None"
     )
     assert modules & {"httpx", "pyrad", "ipv6console.integrations.netbox", "ipv6console.integrations.radius"} == set()
 
