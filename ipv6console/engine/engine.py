@@ -16,12 +16,15 @@ from ipv6console.engine.core import Core
 from ipv6console.engine.decision import wish
 from ipv6console.engine.document import Document
 from ipv6console.engine.echo import Echo
+from ipv6console.engine.embedded import registries
 from ipv6console.engine.errors import NotFound, Unavailable
 from ipv6console.engine.examination import Examination
+from ipv6console.engine.external import Registry, SessionControl
 from ipv6console.engine.feed import Feed
 from ipv6console.engine.health import health_of
 from ipv6console.engine.janitor import Janitor
 from ipv6console.engine.leasing import Leasing
+from ipv6console.engine.lifeplan import planners_of
 from ipv6console.engine.moving import Moving
 from ipv6console.engine.notifying import Notifying
 from ipv6console.engine.operating import Operating
@@ -35,6 +38,7 @@ from ipv6console.engine.rewind import Rewind
 from ipv6console.engine.spaces import Spaces
 from ipv6console.engine.spawner import Spawner
 from ipv6console.engine.story import story_of
+from ipv6console.engine.subscribers import Subscribers
 from ipv6console.engine.tasks import Tasks
 from ipv6console.engine.tokens import Tokens
 from ipv6console.engine.vigil import Vigil
@@ -86,6 +90,8 @@ class Engine:
         state_dir: str = "",
         lab: str | None = None,
         carriers: Sequence[Carrier] = (),
+        registry: Registry | None = None,
+        sessions: SessionControl | None = None,
     ) -> None:
         self.settings = settings
         self._watch = watch
@@ -102,6 +108,8 @@ class Engine:
         self._operating = Operating(core)
         self.spaces = Spaces(core)
         self._operating.planners[PlanAction.RELEASE_INSTANCE] = self.spaces.instances
+        self.subscribers = Subscribers(core, registries(registry, self.spaces), sessions)
+        self._operating.planners |= planners_of(self.subscribers, settings)
         self._examination = Examination(core, self._checker, self._answering, self._spawner, watch=watch, doctor=doctor)
         self._prober = Prober(core, self._checker, self._keeper)
         self._records = Records(core)
@@ -165,6 +173,7 @@ class Engine:
             self._spawner.run(),
             self._janitor.run(),
             self.spaces.run(),
+            self.subscribers.run(),
             self._prober.run(),
             self._answering.run(),
             self.leasing.room.run(),
