@@ -60,6 +60,7 @@ PARTS = {
     "renumber": Part(2, "--rounds 2"),
     "crash": Part(3, "--rounds 3"),
     "cycle": Part(4, "--rounds 2 --seconds 1"),
+    "bindapi": Part(3, "--seconds 1 --bindings 2000"),
     "checks": Part(2, "--rounds 2 --addresses 500 --rival 10"),
     "session": Part(6, "--rounds 2 --sessions 30"),
     "console": Part(7, "--rounds 1"),

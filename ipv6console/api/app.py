@@ -20,6 +20,7 @@ from ipv6console.api.limits import LIMITS, Limits
 from ipv6console.api.parting import Parting
 from ipv6console.api.problem import ValidationProblem
 from ipv6console.api.refusal import answer_with_problems
+from ipv6console.api.shortcut import Shortcut
 from ipv6console.api.watcher import Watchers
 from ipv6console.config import Settings
 from ipv6console.engine.engine import Engine
@@ -90,6 +91,8 @@ def create_app(engine: Engine, settings: Settings, *, stop: asyncio.Event, limit
     for part in _PARTS:
         app.include_router(part, max_body_size=limits.body)
     app.add_api_websocket_route("/{path:path}", _no_such_stream)
+    if settings.engine.hot_path:
+        app.add_middleware(Shortcut, engine=engine)
     app.add_middleware(Gate, access=access, limits=limits)
     app.add_middleware(Parting, stop=stop)
     answer_with_problems(app)

@@ -106,7 +106,7 @@ def _advice(connection: HTTPConnection, errors: Sequence[Any]) -> str:
         return "Send the body again, whole; the examples in /docs show its shape."
     if errors[0]["loc"] == ("body",) and "json" not in kind and errors[0]["type"] != "missing":
         return "Send the body as JSON, with the header: Content-Type: application/json"
-    hints = _HINTS | _hints_at(connection.url.path)
+    hints = {**_HINTS, **_hints_at(connection.url.path)}
     for item in errors:
         for part in reversed(item["loc"]):
             if part == "limit":
