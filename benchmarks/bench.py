@@ -53,6 +53,7 @@ class Part:
 PARTS = {
     "version": Part(1),
     "pool": Part(6, "--sizes 1000,100000", 4),
+    "bindings": Part(11, "--bindings 50000 --operations 2000"),
     "restart": Part(1, "--addresses 100000"),
     "leaving": Part(2, "--addresses 100000"),
     "fill": Part(1, "--rounds 2"),

@@ -90,7 +90,6 @@ class Occupancy:
         if len(chunk) < LOAD // 4 and (len(self._chunks) > 1 or not chunk):
             before = max(number - 1, 0)
             self._regroup(before, before + 2)
-            self._widen(before - 1, before + 3)
         else:
             self._starts[number] = chunk[0]
             self._weigh_more(number, -size)
