@@ -54,15 +54,17 @@ class Lifecycle(Protocol):
 class Assignment:
     """Counts everything in constant time; `leaks` says how many leaks are known of, None when nobody has looked."""
 
-    def __init__(self, core: Core, spaces: Spaces, subscribers: Lifecycle, leaks: Callable[[], int | None]) -> None:
+    def __init__(
+        self, core: Core, spaces: Spaces, subscribers: Lifecycle, leaks: Callable[[], int | None] = lambda: None
+    ) -> None:
         self._core = core
         self._spaces = spaces
         self._subscribers = subscribers
         self._leaks = leaks
         self._counted: tuple[int, tuple[int, int, int, int]] = (-1, (0, 0, 0, 0))
 
-    def state(self, stamp: Stamp) -> SpaceState:
-        """Return the part of the document."""
+    def state(self, stamp: Stamp | None = None) -> SpaceState:
+        """Return the part of the document, of now unless `stamp` says otherwise."""
         desk, courier = self._subscribers.desk, self._subscribers.courier
         spaces, bindings, delegations, resting = self._counts()
         states = desk.book.states()
@@ -70,7 +72,7 @@ class Assignment:
         ipam, ipam_text = self._ipam(courier.ipam)
         radius, radius_text = self._radius(courier.radius)
         return SpaceState(
-            stamp=stamp,
+            stamp=stamp or Stamp(self._core.clock.now(), "engine"),
             revision=self._spaces.revision + desk.book.revision,
             spaces=spaces,
             bindings=bindings,

@@ -55,7 +55,7 @@ class Document:
         watchers: Callable[[], int],
         attached: Callable[[], tuple[AttachedRow, ...]],
         notifying: Notifying,
-        assignment: Assignment | None = None,
+        assignment: Assignment,
     ) -> None:
         self.feed: Feed[Delta] = Feed()
         self.listeners: tuple[str, ...] = ()
@@ -131,7 +131,7 @@ class Document:
             pool=self._pool(stamp),
             mirrors=tuple(self._mirror(mirror, stamp) for mirror in core.pool.mirrors.values()),
             store=replace(core.store.status(), stamp=Stamp(stamp.at, "store")),
-            space=None if self._assignment is None else self._assignment.state(stamp),
+            space=self._assignment.state(stamp),
         )
 
     def _engine(self, stamp: Stamp) -> EngineState:

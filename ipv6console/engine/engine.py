@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ipv6console.config import Settings
 from ipv6console.engine.answering import Answering
+from ipv6console.engine.assignment import Assignment
 from ipv6console.engine.caller import Caller, Grant
 from ipv6console.engine.checker import Asks, Checker
 from ipv6console.engine.clock import BootClock, Clock
@@ -25,6 +26,7 @@ from ipv6console.engine.health import health_of
 from ipv6console.engine.janitor import Janitor
 from ipv6console.engine.leasing import Leasing
 from ipv6console.engine.lifeplan import planners_of
+from ipv6console.engine.lookout import Lookout
 from ipv6console.engine.moving import Moving
 from ipv6console.engine.notifying import Notifying
 from ipv6console.engine.operating import Operating
@@ -121,6 +123,8 @@ class Engine:
         self._vigil = Vigil(core, self._spawner, self._checker)
         self._opened = False
         self._moving = Moving(core, self._checker, self._answering, self._spawner.pace, on_link)
+        assignment = Assignment(core, self.spaces, self.subscribers)
+        self._lookout = Lookout(core.journal, core.clock, assignment.state)
         self._document = Document(
             core,
             self._keeper,
@@ -132,6 +136,7 @@ class Engine:
             watchers=lambda: self._document.feed.watchers,
             attached=lambda: self.presence.rows,
             notifying=self.notifying,
+            assignment=assignment,
         )
         self.presence = Attendance(core.journal, core.clock)
         self.rewind = Rewind(self._document.now)
@@ -180,6 +185,7 @@ class Engine:
             self._document.run(),
             self.rewind.run(),
             self._vigil.run(),
+            self._lookout.run(),
             self._core.journal.mourn(started),
         )
         self._telling.start(self.notifying.run())

@@ -27,6 +27,7 @@ FAULTS = {
     "reach.unknown": "reach",
     "store.failed": "store",
     "store.found": "store.found",
+    "subscriber.stuck": "subscriber.stuck",
     "upgrade.refused": "upgrade.refused",
 }
 """The family of each kind of fault: with the subject it names the fault, whatever the kind it began with."""

@@ -28,7 +28,8 @@ _TIMEOUT = 1.5
 SPACE = "subscribers"
 """The space that a lab without an IPAM takes subscribers' prefixes from."""
 
-_RETRY_MAX = 4.0
+# Who looks at a fault wants to see soon what it does to a request, and that it is over.
+_WAIT, _RETRY_MAX = 3.0, 4.0
 _RADIUS_TIMEOUT = 1.0
 
 # A training ground shows within five seconds what a real host finds out within a minute: a probe, and two timeouts.
@@ -46,7 +47,8 @@ def write_config(directory: Path, plan: LabPlan, topology: Topology, services: M
     }
     if plan.partners:
         # Without an IPAM prefixes are cut out of a space that whoever tries it makes.
-        sections["lifecycle"] = {"retry_max": _RETRY_MAX, "spaces": [] if Partner.IPAM in plan.partners else [SPACE]}
+        spaces = [] if Partner.IPAM in plan.partners else [SPACE]
+        sections["lifecycle"] = {"wait": _WAIT, "retry_max": _RETRY_MAX, "spaces": spaces}
     if Partner.IPAM in plan.partners:
         sections["netbox"] = {
             "url": f"http://[{topology.ipam_address}]",

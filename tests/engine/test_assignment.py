@@ -184,3 +184,18 @@ async def test_a_system_out_of_reach_is_told_of_after_a_moment_and_again_when_it
     lookout.look()
     lookout.look()
     assert await kinds() == ["ipam.failed", "ipam.recovered"]
+
+
+async def test_the_document_of_an_engine_has_it_and_tells_its_changes(world: World) -> None:
+    before = world.engine.state()
+    assert before.space is not None
+    with world.engine.states.subscribe() as subscription:
+        await world.engine.spaces.create(SpaceRequest(name="lab"), world.caller)
+        world.engine.state()
+        deltas, _ = await subscription.next()
+    [space] = [delta.space for delta in deltas if delta.space is not None]
+    assert (space.spaces, before.space.spaces) == (1, 0)
+    world.engine.rewind.keep(world.engine.state())
+    kept = world.engine.rewind.at(world.clock.now())
+    assert kept is not None
+    assert kept.space == space
