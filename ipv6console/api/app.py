@@ -13,7 +13,19 @@ from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 
 from ipv6console import __version__
-from ipv6console.api import bindings, leases, metrics, operator, records, scraper, spaces, state, streams, tokens
+from ipv6console.api import (
+    bindings,
+    importing,
+    leases,
+    metrics,
+    operator,
+    records,
+    scraper,
+    spaces,
+    state,
+    streams,
+    tokens,
+)
 from ipv6console.api.access import Access
 from ipv6console.api.gate import Gate
 from ipv6console.api.limits import LIMITS, Limits
@@ -57,6 +69,7 @@ _PARTS = (
     leases.router,
     records.router,
     operator.router,
+    importing.router,
     spaces.router,
     bindings.router,
     tokens.router,

@@ -1,4 +1,4 @@
-"""The operator's endpoints: drain, settings, plan and apply, import, doctor, notify."""
+"""The operator's endpoints: drain, settings, plan and apply, doctor, notify."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from ipv6console.api.answers import answers, asked
 from ipv6console.api.body import DrainBody, NotifyTestBody, PrefixDrainBody, SettingsBody
 from ipv6console.api.caller import EngineHere, Operator, Reader, Scraper
 from ipv6console.api.document import Document
-from ipv6console.api.limits import IMPORT, LIMITS
 from ipv6console.api.parameter import DbnamePath, OnePrefix, SomePrefix
 from ipv6console.engine.errors import NotFound
 from ipv6console.wire.doctor import DoctorReport
-from ipv6console.wire.importing import ImportReport, ImportRequest
 from ipv6console.wire.mirror import MirrorSettings
 from ipv6console.wire.ndp import NdpConfig
 from ipv6console.wire.notify import NotifyStatus, NotifyTested
@@ -125,39 +123,6 @@ async def apply(
 ) -> Document:
     """Do what a plan said, or nothing when the set has changed since."""
     return Document(await engine.apply(body, caller))
-
-
-@router.post(
-    IMPORT,
-    response_model=ImportReport,
-    responses=answers(example.IMPORTED, problems=(413,)),
-    max_body_size=LIMITS.imported,
-)
-async def import_pool(
-    engine: EngineHere,
-    caller: Operator,
-    body: Annotated[
-        ImportRequest,
-        Body(
-            openapi_examples=asked(
-                example={
-                    "prefix": example.PREFIX,
-                    "addresses": [{"addr": example.ADDR, "created_at": example.NOW}],
-                    "mirrors": [
-                        {
-                            "dbname": example.MIRROR,
-                            "usages": [
-                                {"addr": example.ADDR, "status": "bad", "last_used_at": example.NOW, "use_count": 3}
-                            ],
-                        }
-                    ],
-                }
-            )
-        ),
-    ],
-) -> Document:
-    """Take over an older system's pool and mirrors; each address is proved first. The body may have 64 MiB."""
-    return Document(await engine.import_pool(body, caller))
 
 
 @router.get("/ndp/config", response_model=NdpConfig, responses=answers(example.NDP_CONFIG, problems=(404,)))
