@@ -19,6 +19,7 @@ from ipv6console.api.server import require_token, run
 from ipv6console.config import PoolSettings, Settings
 from ipv6console.engine.clock import BootClock
 from ipv6console.engine.engine import Engine
+from ipv6console.integrations.partners import registry, sessions
 from ipv6console.linux.doctor import HostDoctor
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.reach import HostReach
@@ -97,6 +98,7 @@ async def _compose(settings: Settings, folder: Path, stack: AsyncExitStack) -> E
         return await engine.prove(source)
 
     doctor = HostDoctor(settings.network, folder, netlink, reach, prove)
+    ipam = await stack.enter_async_context(registry(settings))
     engine = Engine(
         settings,
         store=store,
@@ -107,6 +109,8 @@ async def _compose(settings: Settings, folder: Path, stack: AsyncExitStack) -> E
         state_dir=str(folder),
         lab=os.environ.get("IPV6CONSOLE_LAB"),
         carriers=carriers(settings.notify),
+        registry=ipam,
+        sessions=sessions(settings),
     )
     return engine
 
