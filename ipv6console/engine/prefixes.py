@@ -17,6 +17,8 @@ from ipv6console.wire.status import Finding, Level
 
 _INSPECT = 1.0
 _RETRY = 2
+_BEGUN = 5.0
+"""Seconds after which route and NDP of a prefix that were never well are broken, and no longer being set up."""
 _TOLD = 1_000
 Key = tuple[int, int]
 
@@ -37,6 +39,7 @@ class PrefixKeeper:
         self._announced: dict[Key, HostPrefix] = {}
         self._refused: dict[Key, str] = {}
         self._silent: set[Key] = set()
+        self._ill_from_start: dict[Key, float] = {}
         self._blind: str | None = None
         self._deaf: str | None = None
         self._lock = asyncio.Lock()
@@ -102,10 +105,24 @@ class PrefixKeeper:
                 self._note_link(known, host)
             if known is not None:
                 self._note_cut(known, reachability.severed)
-        for key, reachability in found.items():
-            now = self._summary(reachability)
-            if before.get(key, now) != now:
+        self._tell_changes(before)
+
+    def _tell_changes(self, before: dict[Key, tuple[Level, Level]]) -> None:
+        known = self.reachability
+        self._ill_from_start = {key: since for key, since in self._ill_from_start.items() if key in known}
+        for key, reachability in known.items():
+            levels = self._summary(reachability)
+            if key not in before:
+                # What begins is not ill yet: it is told when it has had the time to begin.
+                if Level.FAIL in levels or Level.WARN in levels:
+                    self._ill_from_start[key] = self._core.clock.now()
+            elif before[key] != levels or self._is_ill_for_good(key):
+                self._ill_from_start.pop(key, None)
                 self._tell(key, reachability)
+
+    def _is_ill_for_good(self, key: Key) -> bool:
+        since = self._ill_from_start.get(key)
+        return since is not None and self._core.clock.now() - since >= _BEGUN
 
     async def settle(self, prefix: Prefix) -> None:
         """Make reach agree with a prefix an operator revoked or drained."""
@@ -133,7 +150,7 @@ class PrefixKeeper:
         await self._ask()
 
     def holds(self, fault: Fault) -> bool:
-        """Return whether the route or NDP of a prefix is still broken, if that is the fault: a first look is no event."""
+        """Return whether the route or NDP of a prefix is still broken, if that is the fault: its first seconds are no event."""
         ill = (key for key, reach in self.reachability.items() if self._summary(reach) != (Level.OK, Level.OK))
         return fault.family == "reach" and fault.subject in {format_prefix(*key) for key in ill}
 

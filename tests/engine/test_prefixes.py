@@ -127,6 +127,36 @@ async def test_an_ndp_daemon_that_dies_is_told_at_once_and_so_is_its_recovery(fi
     await filled.event("reach.recovered")
 
 
+async def test_what_was_never_well_is_told_once_when_it_has_had_time_to_begin(world: World, prefix: Show) -> None:
+    async def look(seconds: float) -> list[str]:
+        """Let time pass, look, and return what was told."""
+        world.clock.time += seconds
+        await world.engine._keeper.look()
+        events = (await world.engine.events(0, 1_000)).events
+        return [event.kind for event in events if event.kind.startswith("reach.")]
+
+    world.reach.turn(Level.FAIL)
+    world.watch.show(prefix(OLD))
+    await world.until(lambda: bool(world.engine.state().ndp))
+    assert await look(4.0) == []
+    assert await look(2.0) == ["reach.broken"]
+    assert await look(60.0) == ["reach.broken"]
+    world.reach.turn(Level.OK)
+    assert await look(0.0) == ["reach.broken", "reach.recovered"]
+
+
+async def test_what_is_well_when_it_has_begun_was_no_fault(world: World, prefix: Show) -> None:
+    world.reach.turn(Level.WARN)
+    world.watch.show(prefix(OLD))
+    await world.until(lambda: bool(world.engine.state().ndp))
+    world.reach.turn(Level.OK)
+    await world.until(lambda: world.engine.state().ndp[0].level is Level.OK)
+    world.clock.time += 60.0
+    await world.engine._keeper.look()
+    events = (await world.engine.events(0, 1_000)).events
+    assert [event.kind for event in events if event.kind in {"reach.broken", "reach.changed"}] == []
+
+
 async def test_what_is_broken_at_the_first_look_is_known_to_hold_though_no_event_says_so(
     world: World, prefix: Show
 ) -> None:
