@@ -19,7 +19,9 @@ from ipv6console.api.server import require_token, run
 from ipv6console.config import PoolSettings, Settings
 from ipv6console.engine.clock import BootClock
 from ipv6console.engine.engine import Engine
+from ipv6console.engine.protocol import Delegations
 from ipv6console.integrations.partners import registry, sessions
+from ipv6console.linux.delegations import KeaLeases, RoutedDelegations
 from ipv6console.linux.doctor import HostDoctor
 from ipv6console.linux.netlink import Netlink
 from ipv6console.linux.reach import HostReach
@@ -111,8 +113,16 @@ async def _compose(settings: Settings, folder: Path, stack: AsyncExitStack) -> E
         carriers=carriers(settings.notify),
         registry=ipam,
         sessions=sessions(settings),
+        delegations=_delegations(settings, netlink),
     )
     return engine
+
+
+def _delegations(settings: Settings, netlink: Netlink) -> list[Delegations]:
+    found: list[Delegations] = [RoutedDelegations(netlink)]
+    if settings.lifecycle.kea_leases:
+        found.append(KeaLeases(Path(settings.lifecycle.kea_leases)))
+    return found
 
 
 def _take_files() -> None:

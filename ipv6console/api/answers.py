@@ -87,11 +87,11 @@ def answers(
     return found | _problems({401, 403, 422, 503, *problems})
 
 
-def text(example: str, *kinds: str) -> dict[int | str, dict[str, Any]]:
+def text(example: str, *kinds: str, problems: tuple[int, ...] = ()) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that answers with text like `example`, of one of these media types."""
     shown = {"example": {"summary": "example", "value": example}}
     content = {kind: {"schema": {"type": "string"}, "examples": shown} for kind in kinds}
-    return {200: {"description": "The text.", "content": content}} | _problems({401, 403, 422, 503})
+    return {200: {"description": "The text.", "content": content}} | _problems({401, 403, 422, 503, *problems})
 
 
 def asked(**examples: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from ipv6console.api import (
     spaces,
     state,
     streams,
+    subscribers,
     tokens,
 )
 from ipv6console.api.access import Access
@@ -59,6 +60,7 @@ _TAGS = [
     {"name": "operator", "description": "Drain, mirror settings, plan and apply, import, doctor."},
     {"name": "spaces", "description": "Address spaces: what may be handed out for good, and what never."},
     {"name": "bindings", "description": "Addresses that belong to a resource until they are released."},
+    {"name": "subscribers", "description": "Prefixes of subscribers, their lifecycle, outbox and leaks."},
     {"name": "tokens", "description": "Bearer tokens."},
     {"name": "state", "description": "What the engine knows."},
 ]
@@ -72,6 +74,7 @@ _PARTS = (
     importing.router,
     spaces.router,
     bindings.router,
+    subscribers.router,
     tokens.router,
     state.router,
     metrics.router,

@@ -17,6 +17,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from ipv6console.api.lifeexposition import life_families
+from ipv6console.engine.lifefigures import LifeFigures
 from ipv6console.engine.traffic import Distribution, Traffic
 from ipv6console.wire.state import CheckUrl, MirrorRow, NdpRow, PoolState, PrefixRow, PrefixState, State, StoreState
 from ipv6console.wire.status import Level
@@ -31,6 +33,7 @@ class Exposition(Collector):
     state: State
     level: Level
     traffic: Traffic
+    life: LifeFigures
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family."""
@@ -50,6 +53,7 @@ class Exposition(Collector):
         yield from _prefixes(state.prefixes)
         yield from _ndp(state.ndp)
         yield from _store(state.store)
+        yield from life_families(self.life)
 
     def _passed(self) -> Iterator[Metric]:
         traffic = self.traffic

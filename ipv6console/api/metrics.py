@@ -19,7 +19,7 @@ _OPENMETRICS = "application/openmetrics-text"
 async def metrics(request: Request, engine: EngineHere, caller: Reader) -> Response:
     """Return OpenMetrics, or Prometheus' older text format when only that is accepted.
 
-    Mirrors and prefixes are labels, addresses and leases never are.
+    Mirrors, prefixes of the pool and tenants are labels; addresses, leases and subscribers never are.
     """
     # Most engines are never scraped, and these take longer to import than the rest of a start.
     from prometheus_client import CollectorRegistry, ProcessCollector  # noqa: PLC0415
@@ -27,7 +27,7 @@ async def metrics(request: Request, engine: EngineHere, caller: Reader) -> Respo
 
     from ipv6console.api.exposition import Exposition  # noqa: PLC0415
 
-    found = Exposition(engine.state(), engine.health().level, engine.traffic.copy())
+    found = Exposition(engine.state(), engine.health().level, engine.traffic.copy(), engine.meter.read())
     encode, kind = choose_encoder(request.headers.get("accept", _OPENMETRICS))
 
     def told() -> bytes:

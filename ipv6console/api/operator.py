@@ -89,7 +89,7 @@ async def drain_prefix(
     return Document(await engine.drain_prefix(body.prefix, body.draining, caller))
 
 
-@router.post("/plan", response_model=Plan, responses=answers(example.PLAN, problems=(404, 413)))
+@router.post("/plan", response_model=Plan, responses=answers(example.PLAN, problems=(404, 409, 413)))
 async def plan(
     engine: EngineHere,
     caller: Operator,

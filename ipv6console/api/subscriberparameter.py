@@ -8,15 +8,15 @@ from typing import Annotated, Literal
 from fastapi import Path, Query
 from pydantic import AfterValidator, Field
 
-_ID = r"^[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}$"
+_ID = r"^[A-Za-z0-9_@:+-][A-Za-z0-9._@:+-]{0,127}$"
 _TENANT = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$"
 _STEP = r"^[A-Za-z0-9._:-]{1,64}$"
 _MOST_ID = 2**63 - 1
 
 NETWORK_HINTS = {
-    "subscriber_id": "Name the subscriber with 1 to 128 of A-Z a-z 0-9 . _ : @ + -, a letter, digit or _ in front.",
+    "subscriber_id": "Name the subscriber with 1 to 128 of A-Z a-z 0-9 . _ @ : + - and no dot in front.",
     "assignment_mode": "Use none, slaac, stateful, pd or dual_stack.",
-    "prefix_size": "Give the prefix's length, 1 to 128: 56 for a home, 48 for a site.",
+    "prefix_size": "Give the prefix's length, 16 to 128: 56 for a home, 48 for a site.",
     "netbox_pool_id": "Give the number of a prefix in NetBox, or leave it out.",
     "nas_ip": "Give the address of one NAS, IPv4 or IPv6.",
     "username": "Give the session's User-Name, 1 to 253 characters on one line.",
@@ -41,9 +41,9 @@ def _one_nas(text: str) -> str:
 
 SubscriberId = Annotated[
     str,
-    Field(pattern=_ID, description="The subscriber's id: 1 to 128 of A-Z a-z 0-9 . _ : @ + -", examples=["sub-1041"]),
+    Field(pattern=_ID, description="The subscriber's id: 1 to 128 of A-Z a-z 0-9 . _ @ : + -", examples=["sub-1041"]),
 ]
-PrefixSize = Annotated[int, Field(ge=1, le=128, description="The prefix's length, 1 to 128.", examples=[56])]
+PrefixSize = Annotated[int, Field(ge=16, le=128, description="The prefix's length, 16 to 128.", examples=[56])]
 Number = Annotated[int, Field(ge=1, le=_MOST_ID)]
 Username = Annotated[
     str,

@@ -119,6 +119,7 @@ class Endpoints:
     resume_prefix = _Call(of_subscriber.resume_prefix)
     revoke_prefix = _Call(of_subscriber.revoke_prefix)
     lifecycle_stats = _Call(of_subscriber.lifecycle_stats)
+    subscribers_report = _Call(of_subscriber.subscribers_report)
     outbox = _Call(of_subscriber.outbox)
     cancel_step = _Call(of_subscriber.cancel_step)
     retry_step = _Call(of_subscriber.retry_step)

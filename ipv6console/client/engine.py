@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from math import ceil, inf
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 from urllib.parse import urlencode
 
 import httpx
@@ -280,6 +280,8 @@ def _cause(error: httpx.HTTPError, request: EngineRequest[Any], timeout: float) 
 def _reply(request: EngineRequest[T], response: httpx.Response) -> T:
     if not response.is_success:
         raise EngineRefused(_problem(response))
+    if request.reply is str:
+        return cast("T", response.text)
     try:
         return decode(request.reply, response.json())
     except ValueError as error:

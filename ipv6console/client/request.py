@@ -46,7 +46,10 @@ DEFAULT_DBNAME = "default"
 
 @dataclass(frozen=True, slots=True)
 class EngineRequest(Generic[T_co]):
-    """One request; `slow` ones do network checks and may take longer than the client's timeout, others `wait` s more."""
+    """One request; `slow` ones do network checks and may take longer than the client's timeout, others `wait` s more.
+
+    A `reply` of str is the text as it comes, any other a document.
+    """
 
     reply: type[T_co]
     method: str

@@ -134,6 +134,11 @@ def lifecycle_stats(*, tenant: str | None = None) -> EngineRequest[IPv6Lifecycle
     return EngineRequest(IPv6LifecycleStatsResponse, "GET", f"{_NETWORK}/ipv6/stats", given(tenant=tenant))
 
 
+def subscribers_report(*, tenant: str | None = None) -> EngineRequest[str]:
+    """Ask for every subscriber of one tenant, or of all, as CSV."""
+    return EngineRequest(str, "GET", f"{_NETWORK}/subscribers.csv", given(tenant=tenant))
+
+
 def outbox(
     *, tenant: str | None = None, state: str | None = None, cursor: str | None = None, limit: int = 100
 ) -> EngineRequest[OutboxPage]:

@@ -20,6 +20,15 @@ _OF_THE_POOL = (
     PlanAction.REVOKE_PREFIX,
 )
 
+_OF_SUBSCRIBERS = (
+    PlanAction.SUBSCRIBER_ALLOCATE,
+    PlanAction.SUBSCRIBER_ACTIVATE,
+    PlanAction.SUBSCRIBER_SUSPEND,
+    PlanAction.SUBSCRIBER_RESUME,
+    PlanAction.SUBSCRIBER_REVOKE,
+    PlanAction.REPAIR_LEAK,
+)
+
 
 def plan_and_apply(engine: Engine, request: PlanRequest, *, reason: str | None, yes: bool) -> int:
     """Print the plan for `request`, apply it when `yes` or when the person at the terminal says so."""
@@ -39,6 +48,11 @@ def plan_and_apply(engine: Engine, request: PlanRequest, *, reason: str | None, 
 
 def _show(plan: Plan) -> None:
     click.echo(f"plan: {plan.action.value} {plan.target}".rstrip())
+    if plan.action in _OF_SUBSCRIBERS:
+        for line in (*plan.sample, *plan.steps):
+            click.echo(f"  {line}")
+        click.echo(f"  holds for {span(plan.expires_at - time.time())}, and only while that stays as it is")
+        return
     ends = f", {many(plan.leases, 'live lease ends', 'live leases end')}" if plan.action in _OF_THE_POOL else ""
     click.echo(f"  {addresses(plan.count)}{ends}")
     if plan.mirrors:
@@ -63,5 +77,7 @@ def _ask(engine: Engine) -> None:
 
 
 def _said(applied: Applied) -> str:
+    if applied.action in _OF_SUBSCRIBERS:
+        return f"done: {applied.action.value} {applied.target}"
     ended = f", {many(applied.leases_ended, 'lease', 'leases')} ended" if applied.action in _OF_THE_POOL else ""
     return f"done: {applied.action.value} {applied.target}: {addresses(applied.count)}{ended}"

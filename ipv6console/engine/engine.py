@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ipv6console.config import Settings
 from ipv6console.engine.answering import Answering
+from ipv6console.engine.areas import Areas
 from ipv6console.engine.assignment import Assignment
 from ipv6console.engine.caller import Caller, Grant
 from ipv6console.engine.checker import Asks, Checker
@@ -24,7 +25,9 @@ from ipv6console.engine.external import Registry, SessionControl
 from ipv6console.engine.feed import Feed
 from ipv6console.engine.health import health_of
 from ipv6console.engine.janitor import Janitor
+from ipv6console.engine.leaks import LeakFinder
 from ipv6console.engine.leasing import Leasing
+from ipv6console.engine.lifefigures import LifeMeter
 from ipv6console.engine.lifeplan import planners_of
 from ipv6console.engine.lookout import Lookout
 from ipv6console.engine.moving import Moving
@@ -33,7 +36,7 @@ from ipv6console.engine.operating import Operating
 from ipv6console.engine.prefixes import PrefixKeeper
 from ipv6console.engine.presence import Attendance
 from ipv6console.engine.prober import Prober
-from ipv6console.engine.protocol import Carrier, Doctor, PrefixWatch, Reach, Store
+from ipv6console.engine.protocol import Carrier, Delegations, Doctor, PrefixWatch, Reach, Store
 from ipv6console.engine.records import Records, parsed_prefix
 from ipv6console.engine.report import ReportItem
 from ipv6console.engine.rewind import Rewind
@@ -94,6 +97,7 @@ class Engine:
         carriers: Sequence[Carrier] = (),
         registry: Registry | None = None,
         sessions: SessionControl | None = None,
+        delegations: Sequence[Delegations] = (),
     ) -> None:
         self.settings = settings
         self._watch = watch
@@ -110,8 +114,12 @@ class Engine:
         self._operating = Operating(core)
         self.spaces = Spaces(core)
         self._operating.planners[PlanAction.RELEASE_INSTANCE] = self.spaces.instances
-        self.subscribers = Subscribers(core, registries(registry, self.spaces), sessions)
+        ipams = registries(registry, self.spaces)
+        self.subscribers = Subscribers(core, ipams, sessions)
         self._operating.planners |= planners_of(self.subscribers, settings)
+        self.leaks = LeakFinder(core, self.subscribers, ipams, delegations, Areas(settings, self.spaces))
+        self._operating.planners[PlanAction.REPAIR_LEAK] = self.leaks
+        self.meter = LifeMeter(core, self.subscribers, self.spaces, self.leaks)
         self._examination = Examination(core, self._checker, self._answering, self._spawner, watch=watch, doctor=doctor)
         self._prober = Prober(core, self._checker, self._keeper)
         self._records = Records(core)
@@ -123,7 +131,7 @@ class Engine:
         self._vigil = Vigil(core, self._spawner, self._checker)
         self._opened = False
         self._moving = Moving(core, self._checker, self._answering, self._spawner.pace, on_link)
-        assignment = Assignment(core, self.spaces, self.subscribers)
+        assignment = Assignment(core, self.spaces, self.subscribers, lambda: self.leaks.count)
         self._lookout = Lookout(core.journal, core.clock, assignment.state)
         self._document = Document(
             core,
@@ -179,6 +187,7 @@ class Engine:
             self._janitor.run(),
             self.spaces.run(),
             self.subscribers.run(),
+            self.leaks.run(),
             self._prober.run(),
             self._answering.run(),
             self.leasing.room.run(),

@@ -27,15 +27,17 @@ _STORE = "store"
 
 
 class Mender(Protocol):
-    """Who changes what the store says of subscribers."""
+    """Who knows what the store says of subscribers, and changes it."""
+
+    desk: Desk
 
     async def revoke(
-        self, subscriber_id: str, request: IPv6RevocationRequest, tenant: str | None, caller: Caller
+        self, name: str, request: IPv6RevocationRequest, tenant: str | None, caller: Caller
     ) -> IPv6OperationResponse:
         """Revoke a prefix; one that is revoked and still held is released. Raises Refusal."""
         ...
 
-    async def forget(self, subscriber_id: str, tenant: str, reason: str, caller: Caller) -> None:
+    async def forget(self, name: str, tenant: str | None, reason: str, caller: Caller) -> None:
         """Forget a prefix that its IPAM does not hold; raises Refusal."""
         ...
 
@@ -58,17 +60,15 @@ class LeakFinder:
     def __init__(
         self,
         core: Core,
-        desk: Desk,
         mender: Mender,
-        *,
-        registries: Mapping[str, Registry],
+        registries: Sequence[Registry],
         delegations: Sequence[Delegations] = (),
         areas: Callable[[], Sequence[tuple[int, int]]] = tuple,
     ) -> None:
         self._core = core
-        self._desk = desk
+        self._desk = mender.desk
         self._mender = mender
-        self._registries = registries
+        self._registries = {registry.name: registry for registry in registries}
         self._delegations = delegations
         self._areas = areas
         self._looking = asyncio.Lock()

@@ -46,6 +46,10 @@ class Tally:
         self.held += by * is_held(row)
 
 
+Place = tuple[str | None, int | None, State]
+"""Of what a prefix is: the IPAM that gave it, the number there of what it was cut from, and its state; none has no IPAM."""
+
+
 class Book:
     """Every subscriber and every pending step."""
 
@@ -57,12 +61,14 @@ class Book:
         self._order: list[Key] = []
         self._tallies: dict[str, Tally] = {}
         self._by_state: dict[State, dict[Key, None]] = {state: {} for state in State}
+        self._places: Counter[Place] = Counter()
 
     def restore(self, rows: Iterable[SubscriberRecorded], steps: Iterable[IntentRecorded], now: float) -> None:
         """Hold what was committed and nothing else."""
         self._rows.clear()
         self._order.clear()
         self._tallies.clear()
+        self._places.clear()
         for keys in self._by_state.values():
             keys.clear()
         for row in sorted(rows, key=entered):
@@ -132,11 +138,19 @@ class Book:
         del self._order[bisect_left(self._order, key)]
         self.revision += 1
 
+    def places(self) -> Counter[Place]:
+        """Return how many prefixes are in which state, by what they were cut from."""
+        return self._places
+
     def _count(self, row: SubscriberRecorded, by: int) -> None:
         tally = self._tallies.setdefault(row.tenant, Tally())
         tally.count(row, by)
         if not tally.states.total():
             del self._tallies[row.tenant]
+        place = row.registry, row.parent, state_of(row)
+        self._places[place] += by
+        if not self._places[place]:
+            del self._places[place]
 
     def states(self) -> Counter[State]:
         """Return how many subscribers are in which state."""

@@ -184,14 +184,17 @@ async def serving(
     *,
     tokens: Mapping[str, str] = MappingProxyType({}),
     carriers: Sequence[Carrier] = (),
+    **partners: Any,
 ) -> AsyncIterator[Service]:
     """Run an engine with eight addresses or more, and its server, for the length of the block.
 
-    `tokens` are made before it serves: scopes by name.
+    `tokens` are made before it serves: scopes by name. `partners` are registries, sessions and delegations.
     """
     kernel, echo = Kernel(), Echo()
     store = await SqliteStore.open(directory / "engine.db")
-    engine = Engine(settings, store=store, watch=kernel, reach=kernel, doctor=kernel, echo=echo, carriers=carriers)
+    engine = Engine(
+        settings, store=store, watch=kernel, reach=kernel, doctor=kernel, echo=echo, carriers=carriers, **partners
+    )
     await engine.start()
     secrets = {name: (await engine.create_token(name, scope, TESTER)).token for name, scope in tokens.items()}
     sockets = bind(settings.engine)

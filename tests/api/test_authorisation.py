@@ -15,6 +15,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from ipv6console.api.access import NETWORK
 from ipv6console.api.limits import LIMITS
 from tests.api.namespace import HERE4, HERE6, namespace
 from tests.api.service import TESTER, Service, serving, settings_in
@@ -83,6 +84,23 @@ TABLE: dict[str, tuple[int, Any]] = {
     "DELETE /reservations/{number}": (OPERATE, None),
     "DELETE /bindings": (OPERATE, None),
     "DELETE /bindings/{name}/{address}": (OPERATE, None),
+    f"GET {NETWORK}/subscribers": (READ, None),
+    f"GET {NETWORK}/subscribers.csv": (READ, None),
+    f"GET {NETWORK}/subscribers/{{subscriber_id}}": (READ, None),
+    f"GET {NETWORK}/subscribers/{{subscriber_id}}/ipv6/status": (READ, None),
+    f"GET {NETWORK}/subscribers/{{subscriber_id}}/ipv6/history": (READ, None),
+    f"GET {NETWORK}/ipv6/stats": (READ, None),
+    f"GET {NETWORK}/outbox": (READ, None),
+    f"GET {NETWORK}/leaks": (READ, None),
+    f"POST {NETWORK}/subscribers": (OPERATE, {"subscriber_id": "../none"}),
+    f"POST {NETWORK}/subscribers/{{subscriber_id}}/ipv6/allocate": (OPERATE, {}),
+    f"POST {NETWORK}/subscribers/{{subscriber_id}}/ipv6/activate": (OPERATE, {}),
+    f"POST {NETWORK}/subscribers/{{subscriber_id}}/ipv6/suspend": (OPERATE, None),
+    f"POST {NETWORK}/subscribers/{{subscriber_id}}/ipv6/resume": (OPERATE, None),
+    f"POST {NETWORK}/subscribers/{{subscriber_id}}/ipv6/revoke": (OPERATE, {}),
+    f"POST {NETWORK}/outbox/{{step}}/cancel": (OPERATE, {"reason": "test"}),
+    f"POST {NETWORK}/outbox/{{step}}/retry": (OPERATE, None),
+    f"DELETE {NETWORK}/subscribers/{{subscriber_id}}": (OPERATE, None),
     "DELETE /leases/{token}": (SCRAPE, None),
     "DELETE /tokens/{name}": (OPERATE, None),
 }
@@ -94,6 +112,8 @@ PATHS = {
     "{dbname}": "default",
     "{token}": "nothing",
     "{name}": "nobody",
+    "{subscriber_id}": "nobody",
+    "{step}": "nothing",
 }
 
 CALLERS: dict[str, tuple[int, int | None]] = {
@@ -111,6 +131,9 @@ CALLERS: dict[str, tuple[int, int | None]] = {
     "wrong token on the unix socket": (0, 401),
 }
 """The right each caller has, and the status of its refusals when it is not even known."""
+
+ANONYMOUS = frozenset({"loopback", "loopback over IPv6"})
+"""Who has rights for being on this host, and none where subscribers are."""
 
 
 @dataclass
@@ -185,7 +208,7 @@ async def test_an_operation_is_open_to_those_with_the_right_and_to_nobody_else(
     site: Site, caller: str, operation: str
 ) -> None:
     needed, body = TABLE[operation]
-    right, unknown = CALLERS[caller]
+    right, unknown = (0, 401) if caller in ANONYMOUS and NETWORK in operation else CALLERS[caller]
     answer = await site.clients[caller].request(*_path(operation), json=body)
     if right >= needed:
         assert answer.status_code not in (401, 403), answer.text

@@ -286,6 +286,7 @@ CALLS: list[tuple[EngineRequest[Any], str, dict[str, Any], Any]] = [
         {},
         {"send_disconnect": True, "release_to_netbox": False},
     ),
+    (subscribers.subscribers_report(tenant="acme"), "GET /api/v1/network/subscribers.csv", {"tenant": "acme"}, None),
     (subscribers.lifecycle_stats(tenant="acme"), "GET /api/v1/network/ipv6/stats", {"tenant": "acme"}, None),
     (
         subscribers.outbox(state="pending"),

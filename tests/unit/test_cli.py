@@ -23,6 +23,9 @@ ROOT = Path(__file__).resolve().parents[2]
 OTHERS = {"attach", "backup", "completion", "console", "info", "lab", "net", "restore", "serve"}
 """Commands that do not ask an engine, or name it in another way."""
 
+GROUPS = {(name,) for name in ("bindings", "mirror", "notify", "outbox", "space", "subscriber", "token")}
+"""Groups, whose commands have the options."""
+
 
 def every_command() -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
@@ -64,7 +67,7 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...], capsys: 
     if words != ("net",):
         assert "Example: " in shown
         assert f"ipv6console {words[0]}" in shown.partition("Example: ")[2] or "$(ipv6console" in shown
-    if words not in {("mirror",), ("notify",), ("token",)} and words[0] not in OTHERS:
+    if words not in GROUPS and words[0] not in OTHERS:
         assert "--json" in out
         assert "--url" in out
         assert "--socket" in out

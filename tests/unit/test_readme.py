@@ -10,7 +10,7 @@ from ipv6console.cli import COMMANDS, run
 from ipv6console.commands.failure import ExitCode
 
 ROOT = Path(__file__).resolve().parents[2]
-GROUPS = ("bindings", "lab", "mirror", "net", "notify", "space", "token")
+GROUPS = ("bindings", "lab", "mirror", "net", "notify", "outbox", "space", "subscriber", "token")
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 
 
