@@ -9,7 +9,10 @@ from itertools import pairwise
 from ipv6console.ipam.gap import aligned, roomiest
 
 LOAD = 512
-"""Intervals in a chunk after a split; one has twice that at most, and a quarter at least while it has neighbours."""
+"""What a chunk has to bear after a split; it is twice that at most, and a quarter at least while it has neighbours."""
+
+WIDE = 8
+"""What an interval of several numbers is to bear, for one number being 1: a search in a chunk asks each of them."""
 
 
 class Occupancy:
@@ -39,6 +42,7 @@ class Occupancy:
         self._wides = sorted(self._wide)
         firsts = [first for first, _ in ordered]
         self._chunks = [firsts[at : at + LOAD] for at in range(0, len(firsts), LOAD)]
+        self._chunks = [part for chunk in self._chunks for part in self._parts(chunk)]
         self._starts = [chunk[0] for chunk in self._chunks]
         self._weights = [self._weigh(chunk) for chunk in self._chunks]
         self._rooms = [self._top + 1] * len(self._chunks)
@@ -72,7 +76,7 @@ class Occupancy:
             self._starts[0] = first
         chunk = self._chunks[number]
         insort(chunk, first)
-        if len(chunk) > 2 * LOAD:
+        if len(chunk) > 2 * LOAD or (size > 1 and self._burden(chunk) > 2 * LOAD):
             self._regroup(number, number + 1)
         else:
             self._weigh_more(number, size)
@@ -87,7 +91,7 @@ class Occupancy:
         number = bisect_right(self._starts, first) - 1
         chunk = self._chunks[number]
         del chunk[bisect_left(chunk, first)]
-        if len(chunk) < LOAD // 4 and (len(self._chunks) > 1 or not chunk):
+        if not chunk or (len(self._chunks) > 1 and len(chunk) < LOAD // 4 and self._burden(chunk) < LOAD // 4):
             before = max(number - 1, 0)
             self._regroup(before, before + 2)
         else:
@@ -196,6 +200,10 @@ class Occupancy:
         inner = wides[bisect_left(wides, chunk[0]) : bisect_right(wides, chunk[-1])]
         return len(chunk) + sum(self._wide[first] - first for first in inner)
 
+    def _burden(self, chunk: list[int]) -> int:
+        wides = bisect_right(self._wides, chunk[-1]) - bisect_left(self._wides, chunk[0])
+        return len(chunk) + (WIDE - 1) * wides
+
     def _weigh_more(self, number: int, size: int) -> None:
         self._weights[number] += size
         sums, at = self._sums, number + 1
@@ -211,16 +219,21 @@ class Occupancy:
         return total
 
     def _regroup(self, begin: int, end: int) -> None:
-        """Divide what the chunks from `begin` to `end` hold into as few as may be, of about LOAD each."""
-        held = [first for chunk in self._chunks[begin:end] for first in chunk]
-        parts = max(1, (len(held) + LOAD // 2) // LOAD) if held else 0
-        cuts = [len(held) * part // parts for part in range(parts + 1)] if parts else [0]
-        chunks = [held[low:high] for low, high in pairwise(cuts)]
+        """Divide what the chunks from `begin` to `end` hold into as few as may be."""
+        chunks = self._parts([first for chunk in self._chunks[begin:end] for first in chunk])
         self._chunks[begin:end] = chunks
         self._starts[begin:end] = [chunk[0] for chunk in chunks]
         self._weights[begin:end] = [self._weigh(chunk) for chunk in chunks]
         self._rooms[begin:end] = [self._top + 1] * len(chunks)
         self._count()
+
+    def _parts(self, held: list[int]) -> list[list[int]]:
+        """Return a chunk divided into chunks that bear about LOAD each."""
+        if not held:
+            return []
+        parts = min(len(held), max(1, (self._burden(held) + LOAD // 2) // LOAD))
+        cuts = [len(held) * part // parts for part in range(parts + 1)]
+        return [held[low:high] for low, high in pairwise(cuts)]
 
     def _widen(self, begin: int, end: int) -> None:
         """Say that gaps of these chunks may have grown."""
