@@ -102,6 +102,13 @@ async def plan(
                 addresses={"action": "revoke-addresses", "addrs": [example.ADDR]},
                 prefix={"action": "revoke-prefix", "prefix": example.PREFIX},
                 instance={"action": "release-instance", "space": "edge", "instance": "rack1"},
+                subscriber={
+                    "action": "subscriber-revoke",
+                    "subscriber_id": "sub-1041",
+                    "tenant": "acme",
+                    "radius": True,
+                },
+                leak={"action": "repair-leak", "leak": "3f9c01d2a7b4"},
             )
         ),
     ],
