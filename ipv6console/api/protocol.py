@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Any, cast
 
-from uvicorn._types import ASGISendEvent
+from uvicorn._types import ASGI3Application, ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -59,6 +59,7 @@ class Http(HttpToolsProtocol):
     leaving = False
     """Whether the server ends and the next answer is the last."""
     _last_words: Problem | None = None
+    _running: RequestResponseCycle | None = None
 
     def __init__(
         self,
@@ -100,9 +101,15 @@ class Http(HttpToolsProtocol):
         self._expect(self._limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline."""
+        """Forget the deadline, and tell whoever works on an answer."""
         self._expect(None)
+        self._nobody_listens()
         super().connection_lost(exc)
+
+    def eof_received(self) -> None:
+        """Tell whoever works on an answer: what is written between this and the loss of the connection is an error."""
+        self._nobody_listens()
+        super().eof_received()
 
     def shutdown(self) -> None:
         """Close, once nothing is owed: whose connection was just made has a request on its way, and gets its answer."""
@@ -124,6 +131,17 @@ class Http(HttpToolsProtocol):
         if self._last_words is not None and not self.pipeline and not self.transport.is_closing():
             self.transport.write(raw_answer(self._last_words))
             self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _nobody_listens(self) -> None:
+        # uvicorn tells the newest request alone, which may be waiting for its turn.
+        for cycle in (self._running, cast("RequestResponseCycle | None", self.cycle)):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
     def _leave(self) -> None:
         if not self.transport.is_closing():
@@ -222,8 +240,7 @@ class Http(HttpToolsProtocol):
             self._last_words = problem
         else:
             # Its own answer has begun, and nothing that is said now would be understood.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+            self._nobody_listens()
             self.transport.close()
 
     def _unanswered(self) -> bool:

@@ -8,6 +8,7 @@ import signal
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -248,3 +249,18 @@ async def test_a_failure_inside_is_a_problem_that_points_to_the_log(
     assert "log" in answer.json()["next"]
     assert "a bug" not in answer.text
     assert "a bug" in caplog.text
+
+
+def test_whoever_works_on_an_answer_is_told_that_nobody_listens_before_the_connection_is_lost() -> None:
+    """A write between the two is an exception of uvloop's, which no request can help."""
+    connection = object.__new__(protocol.Http)
+    under_way, sent_ahead, answered = (
+        SimpleNamespace(response_complete=complete, disconnected=False, message_event=asyncio.Event())
+        for complete in (False, False, True)
+    )
+    for running, newest in ((under_way, sent_ahead), (answered, answered)):
+        for name, cycle in (("_running", running), ("cycle", newest)):
+            setattr(connection, name, cycle)
+        connection.eof_received()
+    assert [cycle.disconnected for cycle in (under_way, sent_ahead, answered)] == [True, True, False]
+    assert under_way.message_event.is_set()
