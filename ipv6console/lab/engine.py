@@ -30,7 +30,7 @@ SPACE = "subscribers"
 
 # Who looks at a fault wants to see soon what it does to a request, and that it is over.
 _WAIT, _RETRY_MAX = 3.0, 4.0
-_RADIUS_TIMEOUT = 1.0
+_RADIUS_TIMEOUT = 0.5
 
 # A training ground shows within five seconds what a real host finds out within a minute: a probe, and two timeouts.
 _PROBE = 0.5
