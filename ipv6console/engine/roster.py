@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from math import isfinite
 
 from ipv6console.engine.caller import Caller
@@ -80,24 +81,21 @@ class Roster:
         if state is not None and state not in set(State):
             raise InvalidRequest(f"{state[:40]!r} is no state", next=f"give one of {', '.join(State)}")
         after = None if cursor is None else _key(cursor)
-        rows: list[SubscriberRecorded] = []
-        total = behind = 0
-        for row in self._seen(caller, tenant):
-            if (state is None or row.ipv6_state == state) and (not text or _has(row, text)):
-                total += 1
-                if after is not None and (row.tenant, row.id) <= after:
-                    continue
-                behind += 1
-                if len(rows) < limit:
-                    rows.append(row)
-        end = None if behind <= len(rows) else _BETWEEN.join((rows[-1].tenant, rows[-1].id))
-        return SubscriberPage(subscribers=tuple(map(self.document, rows)), total=total, next=end)
+        wanted = self._tenant(caller, tenant)
+        if text:
+            # To look for text is to look at everything; all else is counted already.
+            found = [row for row in self._seen(wanted) if _is(row, state) and _has(row, text)]
+            total, rest = len(found), (row for row in found if after is None or (row.tenant, row.id) > after)
+        else:
+            total = self._count(wanted, state)
+            rest = (row for row in self._seen(wanted, after) if _is(row, state))
+        page = list(islice(rest, limit + 1))
+        end = None if len(page) <= limit else _BETWEEN.join((page[limit - 1].tenant, page[limit - 1].id))
+        return SubscriberPage(subscribers=tuple(map(self.document, page[:limit])), total=total, next=end)
 
     def stats(self, tenant: str | None, caller: Caller) -> IPv6LifecycleStatsResponse:
         """Return the counts of one tenant, or of all that the caller may see."""
-        wanted = self._tenant(caller, tenant)
-        tallies = self._book.tallies()
-        counted = list(tallies.values()) if wanted is None else [tallies.get(wanted, Tally())]
+        counted = self._tallies(self._tenant(caller, tenant))
         states = {state.value: sum(tally.states[state] for tally in counted) for state in State}
         total, held = sum(states.values()), sum(tally.held for tally in counted)
         prefixes = sum(tally.prefixes for tally in counted)
@@ -237,9 +235,16 @@ class Roster:
         with refusing():
             return self._book.row(key)
 
-    def _seen(self, caller: Caller, tenant: str | None) -> Iterator[SubscriberRecorded]:
-        wanted = self._tenant(caller, tenant)
-        return self._book.rows() if wanted is None else self._book.of_tenant(wanted)
+    def _seen(self, tenant: str | None, after: Key | None = None) -> Iterator[SubscriberRecorded]:
+        return self._book.rows(after) if tenant is None else self._book.of_tenant(tenant, after)
+
+    def _tallies(self, tenant: str | None) -> list[Tally]:
+        tallies = self._book.tallies()
+        return list(tallies.values()) if tenant is None else [tallies.get(tenant, Tally())]
+
+    def _count(self, tenant: str | None, state: str | None) -> int:
+        counted = (tally.states for tally in self._tallies(tenant))
+        return sum(states.total() if state is None else states[State(state)] for states in counted)
 
     def _ipam(self, row: SubscriberRecorded) -> str:
         asked = [step for step in self._desk.outbox.of((row.tenant, row.id)) if step.step not in _SESSIONS]
@@ -289,6 +294,10 @@ def iso(at: float | None) -> str | None:
 
 def _rate(part: int, whole: int) -> float:
     return round(100.0 * part / whole, 2) if whole else 0.0
+
+
+def _is(row: SubscriberRecorded, state: str | None) -> bool:
+    return state is None or row.ipv6_state == state
 
 
 def _has(row: SubscriberRecorded, text: str) -> bool:

@@ -24,7 +24,7 @@ from ipv6console.engine.turns import Turns
 from ipv6console.ipam.book import is_held, prefix_of
 from ipv6console.ipam.change import Change, IntentRecorded, SubscriberRecorded
 from ipv6console.ipam.lifecycle import LIVE, State, state_of
-from ipv6console.ipam.outbox import Key
+from ipv6console.ipam.outbox import Key, Step
 from ipv6console.ipam.subscribers import Desk
 from ipv6console.pool.change import Snapshot
 from ipv6console.wire.subscriber import (
@@ -115,7 +115,9 @@ class Subscribers:
                 now=now,
             )
 
-        return await self._operate("allocate", key, decide, lambda row: state_of(row) in LIVE)
+        return await self._operate(
+            "allocate", key, decide, lambda row: state_of(row) in LIVE, Step.ALLOCATE, Step.RELEASE
+        )
 
     async def activate(
         self, name: str, request: IPv6ActivationRequest, tenant: str | None, caller: Caller
@@ -138,7 +140,7 @@ class Subscribers:
             agreed = not request.send_coa or (row.coa or "").startswith("ack")
             return state_of(row) is State.ACTIVE and agreed
 
-        return await self._operate("activate", key, decide, success)
+        return await self._operate("activate", key, decide, success, Step.COA)
 
     async def suspend(self, name: str, tenant: str | None, caller: Caller) -> IPv6OperationResponse:
         """Suspend an active prefix; raises Refusal."""
@@ -176,7 +178,7 @@ class Subscribers:
                 state_of(row) is State.FAILED and free
             )
 
-        return await self._operate("revoke", key, decide, success)
+        return await self._operate("revoke", key, decide, success, Step.DISCONNECT, Step.RELEASE)
 
     async def cancel(self, step: str, reason: str, caller: Caller) -> OutboxRow:
         """Give up a pending step; what follows from that is decided with it. Raises Refusal."""
@@ -206,18 +208,21 @@ class Subscribers:
         self._worker.wake()
         self._core.changed.set_soon()
 
-    async def _operate(self, operation: str, key: Key, decide: Decide, success: Success) -> IPv6OperationResponse:
+    async def _operate(
+        self, operation: str, key: Key, decide: Decide, success: Success, *steps: Step
+    ) -> IPv6OperationResponse:
+        """Decide, wait for pending `steps`, and answer."""
         since = self._core.clock.now()
         with self._counted(operation, key[0]) as results:
             with refusing():
                 had = self.desk.book.row(key)
             await self._decide(key, decide)
-            await self._settled(key)
+            await self._settled(key, steps)
             async with self.turns.of(key):
                 self._core.working()
                 with refusing():
                     row = self.desk.book.row(key)
-                reply = self._reply(had, row, success(row))
+                reply = self._reply(had, row, success(row), self._pending(key, steps))
             results.append("done" if reply.success else "pending" if reply.pending else "failed")
         self.durations.setdefault(operation, Distribution()).observe(self._core.clock.now() - since)
         return reply
@@ -241,13 +246,16 @@ class Subscribers:
         changes = await self._decide((step.tenant, step.subscriber), decide)
         return step_document(next(row for row in changes if isinstance(row, IntentRecorded) and row.id == name))
 
-    async def _settled(self, key: Key) -> None:
-        """Return when the subscriber waits for nobody, the store is broken, or enough time has passed."""
+    def _pending(self, key: Key, steps: Sequence[Step]) -> list[IntentRecorded]:
+        return [row for row in self.desk.outbox.awaited(key) if row.step in steps]
+
+    async def _settled(self, key: Key, steps: Sequence[Step]) -> None:
+        """Return when the subscriber waits for no such step, the store is broken, or enough time has passed."""
         event = asyncio.Event()
         self._waiting.setdefault(key, set()).add(event)
         try:
             async with asyncio.timeout(self._limits.wait):
-                while self.desk.outbox.awaited(key) and self._core.broken is None:
+                while self._pending(key, steps) and self._core.broken is None:
                     await event.wait()
                     event.clear()
         except TimeoutError:
@@ -257,8 +265,9 @@ class Subscribers:
             if not self._waiting[key]:
                 del self._waiting[key]
 
-    def _reply(self, had: SubscriberRecorded, row: SubscriberRecorded, success: bool) -> IPv6OperationResponse:
-        waiting = self.desk.outbox.awaited((row.tenant, row.id))
+    def _reply(
+        self, had: SubscriberRecorded, row: SubscriberRecorded, success: bool, waiting: Sequence[IntentRecorded]
+    ) -> IPv6OperationResponse:
         done = success and not waiting
         return IPv6OperationResponse(
             success=done,

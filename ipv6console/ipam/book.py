@@ -7,7 +7,7 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv6Network
+from socket import AF_INET6, inet_ntop
 from typing import Any
 
 from ipv6console.ipam.change import Change, IntentRecorded, SubscriberRecorded, SubscriberRemoved, TransitionRecorded
@@ -23,7 +23,7 @@ def prefix_of(row: SubscriberRecorded) -> str | None:
     """Return the prefix a subscriber has, in CIDR form."""
     if row.network is None or row.length is None:
         return None
-    return str(IPv6Network((row.network, row.length)))
+    return f"{inet_ntop(AF_INET6, row.network.to_bytes(16, 'big'))}/{row.length}"
 
 
 def is_held(row: SubscriberRecorded) -> bool:
@@ -99,9 +99,9 @@ class Book:
         for place in range(start, len(self._order)):
             yield self._rows[self._order[place]]
 
-    def of_tenant(self, tenant: str) -> Iterator[SubscriberRecorded]:
-        """Yield the rows of one tenant, ordered by id."""
-        for row in self.rows((tenant, "")):
+    def of_tenant(self, tenant: str, after: Key | None = None) -> Iterator[SubscriberRecorded]:
+        """Yield the rows of one tenant, ordered by id, those behind `after`."""
+        for row in self.rows(max(after or (tenant, ""), (tenant, ""))):
             if row.tenant != tenant:
                 break
             yield row

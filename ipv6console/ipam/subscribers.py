@@ -31,8 +31,8 @@ MODES = ("none", "slaac", "stateful", "pd", "dual_stack")
 
 _DELEGATING = ("pd", "dual_stack")
 _TENANT = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}\Z")
-_ID = re.compile(r"(?!\.)[A-Za-z0-9._@:+-]{1,128}\Z")
-_SHORTEST, _LONGEST = 16, 128
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@:+-]{0,127}\Z")
+_SHORTEST, _LONGEST = 1, 128
 _DAY = 86_400.0
 
 
@@ -59,7 +59,7 @@ class Desk:
         if not _ID.match(key[1]):
             raise InvalidName(
                 f"{key[1][:80]!r} is no id of a subscriber",
-                next="give 1 to 128 of A-Z a-z 0-9 . _ @ : + - and no dot in front",
+                next="give 1 to 128 of A-Z a-z 0-9 . _ @ : + -, a letter, digit or _ in front",
             )
         if mode not in MODES:
             raise InvalidName(f"{mode[:80]!r} is no assignment mode", next=f"give one of {', '.join(MODES)}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ipv6console.engine.caller import Caller, Scope
-from ipv6console.engine.errors import InvalidRequest, NotFound, Refusal
+from ipv6console.engine.errors import InvalidRequest, NotFound, Refusal, Unavailable
 from ipv6console.engine.external import RegistryRefused, RegistryUnreachable, Verdict
 from ipv6console.wire.subscriber import (
     IPv6ActivationRequest,
@@ -18,6 +18,7 @@ from ipv6console.wire.subscriber import (
     SubscriberRequest,
 )
 from tests.engine.ipam import HandRegistry, Provider, provider
+from tests.engine.test_core import Refusing
 
 pytestmark = pytest.mark.anyio
 
@@ -345,3 +346,64 @@ async def test_a_restart_goes_on_with_what_was_pending(tmp_path: Path) -> None:
     await again.until(lambda: again.state("a") == "allocated")
     assert len(again.registry.entries) == 1
     await end()
+
+
+async def test_a_store_that_cannot_commit_asks_nobody_and_leaves_nothing_behind(
+    world: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.allocate("b")
+    refusing = Refusing(world.store, monkeypatch)
+    for act in (world.allocate("a"), _activate(world, "b"), world.make("c")):
+        with pytest.raises(Unavailable, match="disk is full"):
+            await act
+    assert world.registry.asked == ["allocate"]
+    refusing.stop()
+    await world.until(lambda: world.core.broken is None)
+    assert (world.state("a"), world.state("b")) == ("pending", "allocated")
+    assert world.subscribers.row("a", "acme", world.caller).pending == 0
+    with pytest.raises(NotFound):
+        world.state("c")
+    assert (await world.allocate("a")).prefix == "2001:db8:0:100::/56"
+
+
+async def test_an_answer_that_could_not_be_kept_is_asked_for_again(
+    world: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.registry.gate = asyncio.Event()
+    asked = asyncio.create_task(world.allocate("a"))
+    await world.until(lambda: world.registry.at_once == 1)
+    refusing = Refusing(world.store, monkeypatch)
+    world.registry.gate.set()
+    with pytest.raises(Unavailable):
+        await asked
+    assert len(world.registry.entries) == 1
+    refusing.stop()
+    await world.until(lambda: world.core.broken is None and world.state("a") == "allocated")
+    assert (len(world.registry.entries), world.registry.asked) == (1, ["allocate", "allocate again"])
+
+
+async def test_what_a_caller_began_goes_on_when_it_hangs_up(world: Provider) -> None:
+    world.registry.gate = asyncio.Event()
+    asked = asyncio.create_task(world.allocate("a"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
+    world.registry.gate.set()
+    await world.until(lambda: world.state("a") == "allocated")
+    assert [row.ipv6_state for row in (await world.store.load()).space.subscribers] == ["allocated", "pending"]
+
+
+async def test_an_allocation_that_is_there_is_told_at_once_though_radius_is_silent(world: Provider) -> None:
+    await world.allocate("a")
+    world.sessions.answers += [(Verdict.SILENCE, None)] * 1_000_000
+    asked = asyncio.create_task(world.subscribers.activate("a", COA, "acme", world.caller))
+    await world.until(lambda: world.subscribers.row("a", "acme", world.caller).radius == "silent")
+    reply = await world.allocate("a")
+    assert (reply.success, reply.pending, asked.done()) == (True, (), False)
+    await world.subscribers.cancel(next(iter(world.subscribers.desk.outbox)).id, "the NAS is gone", world.caller)
+    assert (await asked).coa_result == "cancelled: the NAS is gone"
+
+
+async def _activate(world: Provider, name: str) -> object:
+    return await world.subscribers.activate(name, IPv6ActivationRequest(), "acme", world.caller)
