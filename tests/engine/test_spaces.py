@@ -23,7 +23,7 @@ from ipv6console.engine.external import (
     RegistryRefused,
     RegistryUnreachable,
 )
-from ipv6console.engine.protocol import HostPrefix
+from ipv6console.engine.protocol import Durability, HostPrefix
 from ipv6console.store.database import SqliteStore
 from ipv6console.wire.importing import ImportedAddress, ImportRequest
 from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
@@ -166,6 +166,33 @@ async def test_who_asks_again_while_the_first_is_not_durable_is_answered_after_i
     gate.set()
     assert (await first).binding == (await second).binding
     assert [(await task).created for task in (first, second)] == [True, False]
+
+
+async def test_every_change_of_a_space_survives_a_loss_of_power(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit, asked = world.store.commit, list[Durability]()
+
+    async def noting(rows: Any, durability: Durability = Durability.PROCESS) -> None:
+        asked.append(durability)
+        await commit(rows, durability)
+
+    monkeypatch.setattr(world.store, "commit", noting)
+    await make(world, "edge", ELSEWHERE)
+    await make(world, "carrier", "2001:db8:100::/54")
+    spaces, caller = world.engine.spaces, world.caller
+    held = await spaces.reserve(ReservationRequest(space="edge", range="2001:db8:5::1"), caller)
+    await spaces.unreserve(held.id, caller)
+    await bind(world, "nic0", ttl=5.0)
+    await bind(world, "nic1")
+    await spaces.release_id("edge", "rack1", "nic1", caller)
+    cut = await spaces.cut(wanted("op1"))
+    await spaces.mark_cut(cut.id, "active")
+    await spaces.give_back(cut.id)
+    world.clock.time += 10_000.0
+    await spaces.tick()
+    await spaces.remove_range(spaces.ranges("edge", caller).ranges[0].id, caller)
+    await spaces.remove("edge", caller)
+    assert len(asked) >= 14
+    assert set(asked) == {Durability.POWER}
 
 
 async def test_sixty_four_at_once_get_one_address_for_one_id_and_as_many_for_as_many(world: World) -> None:
