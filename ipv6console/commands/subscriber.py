@@ -195,7 +195,8 @@ def revoke(engine: Engine, /, *, subscriber_id: str, disconnect: bool, keep: boo
     code = plan_and_apply(engine, request, reason=None, yes=yes)
     with engine.client() as client:
         row = client.subscriber(subscriber_id, tenant=request.tenant)
-    done = row.state == "revoked" and not row.pending
+    # What was never allocated ends as failed, with nothing held.
+    done = row.state == "revoked" or (row.state == "failed" and row.registry is None and not row.pending)
     if not engine.as_json:
         click.echo(f"the prefix is {row.state}" + (f": {row.text}" if row.text else ""))
     if not done:

@@ -131,10 +131,10 @@ def find_leaks(
 ) -> list[Leak]:
     """Return what differs. `held` has the prefixes of each IPAM that could be asked, by its name.
 
-    Of `seen` only that is judged which is inside the `areas` (first and last address) that subscribers' prefixes come
-    from.
+    Of `seen` only that counts which is inside the `areas` (first and last address) that subscribers' prefixes come from.
+    The whole of an area, or more, is where they come from, not what was given to somebody.
     """
-    return list(_Comparison(store, held, seen).leaks(areas))
+    return list(_Comparison(store, held, [it for it in dict.fromkeys(seen) if _inside(it, areas)]).leaks())
 
 
 def of_both(before: Iterable[Leak], after: Iterable[Leak]) -> list[Leak]:
@@ -163,7 +163,7 @@ class _Comparison:
         self._allocations = _Index((it.network, it.length, it) for rows in held.values() for it in rows)
         self._places = _Index((it.network, it.length, it) for it in seen)
 
-    def leaks(self, areas: Sequence[tuple[int, int]]) -> Iterator[Leak]:
+    def leaks(self) -> Iterator[Leak]:
         for allocations in self._held.values():
             for allocation in allocations:
                 row = self._by_id.get((allocation.registry, allocation.id))
@@ -172,7 +172,7 @@ class _Comparison:
                     yield leak
         yield from self._missing()
         yield from self._twice()
-        yield from self._foreign(areas)
+        yield from self._foreign()
 
     def _orphan(self, it: Held) -> Leak | None:
         if it.operation in self._operations:
@@ -238,15 +238,9 @@ class _Comparison:
                     text = f"{_of(row)} of {row.id} overlaps {_of(other)} of {other.id} (tenant {other.tenant})"
                     yield self._of_row(Kind.DUPLICATE, row, ("store",), text, None)
 
-    def _foreign(self, areas: Sequence[tuple[int, int]]) -> Iterator[Leak]:
-        for it in dict.fromkeys(self._seen):
-            last = it.network + (1 << (_BITS - it.length)) - 1
-            # The whole of an area is where it comes from, not what was given to somebody.
-            inside = any(
-                first <= it.network and last <= end and (first, end) != (it.network, last) for first, end in areas
-            )
-            holders = self._holders.overlapping(it.network, it.length)
-            if not inside or any(row.ipv6_state in _USED for row in holders):
+    def _foreign(self) -> Iterator[Leak]:
+        for it in self._seen:
+            if any(row.ipv6_state in _USED for row in self._holders.overlapping(it.network, it.length)):
                 continue
             if any(True for _ in self._allocations.overlapping(it.network, it.length)):
                 # Told with what holds it.
@@ -273,6 +267,11 @@ class _Comparison:
             text,
             repair,
         )
+
+
+def _inside(it: Seen, areas: Sequence[tuple[int, int]]) -> bool:
+    last = it.network + (1 << (_BITS - it.length)) - 1
+    return any(first <= it.network and last <= end and (first, end) != (it.network, last) for first, end in areas)
 
 
 def _operations(step: IntentRecorded) -> Iterator[str]:

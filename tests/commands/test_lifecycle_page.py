@@ -145,9 +145,12 @@ async def test_a_revocation_is_shown_and_not_done_without_a_yes(
     assert said.code == ExitCode.USAGE
     assert "2001:db8:4000::/56" in said.out
     assert json.loads((await command("subscriber", "show", "sub-1", "--json")).out)["state"] == "allocated"
+    kept = await command("subscriber", "revoke", "sub-1", "--keep", "--yes")
+    assert (kept.code, kept.err) == (ExitCode.DONE, "")
+    assert "the prefix is revoked: embedded still holds 2001:db8:4000::/56" in kept.out
     done = await command("subscriber", "revoke", "sub-1", "--yes")
-    assert done.code == ExitCode.DONE
-    assert "the prefix is revoked" in done.out
+    assert (done.code, done.err) == (ExitCode.DONE, "")
+    assert done.out.endswith("the prefix is revoked\n")
 
 
 @pytest.mark.parametrize(

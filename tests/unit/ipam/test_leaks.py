@@ -64,6 +64,15 @@ def test_what_somebody_uses_or_made_by_hand_is_for_a_person_to_decide() -> None:
     assert found([], [held("b", 2, operation=None)]) == [(Kind.UNKNOWN, "b", None)]
 
 
+def test_a_route_for_a_whole_area_or_more_is_nobodys_use_of_a_part_of_it() -> None:
+    whole = [
+        Seen(NETWORK, 32, "kernel", "a route that is unreachable"),
+        Seen(NETWORK >> 100 << 100, 28, "kernel", "routed via fe80::1 on up0"),
+    ]
+    assert found([], [held("b", 2)], seen=whole) == [(Kind.UNKNOWN, "b", Repair.RELEASE)]
+    assert found([row("a", 1, State.REVOKED)], [held("a", 1)], seen=whole) == [(Kind.KEPT, "a", Repair.REVOKE)]
+
+
 @pytest.mark.parametrize(
     "pending",
     [step("b", "allocate", "op-b"), step("b", "release", "op-9", '{"undo": "op-b"}')],
