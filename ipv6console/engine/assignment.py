@@ -110,7 +110,8 @@ class Assignment:
         known = {row.name for row in self._spaces.rows()} if wanted else set()
         missing = [name for name in wanted if name not in known]
         if missing:
-            return Level.WARN, f"lifecycle.spaces names what is not there: {', '.join(missing)}"
+            told = ", ".join(missing)
+            return Level.WARN, f"lifecycle.spaces names what is not there: {told}; ipv6console space create makes one"
         return (Level.OK, f"prefixes are cut out of {', '.join(wanted)}") if wanted else (Level.OFF, _NONE)
 
     def _radius(self, complaint: str | None) -> tuple[Level, str]:

@@ -17,8 +17,8 @@ LONG = 60.0
 """Seconds that a step may wait for another system before that is worth a look."""
 
 _DOCTOR = "ipv6console doctor"
-_OUTBOX = "ipv6console outbox"
-_SUBSCRIBERS = "ipv6console subscribers"
+_OUTBOX = "ipv6console outbox list"
+_SUBSCRIBERS = "ipv6console subscriber list"
 _LEAKS = "ipv6console leaks"
 
 

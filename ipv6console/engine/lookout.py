@@ -15,7 +15,7 @@ MOMENT = 10.0
 """Seconds that a system may be out of reach before that is news: one lost packet is none."""
 
 _LOOK = 1.0
-_FIX = "see what waits for it: ipv6console outbox"
+_FIX = "ipv6console outbox list"
 
 
 @dataclass(slots=True)

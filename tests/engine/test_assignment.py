@@ -128,7 +128,7 @@ async def test_a_space_that_prefixes_are_to_be_cut_out_of_and_is_not_there_is_na
     scene.beside.registry.name = "embedded"
     assert (scene.state().ipam, scene.state().ipam_text) == (
         Level.WARN,
-        "lifecycle.spaces names what is not there: lab",
+        "lifecycle.spaces names what is not there: lab; ipv6console space create makes one",
     )
     await scene.spaces.create(SpaceRequest(name="lab"), CALLER)
     assert (scene.state().ipam, scene.state().ipam_text) == (Level.OK, "prefixes are cut out of lab")
