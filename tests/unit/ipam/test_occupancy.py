@@ -85,3 +85,16 @@ def test_a_prefix_is_found_behind_a_hundred_thousand_packed_ones_without_looking
     monkeypatch.setattr(Occupancy, "_search", counted)
     assert occupied.room(size, 0, (1 << 128) - 1) == 100_000 * size
     assert len(looked) <= 2
+
+
+def test_wide_intervals_lie_in_small_chunks_for_a_search_in_one_asks_each_of_them() -> None:
+    most = 2 * occupancy.LOAD // occupancy.WIDE
+    loaded, grown = Occupancy(128), Occupancy(128)
+    loaded.load((number * 4, number * 4 + 1) for number in range(5_000))
+    for number in range(5_000):
+        grown.add(number * 4, number * 4 + 1)
+    for number in range(0, 5_000, 3):
+        loaded.remove(number * 4)
+        grown.remove(number * 4)
+    assert all(len(chunk) <= most for chunk in (*loaded._chunks, *grown._chunks))
+    assert len(grown._chunks) < 5_000 / most * 8
