@@ -105,20 +105,30 @@ def measured(names: Sequence[str], rows: Path, *, quick: bool = False) -> list[R
     return [*kept(rows), *(Row(failure, 0, 0, None, "") for failure in failures)]
 
 
-def written(rows: Sequence[Row], when: datetime, folder: Path, *, quick: bool = False) -> Path:
-    """Write the results and return the file."""
+def written(rows: Sequence[Row], when: datetime, folder: Path, *, quick: bool = False, whole: bool = True) -> Path:
+    """Write the results and return the file; those of some parts take the place of what was measured before that day."""
     path = folder / f"{when:%Y-%m-%d}{'-quick' if quick else ''}.json"
     path.parent.mkdir(exist_ok=True)
+    at = when.isoformat(timespec="seconds")
+    told = {
+        row.metric: {
+            **asdict(row),
+            "ratio": None if row.ratio is None else round(row.ratio, 3),
+            "pass": row.verdict,
+            "at": at,
+        }
+        for row in rows
+    }
+    if not whole and path.exists():
+        earlier = json.loads(path.read_text())["rows"]
+        told = {row["metric"]: row for row in earlier} | told
     document = {
-        "at": when.isoformat(timespec="seconds"),
+        "at": at,
         "python": platform.python_version(),
         "kernel": platform.release(),
         "cores": os.cpu_count(),
         "quick": quick,
-        "rows": [
-            {**asdict(row), "ratio": None if row.ratio is None else round(row.ratio, 3), "pass": row.verdict}
-            for row in rows
-        ],
+        "rows": list(told.values()),
     }
     path.write_text(json.dumps(document, indent=2) + "\n")
     return path
@@ -144,7 +154,7 @@ def main() -> None:
         del os.environ[KEPT]
     print("== all")
     good = show(rows)
-    print(f"written to {written(rows, when, HERE / 'results', quick=given.quick)}")
+    print(f"written to {written(rows, when, HERE / 'results', quick=given.quick, whole=not given.only)}")
     sys.exit(0 if good else 1)
 
 

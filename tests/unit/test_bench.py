@@ -58,6 +58,17 @@ def test_results_are_json_that_anything_reads(tmp_path: Path) -> None:
     ]
 
 
+def test_a_part_that_is_measured_again_takes_the_place_of_what_it_told_and_leaves_the_others(tmp_path: Path) -> None:
+    morning, evening = (datetime(2026, 1, 2, hour, tzinfo=UTC) for hour in (6, 18))
+    written([Row("kept", 1, 1, 1, ""), Row("again", 1, 1, 2, "")], morning, tmp_path)
+    path = written([Row("again", 1, 1, 1, "")], evening, tmp_path, whole=False)
+    told = json.loads(path.read_text())["rows"]
+    assert [(row["metric"], row["pass"], row["at"]) for row in told] == [
+        ("kept", "yes", morning.isoformat()),
+        ("again", "yes", evening.isoformat()),
+    ]
+
+
 def test_every_part_has_a_program_of_its_own_and_is_in_the_page_about_measuring() -> None:
     folder = Path(bench.__file__).parent
     page = (folder.parent / "docs" / "performance.md").read_text()
