@@ -12,7 +12,7 @@ from ipv6console.engine.caller import Caller
 from ipv6console.engine.caretaker import Caretaker
 from ipv6console.engine.core import Core
 from ipv6console.engine.courier import Courier
-from ipv6console.engine.errors import InvalidRequest, NotFound, Refusal
+from ipv6console.engine.errors import InvalidRequest, NotFound, Refusal, Unavailable
 from ipv6console.engine.external import Registry, SessionControl
 from ipv6console.engine.ipamerrors import refusing
 from ipv6console.engine.lifenews import tell
@@ -200,7 +200,11 @@ class Subscribers:
         """Commit what the desk decided, tell of it, and wake whoever waits for it; raises Unavailable."""
         if not changes:
             return
-        await self._core.commit(*changes, durability=Durability.POWER)
+        try:
+            await self._core.commit(*changes, durability=Durability.POWER)
+        except Unavailable:
+            self._stir_all()
+            raise
         tell(self._core.journal, changes)
         for change in changes:
             if isinstance(change, IntentRecorded):
@@ -304,9 +308,12 @@ class Subscribers:
 
     def _follow(self, snapshot: Snapshot) -> None:
         self.desk.restore(snapshot.space, self._core.clock.now())
-        for key in list(self._waiting):
-            self._stir(key)
+        self._stir_all()
         self._worker.wake()
+
+    def _stir_all(self) -> None:
+        for key in self._waiting:
+            self._stir(key)
 
     def _stir(self, key: Key) -> None:
         for event in self._waiting.get(key, ()):
