@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from random import Random
 
 from ipv6console.ipam.answer import Stats
 from ipv6console.ipam.change import BindingRecorded, DelegationRecorded, RangeRecorded, ReservationRecorded, RestRow
 from ipv6console.ipam.errors import InUse, InvalidRange
 from ipv6console.ipam.occupancy import Occupancy
 from ipv6console.ipam.span import BITS, Span, block
+
+TRIES = 4
+"""How often an address is drawn blindly in a line that is mostly free: that costs less than to count free ones."""
 
 
 class Use:
@@ -56,7 +61,7 @@ class Line:
     What is outside the ranges is occupied as well, so that what is free is what may be handed out.
     """
 
-    __slots__ = ("_firsts", "bindings", "delegations", "family", "occupancy", "reservations", "rests", "uses")
+    __slots__ = ("_ends", "_firsts", "bindings", "delegations", "family", "occupancy", "reservations", "rests", "uses")
 
     def __init__(self, family: int) -> None:
         self.family = family
@@ -64,6 +69,7 @@ class Line:
         self.occupancy.add(0, self._top)
         self.uses: list[Use] = []
         self._firsts: list[int] = []
+        self._ends: list[int] = []
         self.bindings: dict[int, BindingRecorded] = {}
         self.rests: dict[int, float] = {}
         self.reservations: dict[int, ReservationRecorded] = {}
@@ -91,6 +97,7 @@ class Line:
             self.occupancy.add(row.last + 1, last)
         self.uses.insert(at, Use(row))
         self._firsts.insert(at, row.first)
+        self._measure()
 
     def close(self, use: Use) -> tuple[list[int], list[ReservationRecorded]]:
         """Remove a range; return the addresses in it that rested, and its reservations. Raises InUse."""
@@ -113,6 +120,7 @@ class Line:
                 self.occupancy.remove(first)
         self.occupancy.add(before[0], after[1])
         del self.uses[at], self._firsts[at]
+        self._measure()
         return rested, reserved
 
     def locate(self, span: Span) -> Use | None:
@@ -123,6 +131,18 @@ class Line:
     def use_of(self, address: int) -> Use:
         """Return the range of an address that is in one."""
         return self.uses[bisect_right(self._firsts, address) - 1]
+
+    def draw(self, random: Random) -> int:
+        """Return a free address, of which there are some, any of them as likely as another."""
+        total, free = self._ends[-1], self.occupancy.free
+        if 2 * free > total:
+            for _ in range(TRIES):
+                number = random.randrange(total)
+                at = bisect_right(self._ends, number)
+                address = self.uses[at].span.last - (self._ends[at] - 1 - number)
+                if self.occupancy.is_free(address, address):
+                    return address
+        return self.occupancy.nth_free(random.randrange(free))
 
     def bind(self, row: BindingRecorded) -> None:
         """Occupy the free address of a binding."""
@@ -219,6 +239,7 @@ class Line:
         """Fill an empty line with what was committed."""
         self.uses = [Use(row) for row in sorted(ranges, key=lambda row: row.first)]
         self._firsts = [use.span.first for use in self.uses]
+        self._measure()
         outside = [self._outside(at) for at in range(len(self.uses) + 1)]
         intervals = [(first, last) for first, last in outside if first <= last]
         for reservation in reservations:
@@ -247,6 +268,9 @@ class Line:
     @property
     def _top(self) -> int:
         return (1 << BITS[self.family]) - 1
+
+    def _measure(self) -> None:
+        self._ends = list(accumulate(use.span.size for use in self.uses))
 
     def _outside(self, at: int) -> tuple[int, int]:
         """Return what lies between range `at` - 1 and range `at`; its last may be before its first."""

@@ -176,10 +176,10 @@ class Space(Ground):
 
     def _choose(self, family: int | None) -> Address:
         for candidate in (6, 4) if family is None else (family,):
-            free = self._lines[candidate].free
-            if free:
-                n = 0 if self.row.choice == FIRST else self._random.randrange(free)
-                return Address(candidate, self._lines[candidate].occupancy.nth_free(n))
+            line = self._lines[candidate]
+            if line.free:
+                first = self.row.choice == FIRST
+                return Address(candidate, line.occupancy.nth_free(0) if first else line.draw(self._random))
         raise full(
             self.row.name,
             [use for line in self._lines.values() if family in (None, line.family) for use in line.uses],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from random import Random
 
@@ -209,6 +210,26 @@ def test_a_random_choice_is_spread_over_all_ranges_by_their_size(spaces: Spaces)
     inside = sum(parse_span("2001:db8::/120").first <= row.address <= parse_span("2001:db8::/120").last for row in rows)
     assert 110 < inside < 146
     assert [row.address for row in rows] != sorted(row.address for row in rows)
+
+
+@pytest.mark.parametrize("used", [0, 5])
+def test_every_free_address_is_as_likely_as_any_other_in_an_empty_space_and_in_a_full_one(
+    spaces: Spaces, used: int
+) -> None:
+    spaces.create("lan", now=NOW, quarantine=0)
+    lan = spaces.find("lan")
+    for text in ("2001:db8::/126", "2001:db8:1::/127", "2001:db8:2::/126"):
+        lan.add_range(parse_span(text), "", NOW)
+    lan.reserve(parse_span("2001:db8::3"), "", "", NOW)
+    for number in range(used):
+        lan.allocate(Claim("test", str(number)), NOW)
+    drawn: Counter[int] = Counter()
+    for _ in range(3_000):
+        drawn[lan.allocate(Claim("other", "one"), NOW).row.address] += 1
+        lan.release_id("other", "one", "", NOW)
+    expected = 3_000 / (9 - used)
+    assert len(drawn) == 9 - used
+    assert all(0.75 * expected < times < 1.25 * expected for times in drawn.values())
 
 
 def test_bindings_are_listed_by_address_within_a_block_and_behind_an_address(lan: Space) -> None:
