@@ -10,6 +10,7 @@ from ipv6console.engine.external import Registry, SessionControl
 from ipv6console.engine.spaces import Spaces
 from ipv6console.ipam.lifecycle import State
 from ipv6console.ipam.subscribers import Desk
+from ipv6console.wire.space import SpaceRow
 from ipv6console.wire.state import SpaceState
 from ipv6console.wire.status import Level, Stamp
 
@@ -52,7 +53,7 @@ class Lifecycle(Protocol):
 
 
 class Assignment:
-    """Counts everything in constant time; `leaks` says how many leaks are known of, None when nobody has looked."""
+    """Counts anew only what has changed; `leaks` says how many leaks are known of, None when nobody has looked."""
 
     def __init__(
         self, core: Core, spaces: Spaces, subscribers: Lifecycle, leaks: Callable[[], int | None] = lambda: None
@@ -61,12 +62,13 @@ class Assignment:
         self._spaces = spaces
         self._subscribers = subscribers
         self._leaks = leaks
-        self._counted: tuple[int, tuple[int, int, int, int]] = (-1, (0, 0, 0, 0))
+        self._rows: tuple[SpaceRow, ...] = ()
+        self._rows_of = -1
 
     def state(self, stamp: Stamp | None = None) -> SpaceState:
         """Return the part of the document, of now unless `stamp` says otherwise."""
         desk, courier = self._subscribers.desk, self._subscribers.courier
-        spaces, bindings, delegations, resting = self._counts()
+        spaces = self._spaces_now()
         states = desk.book.states()
         oldest = next(iter(desk.outbox), None)
         ipam, ipam_text = self._ipam(courier.ipam)
@@ -74,10 +76,10 @@ class Assignment:
         return SpaceState(
             stamp=stamp or Stamp(self._core.clock.now(), "engine"),
             revision=self._spaces.revision + desk.book.revision,
-            spaces=spaces,
-            bindings=bindings,
-            delegations=delegations,
-            resting=resting,
+            spaces=len(spaces),
+            bindings=sum(row.bindings for row in spaces),
+            delegations=sum(row.delegations for row in spaces),
+            resting=sum(row.resting for row in spaces),
             subscribers=states.total(),
             states={state.value: states[state] for state in State},
             pending=len(desk.outbox),
@@ -91,14 +93,12 @@ class Assignment:
             radius_text=radius_text,
         )
 
-    def _counts(self) -> tuple[int, int, int, int]:
+    def _spaces_now(self) -> tuple[SpaceRow, ...]:
+        # Ten times a second somebody may ask, and exact counts take a while in spaces of many ranges.
         revision = self._spaces.revision
-        if self._counted[0] != revision:
-            rows = self._spaces.rows()
-            bindings = sum(row.bindings for row in rows)
-            counts = (len(rows), bindings, sum(row.delegations for row in rows), sum(row.resting for row in rows))
-            self._counted = (revision, counts)
-        return self._counted[1]
+        if self._rows_of != revision:
+            self._rows, self._rows_of = self._spaces.rows(), revision
+        return self._rows
 
     def _ipam(self, complaint: str | None) -> tuple[Level, str]:
         registry = self._subscribers.registry.name
@@ -107,7 +107,7 @@ class Assignment:
         if registry != EMBEDDED:
             return Level.OK, self._core.settings.netbox.url
         wanted = self._core.settings.lifecycle.spaces
-        known = {row.name for row in self._spaces.rows()} if wanted else set()
+        known = {row.name for row in self._spaces_now()}
         missing = [name for name in wanted if name not in known]
         if missing:
             told = ", ".join(missing)
