@@ -73,7 +73,11 @@ async def bindings(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Document:
-    """List bindings that fit every filter; `next` of the answer is the `cursor` that continues the list."""
+    """List bindings that fit every filter; `next` of the answer is the `cursor` that continues the list.
+
+    A page looks at a bounded number of bindings: it may be short of `limit` and yet have a `next`, and `total` counts then
+    what was found so far.
+    """
     return Document(
         engine.spaces.bindings(
             caller,

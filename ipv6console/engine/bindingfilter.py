@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import NamedTuple, Self
 
 from ipv6console.engine.errors import InvalidRequest
 from ipv6console.engine.spacerows import binding_row
 from ipv6console.ipam.change import BindingRecorded
-from ipv6console.ipam.claim import decode_tags, parse_resource
+from ipv6console.ipam.claim import parse_resource
 from ipv6console.ipam.errors import InvalidName
 from ipv6console.ipam.space import Space
 from ipv6console.ipam.span import Address, Span, format_address, parse_span
 from ipv6console.wire.space import BindingPage, BindingRow
 
-LOOKED_AT = 20_000
-"""The most bindings that one request looks at where no index serves: everybody else waits meanwhile."""
+LOOKED_AT = 5_000
+"""The most bindings that one request looks at one by one: everybody else waits meanwhile."""
+
+INDEXED = 10_000
+"""The most that one request takes from an index, to put them in order."""
+
+_ADDRESS = frozenset("0123456789abcdef:.")
+_at_once = itemgetter(BindingRecorded._fields.index("family"), BindingRecorded._fields.index("address"))
 
 
 class Place(NamedTuple):
@@ -79,8 +86,8 @@ class BindingFilter(NamedTuple):
             and self.key in (None, row.key)
             and self.kind in (None, row.kind)
             and self.resource in (None, row.resource)
-            and (self.span is None or self.span.holds(Span(row.family, row.address, row.address)))
-            and (self.tag is None or self.tag in decode_tags(row.tags))
+            and (self.span is None or self._has(self.span, row))
+            and (self.tag is None or self._tagged(self.tag, row.tags))
             and (self.text is None or self._says(row))
         )
 
@@ -97,25 +104,43 @@ class BindingFilter(NamedTuple):
             return space.list_by_instance(self.instance)
         return None
 
+    @staticmethod
+    def _has(span: Span, row: BindingRecorded) -> bool:
+        return span.family == row.family and span.first <= row.address <= span.last
+
+    @staticmethod
+    def _tagged(tag: str, tags: str) -> bool:
+        # As they are kept, a JSON list: no tag has a character that JSON escapes, or a quotation mark.
+        return '"' not in tag and f'"{tag}"' in tags
+
     def _says(self, row: BindingRecorded) -> bool:
-        assert self.text is not None  # noqa: S101 - asked where there is one
-        words = (row.instance, row.key, row.resource, row.tags, format_address(row.family, row.address))
-        return any(self.text in word.lower() for word in words)
+        text = self.text or ""
+        return (
+            text in row.key.lower()
+            or text in row.resource.lower()
+            or text in row.instance.lower()
+            or text in row.tags.lower()
+            # To write an address costs more than all the others.
+            or (_ADDRESS.issuperset(text) and text in format_address(row.family, row.address))
+        )
 
 
 def found(spaces: Sequence[Space], wanted: BindingFilter, after: Place | None, limit: int) -> BindingPage:
     """Return a page of the bindings of `spaces`, which are in the order of their names, behind the place `after`.
 
-    Where no index serves, one page looks at a bounded number of bindings: it may be short of `limit` and yet have a `next`,
+    Where no index serves, or finds that many, one page looks at a bounded number of bindings: it may be short of `limit` and yet have a `next`,
     and its `total` counts what was found so far.
     """
     if wanted == BindingFilter():
         total = sum(space.stats().bindings for space in spaces)
         return _page(islice(_behind(spaces, wanted, after), limit + 1), limit, total)
     by_index = [(space, wanted.candidates(space)) for space in spaces]
-    if all(rows is not None for _, rows in by_index):
+    if all(rows is not None for _, rows in by_index) and sum(len(rows or ()) for _, rows in by_index) <= INDEXED:
         fitting = [
-            (space.row.name, row) for space, rows in by_index for row in sorted(rows or (), key=_at) if wanted.fits(row)
+            (space.row.name, row)
+            for space, rows in by_index
+            for row in sorted(rows or (), key=_at_once)
+            if wanted.fits(row)
         ]
         rest = (one for one in fitting if after is None or (one[0], _at(one[1])) > after[:2])
         return _page(islice(rest, limit + 1), limit, len(fitting))
@@ -125,11 +150,13 @@ def found(spaces: Sequence[Space], wanted: BindingFilter, after: Place | None, l
 def _looked_for(spaces: Sequence[Space], wanted: BindingFilter, after: Place | None, limit: int) -> BindingPage:
     count = 0 if after is None else after.so_far
     rows: list[BindingRow] = []
-    seen, end = after, None
+    end: Place | None = None
+    seen: tuple[str, BindingRecorded] | None = None
     for looked, (name, row) in enumerate(_behind(spaces, wanted, after)):
-        if looked == LOOKED_AT:
-            end = end or seen
+        if looked == LOOKED_AT and seen is not None:
+            end = end or Place(seen[0], _at(seen[1]), count)
             break
+        seen = name, row
         if wanted.fits(row):
             count += 1
             if len(rows) < limit:
@@ -137,7 +164,6 @@ def _looked_for(spaces: Sequence[Space], wanted: BindingFilter, after: Place | N
                 last = Place(name, _at(row), count)
             else:
                 end = end or last
-        seen = Place(name, _at(row), count)
     return BindingPage(bindings=tuple(rows), total=count, next=None if end is None else str(end))
 
 

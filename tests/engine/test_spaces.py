@@ -466,10 +466,12 @@ async def test_no_prefix_is_cut_in_which_the_pool_has_addresses(filled: World) -
     assert filled.engine.spaces.space("carrier", filled.caller).reserved == 0
 
 
+@pytest.mark.parametrize("indexed", [5, 10_000])
 async def test_filters_and_pages_find_what_looking_at_all_of_them_finds(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, indexed: int
 ) -> None:
     monkeypatch.setattr("ipv6console.engine.bindingfilter.LOOKED_AT", 7)
+    monkeypatch.setattr("ipv6console.engine.bindingfilter.INDEXED", indexed)
     assert LOOKED_AT > 7
     for name in ("a", "b"):
         await make(world, name, "2001:db8:5::/120", "192.0.2.0/24")
@@ -500,8 +502,11 @@ async def test_filters_and_pages_find_what_looking_at_all_of_them_finds(
         ({"tag": "blue", "space": "a"}, lambda row: row.tags and row.space == "a"),
         ({"address": "192.0.2.0/24"}, lambda row: "." in row.address),
         ({"address": "2001:0DB8:5::/120"}, lambda row: ":" in row.address),
+        ({"text": "2.0.1"}, lambda row: "2.0.1" in row.address),
         ({"text": "C1"}, lambda row: "c1" in row.id),
         ({"tag": "none"}, lambda row: False),
+        ({"tag": 'blue","'}, lambda row: False),
+        ({"tag": "blu", "kind": "mac"}, lambda row: False),
     ):
         expected = [row for row in rows if fits(row)]
         found: list[BindingRow] = []
