@@ -39,7 +39,7 @@ def _step(journal: Journal, step: IntentRecorded) -> None:
     name = f"{step.tenant}/{step.subscriber}"
     if step.state == Fate.REFUSED:
         journal.warn("outbox.refused", f"{name}: {step.step} was refused: {step.answer}", subject=name, step=step.id)
-    elif step.state == Fate.CANCELLED:
+    elif step.state == Fate.CANCELLED and step.step != Step.MARK:
         text = f"{name}: {step.step} was cancelled: {step.reason}"
         journal.write("outbox.cancelled", text, subject=name, actor=step.actor or None, step=step.id)
     elif step.state == Fate.PENDING and step.attempts == 1 and step.next_at > step.changed_at:

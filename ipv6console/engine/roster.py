@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from math import isfinite
@@ -32,6 +32,7 @@ from ipv6console.wire.subscriber import (
 
 DEFAULT_TENANT = "default"
 _BETWEEN = "/"
+_OF_PREFIX = frozenset("0123456789abcdef:/")
 
 
 class Roster:
@@ -84,11 +85,17 @@ class Roster:
         wanted = self._tenant(caller, tenant)
         if text:
             # To look for text is to look at everything; all else is counted already.
-            found = [row for row in self._seen(wanted) if _is(row, state) and _has(row, text)]
+            has = _finder(text)
+            found = [row for row in self._seen(wanted) if _is(row, state) and has(row)]
             total, rest = len(found), (row for row in found if after is None or (row.tenant, row.id) > after)
         else:
             total = self._count(wanted, state)
-            rest = (row for row in self._seen(wanted, after) if _is(row, state))
+            few = None if state is None else self._book.few_in_state(State(state))
+            if few is None:
+                rest = (row for row in self._seen(wanted, after) if _is(row, state))
+            else:
+                mine = (row for row in few if wanted in {None, row.tenant})
+                rest = (row for row in mine if after is None or (row.tenant, row.id) > after)
         page = list(islice(rest, limit + 1))
         end = None if len(page) <= limit else _BETWEEN.join((page[limit - 1].tenant, page[limit - 1].id))
         return SubscriberPage(subscribers=tuple(map(self.document, page[:limit])), total=total, next=end)
@@ -300,9 +307,17 @@ def _is(row: SubscriberRecorded, state: str | None) -> bool:
     return state is None or row.ipv6_state == state
 
 
-def _has(row: SubscriberRecorded, text: str) -> bool:
+def _finder(text: str) -> Callable[[SubscriberRecorded], bool]:
     sought = text.casefold()
-    return any(sought in (word or "").casefold() for word in (row.id, row.username, prefix_of(row)))
+    # To write an address as text takes longer than all the rest.
+    maybe_prefix = _OF_PREFIX.issuperset(sought)
+
+    def has(row: SubscriberRecorded) -> bool:
+        if sought in row.id.casefold() or (row.username is not None and sought in row.username.casefold()):
+            return True
+        return maybe_prefix and row.network is not None and sought in str(prefix_of(row))
+
+    return has
 
 
 def _key(cursor: str) -> Key:

@@ -15,6 +15,8 @@ from ipv6console.ipam.errors import NotFound
 from ipv6console.ipam.lifecycle import State, begun, entered, moved, state_of
 from ipv6console.ipam.outbox import Fate, Key, Outbox, Step
 
+_FEW = 20
+"""One in so many is few."""
 UNHELD: dict[str, None] = dict.fromkeys(("network", "length", "registry", "ipv6_netbox_prefix_id", "parent"))
 """What a row says of a prefix that nobody holds for it."""
 
@@ -107,8 +109,13 @@ class Book:
             yield row
 
     def in_state(self, state: State) -> Iterator[SubscriberRecorded]:
-        """Yield the rows in one state, in the order in which they came to it."""
-        return (self._rows[key] for key in list(self._by_state[state]))
+        """Yield the rows in one state, in the order in which they came to it; none may change meanwhile."""
+        return (self._rows[key] for key in self._by_state[state])
+
+    def few_in_state(self, state: State) -> list[SubscriberRecorded] | None:
+        """Return the rows in one state ordered by tenant and id; None when it is quicker to look through all for them."""
+        keys = self._by_state[state]
+        return [self._rows[key] for key in sorted(keys)] if len(keys) * _FEW <= len(self._rows) else None
 
     def tallies(self) -> dict[str, Tally]:
         """Return what is counted, by tenant."""
@@ -145,7 +152,7 @@ class Book:
     def _count(self, row: SubscriberRecorded, by: int) -> None:
         tally = self._tallies.setdefault(row.tenant, Tally())
         tally.count(row, by)
-        if not tally.states.total():
+        if by < 0 and not tally.states.total():
             del self._tallies[row.tenant]
         place = row.registry, row.parent, state_of(row)
         self._places[place] += by

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from ipaddress import ip_address
+from itertools import islice, takewhile
 from random import Random
 
 from ipv6console.ipam.book import UNHELD, Book, Deed, is_held, payload_of, prefix_of
@@ -258,12 +259,10 @@ class Desk:
         """
         gone: list[Key] = []
         changes: list[Change] = []
-        for row in self.book.in_state(State.REVOKED):
-            if entered(row) >= before or len(gone) >= most:
-                break
+        old = takewhile(lambda row: entered(row) < before, self.book.in_state(State.REVOKED))
+        free = (row for row in old if not is_held(row) and not self.outbox.of((row.tenant, row.id)))
+        for row in list(islice(free, most)):
             key = row.tenant, row.id
-            if is_held(row) or self.outbox.of(key):
-                continue
             gone.append(key)
             changes += Deed(self.book, key, "", now).remove()
             again = fresh(row, now)

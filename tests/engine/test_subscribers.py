@@ -271,6 +271,16 @@ async def test_pages_of_subscribers_and_steps_are_whole_and_in_order(world: Prov
         if (cursor := page.next) is None:
             break
     assert seen == [f"s{number}" for number in range(5)]
+    by_prefix = world.subscribers.page(world.caller, text=f"{world.subscribers.row('s3', 'acme', world.caller).prefix}")
+    assert [row.subscriber_id for row in by_prefix.subscribers] == ["s3"]
+    waiting = [world.subscribers.page(world.caller, state="pending", cursor=at) for at in (None, "acme/a", "acme/b")]
+    assert [[row.subscriber_id for row in page.subscribers] for page in waiting] == [["a", "b"], ["b"], []]
+    assert {page.total for page in waiting} == {2}
+    await world.make(*(f"t{number}" for number in range(100)), tenant="more")
+    few = world.subscribers.page(world.caller, state="failed")
+    assert (few.subscribers, few.total) == ((), 0)
+    some = world.subscribers.page(world.caller, state="allocated", tenant="acme", limit=2, cursor="acme/s0")
+    assert [row.subscriber_id for row in some.subscribers] == ["s1", "s2"]
     world.registry.before += [AWAY] * 1_000_000
     await asyncio.gather(
         *(world.subscribers.activate(f"s{n}", IPv6ActivationRequest(), "acme", world.caller) for n in range(5))
