@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from sys import intern
 from typing import Any
 
 from sqlalchemy import Connection
@@ -19,7 +20,10 @@ from ipv6console.ipam.change import (
     SubscriberRecorded,
 )
 from ipv6console.store.inet import from_text
-from ipv6console.store.rows import rows
+from ipv6console.store.rows import pieces, rows
+
+_FAMILY, _ADDRESS = (BindingRecorded._fields.index(name) for name in ("family", "address"))
+_SHARED = [BindingRecorded._fields.index(name) for name in ("instance", "kind", "tags", "metadata", "actor")]
 
 
 def read_spaces(connection: Connection) -> SpaceSnapshot:
@@ -38,12 +42,7 @@ def read_spaces(connection: Connection) -> SpaceSnapshot:
                 for key, owner, family, first, last, *others in _all(connection, "reservation", ReservationRecorded)
             ]
         ),
-        bindings=tuple(
-            [
-                BindingRecorded(key, owner, family, from_text(family, text), *others)
-                for key, owner, family, text, *others in _all(connection, "binding", BindingRecorded)
-            ]
-        ),
+        bindings=_bindings(connection),
         rests=tuple(
             [
                 RestRow(owner, family, from_text(family, text), until)
@@ -72,5 +71,21 @@ def read_spaces(connection: Connection) -> SpaceSnapshot:
     )
 
 
+def _bindings(connection: Connection) -> tuple[BindingRecorded, ...]:
+    # There may be a million of them: by columns, and words that most of them share are one object each.
+    found: list[BindingRecorded] = []
+    for piece in pieces(connection, _question("binding", BindingRecorded)):
+        columns: list[Iterable[Any]] = list(zip(*piece, strict=True))
+        columns[_ADDRESS] = map(from_text, columns[_FAMILY], columns[_ADDRESS])
+        for place in _SHARED:
+            columns[place] = map(intern, columns[place])
+        found.extend(map(BindingRecorded._make, zip(*columns, strict=True)))
+    return tuple(found)
+
+
+def _question(table: str, kind: Any, order: str = "id") -> str:
+    return f"SELECT {', '.join(kind._fields)} FROM {table} ORDER BY {order}"  # noqa: S608 - our own words
+
+
 def _all(connection: Connection, table: str, kind: Any, *, order: str = "id") -> Iterator[Any]:
-    return rows(connection, f"SELECT {', '.join(kind._fields)} FROM {table} ORDER BY {order}")  # noqa: S608 - our own words
+    return rows(connection, _question(table, kind, order))
