@@ -33,7 +33,7 @@ MODES = ("none", "slaac", "stateful", "pd", "dual_stack")
 _DELEGATING = ("pd", "dual_stack")
 _TENANT = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}\Z")
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@:+-]{0,127}\Z")
-_SHORTEST, _LONGEST = 1, 128
+_SHORTEST, _LONGEST = 16, 128
 _DAY = 86_400.0
 
 

@@ -187,7 +187,7 @@ def test_bad_input_is_refused_and_changes_nothing(front: Front) -> None:
         ("", "x", "pd", 56, InvalidName),
         ("acme", "x", "ppp", 56, InvalidName),
         ("acme", "x", "pd", 129, InvalidSubnet),
-        ("acme", "x", "pd", 0, InvalidSubnet),
+        ("acme", "x", "pd", 15, InvalidSubnet),
     ):
         with pytest.raises(error):
             desk.make((tenant, name), mode, size, front.now)
