@@ -67,12 +67,19 @@ def as_user(uid: int, *groups: str, caps: str = "") -> tuple[str, ...]:
     )
 
 
+def verified(unit: Path) -> tuple[int, list[str]]:
+    """Return what systemd says of a unit; it tells of every unit of this host that it reads on the way, too."""
+    command = ["systemd-analyze", "verify", "--man=no", str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    others = ("/lib/systemd/", "/usr/lib/systemd/", "/etc/systemd/")
+    return done.returncode, [line for line in done.stderr.splitlines() if not line.startswith(others)]
+
+
 def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
     program = service()["ExecStart"].split()[0]
     copy = tmp_path / UNIT.name
     copy.write_text(UNIT.read_text(encoding="utf-8").replace(program, sys.executable), encoding="utf-8")
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", copy], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert verified(copy) == (0, [])
 
 
 def test_the_page_on_security_tells_how_systemd_rates_the_unit() -> None:
@@ -92,9 +99,7 @@ def test_the_socket_unit_listens_where_the_engine_would_and_systemd_finds_no_fau
     for unit in (UNIT, SOCKET):
         text = unit.read_text(encoding="utf-8").replace(service()["ExecStart"].split()[0], sys.executable)
         (tmp_path / unit.name).write_text(text, encoding="utf-8")
-    command = ["systemd-analyze", "verify", "--man=no", str(tmp_path / SOCKET.name)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert verified(tmp_path / SOCKET.name) == (0, [])
 
 
 def test_a_reload_is_what_the_engine_takes_for_an_upgrade() -> None:
