@@ -2,57 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import IntEnum, StrEnum
-
+from ipv6console.console.doing import Action, Danger, Scope
+from ipv6console.console.spaceaction import SPACE_ACTIONS
 from ipv6console.console.tab import TABS
-
-
-class Danger(IntEnum):
-    """How an act is guarded."""
-
-    NONE = 0
-    """It changes only what is seen, or nothing that hurts."""
-    CONFIRM = 1
-    """Can be undone: a dialog with Cancel focused."""
-    PLAN = 2
-    """Wide or for good: a plan with the exact set, and a typed word."""
-
-
-class Scope(StrEnum):
-    """Where an action makes sense: anywhere, in every table, or on one screen or in one kind of pane."""
-
-    ANYWHERE = "anywhere"
-    TABLE = "table"
-    POOL = "pool"
-    MIRRORS = "mirrors"
-    PREFIXES = "prefixes"
-    NDP = "ndp"
-    HA = "ha"
-    EVENTS = "events"
-    SPACE = "space"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
-    """One thing a key does. `acts` means it asks the engine to change something; `footer` orders the key bar.
-
-    A key belongs to one action, but for those of screens of their own: they may share one. `command` is what does, or
-    tells, the same outside the console, after `ipv6console`; what is about the screen alone has none.
-    """
-
-    id: str
-    title: str
-    key: str
-    help: str
-    danger: Danger = Danger.NONE
-    scope: Scope = Scope.ANYWHERE
-    acts: bool = False
-    footer: int | None = None
-    aliases: tuple[str, ...] = ()
-    palette: bool = True
-    command: str = ""
-
 
 ACTIONS: tuple[Action, ...] = (
     Action(
@@ -314,6 +266,7 @@ ACTIONS: tuple[Action, ...] = (
         scope=Scope.EVENTS,
         help="Show quieter events too: from fail to warn, from warn to info.",
     ),
+    *SPACE_ACTIONS,
     Action(
         id="again",
         title="Again",
@@ -379,3 +332,6 @@ _BY_ID = {action.id: action for action in ACTIONS}
 def action(action_id: str) -> Action:
     """Return the action with this id; raises KeyError for an unknown one."""
     return _BY_ID[action_id]
+
+
+__all__ = ["ACTIONS", "Action", "Danger", "Scope", "action"]

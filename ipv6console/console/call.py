@@ -63,6 +63,7 @@ class Door:
         return self.curl("GET", f"{path}?{query}" if query else path)
 
 
+_STEPS = "/api/v1/network/outbox"
 _SHOWING_IT = """printf 'Authorization: Bearer %s' "$IPV6CONSOLE_TOKEN" | """
 
 
@@ -100,15 +101,65 @@ def planned(door: Door, request: PlanRequest, plan: Plan | None, reason: str) ->
             words = ("revoke", *request.addrs, *why)
         case PlanAction.REVOKE_PREFIX:
             words = ("revoke", "--prefix", request.prefix or "", *why)
+        case PlanAction.RELEASE_INSTANCE:
+            words = ("bindings", "release-instance", request.space or "", request.instance or "", *_reasoned(plan, why))
+        case PlanAction.REPAIR_LEAK:
+            words = ("leaks", "--repair")
+        case _:
+            words = _lifecycle(request)
     body: dict[str, object] = {"plan": plan.id if plan else "PLAN"}
     if plan is not None and plan.needs_reason:
         body["reason"] = reason or "REASON"
     return Call(door.cli(*words), door.curl("POST", "/apply", body))
 
 
+def _reasoned(plan: Plan | None, why: tuple[str, str]) -> tuple[str, ...]:
+    return why if plan is not None and plan.needs_reason else ()
+
+
+def _lifecycle(request: PlanRequest) -> tuple[str, ...]:
+    """Return the words of an act on a subscriber."""
+    words = ["subscriber", request.action.value.partition("-")[2], request.subscriber_id or ""]
+    for option, value in (("--tenant", request.tenant), ("--username", request.username), ("--nas", request.nas_ip)):
+        words += [option, value] if value else []
+    match request.action:
+        case PlanAction.SUBSCRIBER_ALLOCATE if request.prefix_size is not None:
+            words += ["--size", str(request.prefix_size)]
+        case PlanAction.SUBSCRIBER_ACTIVATE if request.radius:
+            words.append("--coa")
+        case PlanAction.SUBSCRIBER_REVOKE:
+            words += ["--disconnect"] if request.radius else []
+            words += [] if request.release else ["--keep"]
+    return tuple(words)
+
+
+def _meant(request: PlanRequest) -> dict[str, object]:
+    """Return the request without what is as it is when nothing is said."""
+    silent = encode(PlanRequest(action=request.action))
+    return {name: value for name, value in encode(request).items() if name == "action" or value != silent[name]}
+
+
+def retry_step(door: Door, step: str) -> Call:
+    """Trying a step of the outbox now."""
+    return Call(door.cli("outbox", "retry", step), door.curl("POST", f"{_STEPS}/{quote(step, safe='')}/retry"))
+
+
+def cancel_step(door: Door, step: str, reason: str) -> Call:
+    """Letting a step of the outbox not be taken."""
+    why = reason or "REASON"
+    line = door.curl("POST", f"{_STEPS}/{quote(step, safe='')}/cancel", {"reason": why})
+    return Call(door.cli("outbox", "cancel", step, "--reason", why), line)
+
+
+def release_binding(door: Door, space: str, address: str) -> Call:
+    """Releasing the binding of an address."""
+    path = f"/bindings/{quote(space, safe='')}/{quote(address, safe=':')}"
+    return Call(door.cli("bindings", "release", space, address), door.curl("DELETE", path))
+
+
 def planning(door: Door, request: PlanRequest) -> Call:
     """Asking for the plan of an act: the command plans, asks and applies, the curl line only plans."""
-    return Call(planned(door, request, None, "").cli, door.curl("POST", "/plan", encode(request)))
+    return Call(planned(door, request, None, "").cli, door.curl("POST", "/plan", _meant(request)))
 
 
 def reset(door: Door, dbname: str, addrs: tuple[str, ...]) -> Call:

@@ -9,6 +9,8 @@ from ipv6console.wire.event import Event
 
 _MIRROR_KINDS = ("mirror.", "lease.", "address.bad", "flush.mirror")
 _NDP_KINDS = ("reach.", "ndp.")
+_LIFE_KINDS = ("subscriber.", "lifecycle.", "outbox.")
+_SPACE_KINDS = ("space.", "range.", "reservation.", "binding.", "leak.")
 _POOL_KINDS = ("pool.", "flush.pool")
 
 
@@ -29,6 +31,10 @@ def goals(event: Event) -> tuple[Goal, ...]:
         found.append(Goal("ndp", subject, f"NDP of {subject}" if subject else "NDP and doctor"))
     if event.kind.startswith(_MIRROR_KINDS) and subject:
         found.append(Goal("mirrors", subject, f"Mirror {subject}"))
+    if event.kind.startswith(_LIFE_KINDS) and subject:
+        found.append(Goal("space", subject, f"Subscriber {subject}"))
+    elif event.kind.startswith(_SPACE_KINDS):
+        found.append(Goal("space", "", "Space"))
     names = (str(event.data.get("addr", "")), subject)
     found += [Goal("pool", name, f"Address {name}") for name in names if _is_address(name)]
     if _is_prefix(subject):

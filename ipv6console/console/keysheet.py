@@ -32,7 +32,12 @@ _GUARDS = {Danger.NONE: "", Danger.CONFIRM: " Asks first.", Danger.PLAN: ""}
 def markdown() -> str:
     """Return the page."""
     titles = {tab.mode: f"On {tab.title}" for tab in TABS}
-    headings = {Scope.ANYWHERE: "Everywhere", Scope.TABLE: "In tables"}
+    headings = {
+        Scope.ANYWHERE: "Everywhere",
+        Scope.TABLE: "In tables",
+        Scope.SUBSCRIBERS: "On Space, about subscribers",
+        Scope.BINDINGS: "On Space, in Bindings",
+    }
     parts = [_HEAD]
     for scope in Scope:
         rows = [_row(item) for item in ACTIONS if item.scope is scope]

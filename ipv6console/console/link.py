@@ -17,6 +17,7 @@ from ipv6console.console.source import Frame, Joined, LossKind, Lost, Refused
 from ipv6console.wire.codec import WireError
 from ipv6console.wire.frame import EventsFrame, StateFrame
 from ipv6console.wire.presence import Presence, WatcherKind
+from ipv6console.wire.subscriber import OutboxPage
 
 if TYPE_CHECKING:
     from ipv6console.client.engine import AsyncIPv6Client
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     from ipv6console.wire.prefix import PrefixStory
     from ipv6console.wire.reply import ResetReply, SpawnsReply
     from ipv6console.wire.rewind import RewindSpan
+    from ipv6console.wire.space import BindingPage, BindingReleased
     from ipv6console.wire.state import MirrorRow, PrefixRow, State
+    from ipv6console.wire.subscriber import LifecycleHistory, OutboxRow, SubscriberPage
     from ipv6console.wire.target import TargetPage
 
 T = TypeVar("T")
@@ -43,6 +46,7 @@ _QUICK_TRIES = 25
 _EVENTS_BACK = 200
 _QUEUE = 64
 _OPEN_WITHIN = 10.0
+_STEPS = 1_000
 
 
 class Link:
@@ -261,6 +265,38 @@ class Link:
     async def notify_test(self) -> NotifyTested:
         """Try those who are told of faults."""
         return await self._asked(self._client.notify_test())
+
+    async def subscribers(
+        self, *, state: str | None, text: str | None, cursor: str | None, limit: int
+    ) -> SubscriberPage:
+        """Ask for subscribers."""
+        return await self._asked(self._client.subscribers(state=state, text=text, cursor=cursor, limit=limit))
+
+    async def subscriber_history(self, tenant: str, subscriber_id: str, limit: int) -> LifecycleHistory:
+        """Ask for a subscriber's timeline."""
+        return await self._asked(self._client.subscriber_history(subscriber_id, tenant=tenant, limit=limit))
+
+    async def outbox(self, tenant: str, subscriber_id: str, limit: int) -> OutboxPage:
+        """Ask for a subscriber's steps."""
+        page = await self._asked(self._client.outbox(tenant=tenant, limit=_STEPS))
+        steps = tuple(step for step in page.steps if step.subscriber_id == subscriber_id)
+        return OutboxPage(steps=steps[:limit], total=len(steps), next=None)
+
+    async def retry_step(self, step: str) -> OutboxRow:
+        """Try a step now."""
+        return await self._asked(self._client.retry_step(step))
+
+    async def cancel_step(self, step: str, reason: str) -> OutboxRow:
+        """Cancel a step."""
+        return await self._asked(self._client.cancel_step(step, reason))
+
+    async def bindings(self, *, address: str | None, text: str | None, cursor: str | None, limit: int) -> BindingPage:
+        """Ask for bindings."""
+        return await self._asked(self._client.bindings(address=address, text=text, cursor=cursor, limit=limit))
+
+    async def release_binding(self, space: str, address: str) -> BindingReleased:
+        """Release a binding."""
+        return await self._asked(self._client.release_binding(space, address))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from ipv6console.console.call import Call, Door, command
 
+_NETWORK = "/api/v1/network"
 _MOST = 1_000
 """The most rows one request returns of most lists."""
 
@@ -88,6 +89,34 @@ def events(
         words += ["--from", _moment(start)]
         given["from"] = f"{start:.0f}"
     return Call(door.cli(*words), door.get("/events", **given))
+
+
+def subscribers(door: Door) -> Call:
+    """Every subscriber."""
+    return Call(door.cli("subscriber", "list"), door.get(f"{_NETWORK}/subscribers", limit=_MOST))
+
+
+def life(door: Door, tenant: str, subscriber_id: str) -> Call:
+    """What became of a subscriber's prefix."""
+    path = f"{_NETWORK}/subscribers/{quote(subscriber_id, safe='')}/ipv6/history"
+    return Call(door.cli("subscriber", "history", subscriber_id, "--tenant", tenant), door.get(path, tenant=tenant))
+
+
+def outbox(door: Door, tenant: str | None = None) -> Call:
+    """The steps that other systems take, of one tenant or all."""
+    words = () if tenant is None else ("--tenant", tenant)
+    return Call(door.cli("outbox", "list", "--all", *words), door.get(f"{_NETWORK}/outbox", tenant=tenant, limit=_MOST))
+
+
+def bindings(door: Door) -> Call:
+    """Every binding."""
+    return Call(door.cli("bindings", "list"), door.get("/bindings", limit=_MOST))
+
+
+def binding(door: Door, space: str, address: str) -> Call:
+    """What an address is bound to."""
+    path = f"/bindings/{quote(space, safe='')}/{quote(address, safe=':')}"
+    return Call(door.cli("bindings", "show", space, address), door.get(path))
 
 
 def manual(door: Door) -> Call:

@@ -50,6 +50,7 @@ class Model:
         self.version = 0
         self.log = 0
         self.rates: dict[str, deque[float]] = {}
+        self.lives: dict[str, deque[float]] = {}
         self.burn = Burn()
         self.spawn_rates: deque[float] = deque(maxlen=SAMPLES_KEPT)
         self._heard_at: float | None = None
@@ -115,6 +116,9 @@ class Model:
         names = {row.name for row in self.state.mirrors}
         for name in [name for name in self.rates if name not in names]:
             del self.rates[name]
+        space = self.state.space
+        for name, number in space.states.items() if space is not None else ():
+            self.lives.setdefault(name, deque(maxlen=SAMPLES_KEPT)).append(number)
         self.spawn_rates.append(self.state.pool.spawned_per_min)
 
     @property

@@ -39,6 +39,7 @@ def past(live: Model, state: State, events: Iterable[Event] | None = None) -> Mo
     model.take(EventsFrame(events=tuple(event for event in known if event.at <= state.at)))
     gone = max(0, round(live.now - state.at))
     model.rates = {name: _without(rates, gone) for name, rates in live.rates.items()}
+    model.lives = {name: _without(counts, gone) for name, counts in live.lives.items()}
     model.spawn_rates = _without(live.spawn_rates, gone)
     return model
 
@@ -60,6 +61,13 @@ _LACKS = {
     "leases": ("who holds what is known as of now only", "{who} tells who had held one address by then. "),
     "mirror_settings": ("a mirror's own settings are known as of now only", ""),
     "doctor": ("the chain can be walked as it is now only", ""),
+    "subscribers": (
+        "which subscriber was in which state is known as of now only",
+        "What is counted above is of then. ",
+    ),
+    "subscriber_history": ("a subscriber's timeline is read as of now only", ""),
+    "outbox": ("the steps of a subscriber are known as of now only", ""),
+    "bindings": ("what was bound to what is known as of now only", "What is counted above is of then. "),
     "ndp_config": ("the configuration can be read as it is now only", ""),
 }
 """What is asked, why there is no answer from the past, and what there is instead."""

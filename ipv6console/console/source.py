@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from ipv6console.wire.prefix import PrefixStory
     from ipv6console.wire.reply import ResetReply, SpawnsReply
     from ipv6console.wire.rewind import RewindSpan
+    from ipv6console.wire.space import BindingPage, BindingReleased
     from ipv6console.wire.state import MirrorRow, PrefixRow, State
+    from ipv6console.wire.subscriber import LifecycleHistory, OutboxPage, OutboxRow, SubscriberPage
     from ipv6console.wire.target import TargetPage
 
 
@@ -144,6 +146,29 @@ class Source(Protocol):
 
     async def notify_test(self) -> NotifyTested:
         """Tell every webhook and command that this is a test."""
+
+    async def subscribers(
+        self, *, state: str | None, text: str | None, cursor: str | None, limit: int
+    ) -> SubscriberPage:
+        """Ask for subscribers in a state, with a text in id, user name or prefix; `cursor` continues the page before."""
+
+    async def subscriber_history(self, tenant: str, subscriber_id: str, limit: int) -> LifecycleHistory:
+        """Ask what became of a subscriber's prefix, the newest first."""
+
+    async def outbox(self, tenant: str, subscriber_id: str, limit: int) -> OutboxPage:
+        """Ask which steps other systems have to take, or took, for a subscriber: pending ones first."""
+
+    async def retry_step(self, step: str) -> OutboxRow:
+        """Try a pending step now."""
+
+    async def cancel_step(self, step: str, reason: str) -> OutboxRow:
+        """Let a pending step not be taken."""
+
+    async def bindings(self, *, address: str | None, text: str | None, cursor: str | None, limit: int) -> BindingPage:
+        """Ask for bindings of an address or inside a network, with a text in address, instance, id, resource or a tag."""
+
+    async def release_binding(self, space: str, address: str) -> BindingReleased:
+        """Release the binding of an address."""
 
     def introduce(self, *, read_only: bool) -> None:
         """Let others who are attached know whether this console acts."""

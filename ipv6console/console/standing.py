@@ -41,7 +41,7 @@ _HINDRANCES = {
 def obstacle(item: Action, standing: Standing) -> str | None:
     """Return why `item` cannot be done right now and what would help, None when it can."""
     if item.scope not in standing.here | _EVERYWHERE:
-        tab = _TABS.get(item.scope)
+        tab = _TABS.get(item.scope.mode)
         there = f"That is done on {tab.title}: {{{tab.mode}}} goes there." if tab else f"That is done in {item.scope}."
         return keyed(there)
     if item.id == "pause" and standing.past:

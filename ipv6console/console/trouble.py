@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ipv6console.wire.state import PrefixState, State
+from ipv6console.console import figure
+from ipv6console.wire.state import PrefixState, SpaceState, State
 from ipv6console.wire.status import Level
 
 _GRAVE = {Level.FAIL: 0, Level.WARN: 1, Level.UNKNOWN: 2}
@@ -90,4 +91,27 @@ def _parts(state: State) -> list[Trouble]:
     found += [Trouble(level, _mirrors(names), text, None, key, title) for (level, text), names in ill.items()]
     if state.store.level in _GRAVE:
         found.append(Trouble(state.store.level, "store", state.store.text, None, "i", "Engine"))
+    return found if state.space is None else [*found, *_lasting(state.space, state.at)]
+
+
+def _lasting(space: SpaceState, now: float) -> list[Trouble]:
+    """Return what is not well with subscribers' prefixes, and with the systems beside ours."""
+    waits = figure.many(space.pending, "step waits", "steps wait")
+    if space.pending_since is not None:
+        waits += f", the oldest for {figure.span(now - space.pending_since)}"
+    tail = f"; {waits}" if space.pending else ""
+    found = [
+        Trouble(level, name, (text or "it does not answer") + tail, None, "8", "Space")
+        for name, level, text in (("IPAM", space.ipam, space.ipam_text), ("RADIUS", space.radius, space.radius_text))
+        if level in _GRAVE and (level is not Level.UNKNOWN or space.pending)
+    ]
+    if space.stuck:
+        stay = figure.many(
+            space.stuck, "prefix is allocated or being revoked", "prefixes are allocated or being revoked"
+        )
+        found.append(Trouble(Level.WARN, "stuck", f"{stay} for too long: look for state:stuck", None, "8", "Space"))
+    if space.leaks:
+        differ = figure.many(space.leaks, "prefix is", "prefixes are")
+        text = f"{differ} not the same in store, IPAM and kernel"
+        found.append(Trouble(Level.WARN, "leaks", text, "ipv6console leaks", "8", "Space"))
     return found

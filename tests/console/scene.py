@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address, ip_network
 
 from ipv6console.console.app import ConsoleApp
 from ipv6console.console.source import Frame, Joined, LossKind, Lost, Refused
@@ -22,6 +23,7 @@ from ipv6console.wire.plan import Applied, ApplyRequest, Plan, PlanAction, PlanR
 from ipv6console.wire.prefix import PrefixMoment, PrefixStory, PrefixTurn
 from ipv6console.wire.reply import ResetReply, SpawnsReply
 from ipv6console.wire.rewind import RewindSpan
+from ipv6console.wire.space import BindingPage, BindingReleased, BindingRow
 from ipv6console.wire.state import (
     CheckUrl,
     EngineState,
@@ -34,6 +36,14 @@ from ipv6console.wire.state import (
     StoreState,
 )
 from ipv6console.wire.status import Finding, Level, Stamp
+from ipv6console.wire.subscriber import (
+    LifecycleHistory,
+    LifecycleStep,
+    OutboxPage,
+    OutboxRow,
+    SubscriberPage,
+    SubscriberRow,
+)
 from ipv6console.wire.target import TargetPage, TargetRow
 
 NOW = 1_790_000_000.0
@@ -337,6 +347,10 @@ class ScriptedSource:
     reset_count: int | None = None
     tested: NotifyTested = field(default_factory=lambda: NotifyTested(success=True, results=()))
     changes: list[AddressChanges] = field(default_factory=list)
+    people: list[SubscriberRow] = field(default_factory=list)
+    steps: dict[str, list[OutboxRow]] = field(default_factory=dict)
+    lives: dict[str, tuple[LifecycleStep, ...]] = field(default_factory=dict)
+    bound: list[BindingRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._frames: asyncio.Queue[Frame] = asyncio.Queue()
@@ -416,24 +430,51 @@ class ScriptedSource:
             or request.prefix
             or ("pool" if request.action is PlanAction.FLUSH_POOL else f"{len(request.addrs)} addresses")
         )
-        return Plan(
-            id=f"p{number}",
-            action=request.action,
-            target=target,
-            generation=811 + number,
-            count=1_024 if not request.addrs else len(request.addrs),
-            sample=request.addrs or tuple(f"2001:db8:0:1::{index:x}" for index in range(0xA0, 0xAA)),
-            leases=23,
-            mirrors=("news", "prices"),
-            needs_reason=request.action in {PlanAction.REVOKE_ADDRESSES, PlanAction.REVOKE_PREFIX},
-            created_at=NOW,
-            expires_at=NOW + 60,
+        return (
+            Plan(
+                id=f"p{number}",
+                action=request.action,
+                target=target,
+                generation=811 + number,
+                count=1_024 if not request.addrs else len(request.addrs),
+                sample=request.addrs or tuple(f"2001:db8:0:1::{index:x}" for index in range(0xA0, 0xAA)),
+                leases=23,
+                mirrors=("news", "prices"),
+                needs_reason=request.action in {PlanAction.REVOKE_ADDRESSES, PlanAction.REVOKE_PREFIX},
+                created_at=NOW,
+                expires_at=NOW + 60,
+            )
+            if request.subscriber_id is None and request.instance is None
+            else self._lasting(request, number)
         )
+
+    def _lasting(self, request: PlanRequest, number: int) -> Plan:
+        """A plan about a subscriber or an instance."""
+        steps = {
+            PlanAction.SUBSCRIBER_ALLOCATE: ("netbox allocates a /56",),
+            PlanAction.SUBSCRIBER_ACTIVATE: ("RADIUS is told with CoA", "then it is active", "netbox marks it active"),
+            PlanAction.SUBSCRIBER_REVOKE: (
+                "RADIUS ends the session",
+                "netbox takes the prefix back",
+                "then it is revoked",
+            ),
+        }
+        mine = [row for row in self.bound if (row.space, row.instance) == (request.space, request.instance)]
+        return Plan(
+            id=f"p{number}", action=request.action, target=request.subscriber_id or f"{request.instance} in {request.space}",
+            generation=811 + number, count=len(mine) if request.instance else 1,
+            sample=tuple(row.address for row in mine[:20]), leases=0, mirrors=(),
+            needs_reason=request.action is PlanAction.SUBSCRIBER_REVOKE, created_at=NOW, expires_at=NOW + 300,
+            steps=steps.get(request.action, ()),
+        )  # fmt: skip
 
     async def apply(self, request: ApplyRequest) -> Applied:
         await self._answer("apply", request)
         planned = next(what for name, what in reversed(self.asked) if name == "plan")
         assert isinstance(planned, PlanRequest)
+        if planned.subscriber_id is not None or planned.instance is not None:
+            made = self._lasting(planned, 1)
+            return Applied(plan=request.plan, action=made.action, target=made.target, count=made.count, leases_ended=0)
         target = planned.dbname or planned.prefix or "pool"
         return Applied(plan=request.plan, action=planned.action, target=target, count=1_024, leases_ended=23)
 
@@ -589,6 +630,62 @@ class ScriptedSource:
     async def notify_test(self) -> NotifyTested:
         await self._answer("notify_test", None)
         return self.tested
+
+    async def subscribers(
+        self, *, state: str | None, text: str | None, cursor: str | None, limit: int
+    ) -> SubscriberPage:
+        await self._answer("subscribers", (state, text, cursor, limit))
+        found = [
+            row
+            for row in self.people
+            if (state is None or row.state == state)
+            and (
+                text is None or any(text in part for part in (row.subscriber_id, row.username or "", row.prefix or ""))
+            )
+        ]
+        start = int(cursor or 0)
+        after = str(start + limit) if start + limit < len(found) else None
+        return SubscriberPage(subscribers=tuple(found[start : start + limit]), total=len(found), next=after)
+
+    async def subscriber_history(self, tenant: str, subscriber_id: str, limit: int) -> LifecycleHistory:
+        await self._answer("subscriber_history", (tenant, subscriber_id))
+        steps = self.lives.get(subscriber_id, ())
+        return LifecycleHistory(tenant=tenant, subscriber_id=subscriber_id, steps=steps)
+
+    async def outbox(self, tenant: str, subscriber_id: str, limit: int) -> OutboxPage:
+        await self._answer("outbox", (tenant, subscriber_id))
+        found = tuple(self.steps.get(subscriber_id, ()))
+        return OutboxPage(steps=found, total=len(found), next=None)
+
+    def _step(self, step: str) -> OutboxRow:
+        return next(row for rows in self.steps.values() for row in rows if row.id == step)
+
+    async def retry_step(self, step: str) -> OutboxRow:
+        await self._answer("retry_step", step)
+        return self._step(step)
+
+    async def cancel_step(self, step: str, reason: str) -> OutboxRow:
+        await self._answer("cancel_step", (step, reason))
+        return replace(self._step(step), state="cancelled", reason=reason)
+
+    async def bindings(self, *, address: str | None, text: str | None, cursor: str | None, limit: int) -> BindingPage:
+        await self._answer("bindings", (address, text, cursor, limit))
+        found = [
+            row
+            for row in self.bound
+            if (address is None or ip_address(row.address) in ip_network(address))
+            and (
+                text is None
+                or any(text in part for part in (row.address, row.instance, row.id, row.resource, *row.tags))
+            )
+        ]
+        start = int(cursor or 0)
+        after = str(start + limit) if start + limit < len(found) else None
+        return BindingPage(bindings=tuple(found[start : start + limit]), total=len(found), next=after)
+
+    async def release_binding(self, space: str, address: str) -> BindingReleased:
+        await self._answer("release_binding", (space, address))
+        return BindingReleased(count=1, sample=())
 
     async def close(self) -> None:
         self.closed = True

@@ -1,4 +1,4 @@
-"""The HA and Space screens: what is not configured, told as it is."""
+"""The HA screen: what is not configured, told as it is."""
 
 from __future__ import annotations
 
@@ -32,16 +32,6 @@ async def test_ha_tells_that_the_engine_stands_alone_and_what_that_means(size: t
         assert "ipv6console attach http://HOST:16000" in text
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
-async def test_space_tells_that_nothing_is_handed_out_for_good(size: tuple[int, int]) -> None:
-    async with staged(size=size) as stage:
-        await stage.press("8")
-        await stage.settle()
-        text = " ".join(stage.text("#space").replace("│", " ").split())
-        for told in ("○ not configured", "has none of them", "1,024 addresses", "[pool] exclude", "ipv6console revoke"):
-            assert told in text
-
-
 async def test_a_role_that_is_not_standalone_is_shown_as_it_is() -> None:
     full = scene.state()
     async with staged(replace(full, engine=replace(full.engine, role="backup"))) as stage:
@@ -51,21 +41,19 @@ async def test_a_role_that_is_not_standalone_is_shown_as_it_is() -> None:
         assert "It has no peer" not in stage.text("#ha")
 
 
-@pytest.mark.parametrize(("key", "pane"), [("6", "#ha"), ("8", "#space")])
-async def test_what_is_stale_is_not_called_live(key: str, pane: str) -> None:
+async def test_what_is_stale_is_not_called_live() -> None:
     async with staged() as stage:
-        await stage.press(key)
+        await stage.press("6")
         stage.source.lose()
         await stage.settle()
-        assert "◌ was not configured" in stage.text(pane)
+        assert "◌ was not configured" in stage.text("#ha")
 
 
-@pytest.mark.parametrize("key", ["6", "8"])
-async def test_enter_and_y_work_there_too(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_enter_and_y_work_there_too(monkeypatch: pytest.MonkeyPatch) -> None:
     async with staged() as stage:
         copied: list[str] = []
         monkeypatch.setattr(stage.app, "copy_to_clipboard", copied.append)
-        await stage.press(key)
+        await stage.press("6")
         await stage.settle()
         await stage.press("y", "enter")
         await stage.until_screen(Reader)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import click
 import pytest
 
-from ipv6console.api import leases, operator, records, scraper, state
+from ipv6console.api import bindings, leases, operator, records, scraper, spaces, state, subscribers
 from ipv6console.cli import root
 from ipv6console.console import call, lookup
 from ipv6console.console.action import ACTIONS
@@ -29,6 +29,15 @@ REQUESTS = (
     PlanRequest(action=PlanAction.FLUSH_POOL),
     PlanRequest(action=PlanAction.REVOKE_ADDRESSES, addrs=(ADDR, "2001:db8::9")),
     PlanRequest(action=PlanAction.REVOKE_PREFIX, prefix=PREFIX),
+    PlanRequest(action=PlanAction.RELEASE_INSTANCE, space="edge", instance="rack 1"),
+    PlanRequest(action=PlanAction.SUBSCRIBER_ALLOCATE, subscriber_id="it's", tenant="acme", prefix_size=48),
+    PlanRequest(
+        action=PlanAction.SUBSCRIBER_ACTIVATE, subscriber_id="a", username="kim", nas_ip="2001:db8::1", radius=True
+    ),
+    PlanRequest(action=PlanAction.SUBSCRIBER_SUSPEND, subscriber_id="a", tenant="acme"),
+    PlanRequest(action=PlanAction.SUBSCRIBER_RESUME, subscriber_id="a", tenant="acme"),
+    PlanRequest(action=PlanAction.SUBSCRIBER_REVOKE, subscriber_id="a", tenant="acme", radius=True, release=False),
+    PlanRequest(action=PlanAction.REPAIR_LEAK, leak="l1"),
 )
 PLAN = Plan(
     id="p-7", action=PlanAction.FLUSH_POOL, target="pool", generation=1, count=1, sample=(), leases=0, mirrors=(),
@@ -47,6 +56,9 @@ def every(door: Door) -> list[Call]:
         call.reset(door, NAME, (ADDR, "2001:db8::9")),
         call.reset_all(door, NAME),
         call.notify_test(door),
+        call.retry_step(door, "7f21"),
+        call.cancel_step(door, "7f21", "it's `why`"),
+        call.release_binding(door, "edge", ADDR),
         *(call.attach(door, read_only=read_only) for read_only in (True, False)),
         lookup.state(door),
         lookup.state_at(door, 1_790_000_000.4),
@@ -66,6 +78,12 @@ def every(door: Door) -> list[Call]:
         lookup.events(door),
         lookup.events(door, since=7, limit=1_000),
         lookup.events(door, level="warning", start=1_790_000_000.0),
+        lookup.subscribers(door),
+        lookup.life(door, "acme", "it's/7"),
+        lookup.outbox(door),
+        lookup.outbox(door, "acme"),
+        lookup.bindings(door),
+        lookup.binding(door, "edge", ADDR),
         lookup.manual(door),
         lookup.engines((door.target, "/run/other.sock")),
     ]
@@ -95,7 +113,7 @@ def test_every_command_line_is_read_back_by_the_shell_and_understood(door: Door)
 
 ROUTES = [
     (method, re.compile(re.sub(r"{\w+}", "[^/]+", path) + "$"), {item.alias for item in route.dependant.query_params})
-    for module in (leases, operator, records, scraper, state)
+    for module in (bindings, leases, operator, records, scraper, spaces, state, subscribers)
     for route in module.router.routes
     for method, path in [(next(iter(route.methods)), route.path)]
 ] + [("GET", re.compile("/openapi.json$"), set())]
@@ -110,7 +128,7 @@ def test_every_curl_line_asks_for_what_the_api_has(door: Door) -> None:
         assert bool(before) == door.guarded
         words = shlex.split(line)
         body = json.loads(words[words.index("--json") + 1]) if "--json" in words else None
-        method = "POST" if body is not None or "POST" in words else "GET"
+        method = "POST" if body is not None else words[words.index("-X") + 1] if "-X" in words else "GET"
         url = urlsplit(words[-1])
         path = url.path if door.is_url else urlsplit(words[-1]).path
         known = [query for verb, pattern, query in ROUTES if verb == method and pattern.fullmatch(path)]

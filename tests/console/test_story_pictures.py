@@ -1,4 +1,4 @@
-"""What Prefixes, NDP, HA, Events and Space look like in every state, pinned as pictures at the three sizes.
+"""What Prefixes, NDP, HA and Events look like in every state, pinned as pictures at the three sizes.
 
 A changed look is accepted with `pytest tests/console/test_story_pictures.py --snapshot-update` after somebody looked at it.
 """
@@ -31,7 +31,7 @@ from tests.console.test_pictures import (
 )
 
 Prepare = Callable[[Stage], Awaitable[None]]
-KEYS = {"prefixes": "4", "ndp": "5", "ha": "6", "events": "7", "space": "8"}
+KEYS = {"prefixes": "4", "ndp": "5", "ha": "6", "events": "7"}
 
 
 async def shown(stage: Stage) -> None:
@@ -67,7 +67,7 @@ async def settled(stage: Stage) -> None:
         await stage.settle()
 
 
-MET = [(mode, state) for mode in KEYS for state in STATES if mode not in {"ha", "space"} or state in {"live", "denied"}]
+MET = [(mode, state) for mode in KEYS for state in STATES if mode != "ha" or state in {"live", "denied"}]
 """What is not configured looks the same whatever the pool does."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipv6console.console.trouble import troubles
 from ipv6console.wire.state import PrefixState
 from ipv6console.wire.status import Level
-from tests.console import scene
+from tests.console import lasting, scene
 
 
 def test_a_calm_document_has_no_trouble() -> None:
@@ -74,3 +74,16 @@ def test_what_is_wrong_with_several_mirrors_alike_is_said_once() -> None:
         ("mirrors a, b, c, d and 2 more", "the pool is empty"),
         ("mirror g", "starves"),
     ]
+
+
+def test_what_is_wrong_with_subscribers_leads_to_their_screen() -> None:
+    found = troubles(lasting.state(ipam=Level.FAIL, ipam_text="no answer for 3 m"))
+    assert [(item.level, item.subject, item.key) for item in found] == [
+        (Level.FAIL, "IPAM", "8"), (Level.WARN, "stuck", "8"), (Level.WARN, "leaks", "8"),
+    ]  # fmt: skip
+    assert found[0].text == "no answer for 3 m; 3 steps wait, the oldest for 42 s"
+    assert found[2].fix == "ipv6console leaks"
+
+
+def test_nothing_is_wrong_where_nobody_has_a_prefix() -> None:
+    assert troubles(replace(scene.calm(), space=lasting.vacant(radius=Level.UNKNOWN))) == ()

@@ -21,13 +21,27 @@ _WORDS = {
     PlanAction.FLUSH_POOL: "flush",
     PlanAction.REVOKE_ADDRESSES: "revoke",
     PlanAction.REVOKE_PREFIX: "revoke",
+    PlanAction.RELEASE_INSTANCE: "release",
+    PlanAction.SUBSCRIBER_REVOKE: "revoke",
+    PlanAction.REPAIR_LEAK: "repair",
 }
 _EFFECTS = {
     PlanAction.FLUSH_MIRROR: "the mirror forgets its usage: every address is idle in it again",
     PlanAction.FLUSH_POOL: "every address leaves the pool; the spawner then fills it anew",
     PlanAction.REVOKE_ADDRESSES: "these addresses are withdrawn everywhere, for good",
     PlanAction.REVOKE_PREFIX: "the prefix and its addresses are withdrawn everywhere, for good",
+    PlanAction.RELEASE_INSTANCE: "all that the instance has in the space is released; the addresses rest before others get them",
+    PlanAction.SUBSCRIBER_ALLOCATE: "the subscriber gets a prefix of the IPAM's",
+    PlanAction.SUBSCRIBER_ACTIVATE: "the prefix becomes active",
+    PlanAction.SUBSCRIBER_SUSPEND: "the prefix is suspended and stays the subscriber's",
+    PlanAction.SUBSCRIBER_RESUME: "the prefix is active again",
+    PlanAction.SUBSCRIBER_REVOKE: "the subscriber loses the prefix",
+    PlanAction.REPAIR_LEAK: "store and IPAM are made to agree about the prefix",
 }
+_POOL = frozenset({
+    PlanAction.FLUSH_MIRROR, PlanAction.FLUSH_POOL, PlanAction.REVOKE_ADDRESSES, PlanAction.REVOKE_PREFIX,
+})  # fmt: skip
+"""Acts on the pool, whose plans tell leases and mirrors; of the others the steps are what matters."""
 _SHOWN = 6
 
 
@@ -49,7 +63,7 @@ class PlanDialog(Dialog[Applied]):
         self._again: Span | None = None
         self._applied: Applied | None = None
         self._phase = _Phase.PLANNING
-        self.add_class("-grave")
+        self.set_class(request.action in _POOL or self._word is not None, "-grave")
 
     def inside(self) -> ComposeResult:
         """The plan, the calls, the word and the reason, the buttons."""
@@ -126,12 +140,27 @@ class PlanDialog(Dialog[Applied]):
         lines: list[tuple[str, tuple[Span | str, ...]]] = [
             ("target", ((plan.target, Tone.STRONG),)),
             ("what", (_EFFECTS[plan.action],)),
-            ("count", ((figure.many(plan.count, "address", "addresses"), Tone.STRONG),)),
-            ("hurt", (hurt,)),
-            ("mirrors", (mirrors,)),
-            ("sample", ((sample or "none", Tone.PLAIN), (tail, Tone.DIM))),
-            ("plan", ((f"{plan.id}, generation {plan.generation}, holds for {figure.span(left)}", Tone.DIM),)),
         ]
+        if plan.action in _POOL:
+            lines += [
+                ("count", ((figure.many(plan.count, "address", "addresses"), Tone.STRONG),)),
+                ("hurt", (hurt,)),
+                ("mirrors", (mirrors,)),
+                ("sample", ((sample or "none", Tone.PLAIN), (tail, Tone.DIM))),
+            ]
+        else:
+            if plan.action is PlanAction.RELEASE_INSTANCE:
+                lines.append(("count", ((figure.many(plan.count, "binding", "bindings"), Tone.STRONG),)))
+            if (
+                sample
+                and plan.sample != (plan.target,)
+                and plan.action in {PlanAction.RELEASE_INSTANCE, PlanAction.REPAIR_LEAK}
+            ):
+                lines.append(("about", ((sample, Tone.PLAIN), (tail, Tone.DIM))))
+            steps = "\n".join(f"{number} {step}" for number, step in enumerate(plan.steps, 1))
+            lines += [("steps", ((steps, Tone.STRONG),))] if steps else []
+        held = f"{plan.id}, generation {plan.generation}, holds for {figure.span(left)}"
+        lines.append(("plan", ((held, Tone.DIM),)))
         told = sheet([(label, content(*spans)) for label, spans in lines], self.room, indent=11)
         return content(*again) + told
 
@@ -195,10 +224,7 @@ class PlanDialog(Dialog[Applied]):
             self._end(content((f"✖ {refusal.title}: ", Tone.FAIL), refusal.detail, "\n", (refusal.next, Tone.STRONG)))
             return
         self._applied = applied
-        self._end(content(
-            ("● done: ", Tone.OK), (f"{applied.action.value} {applied.target}", Tone.STRONG),
-            f", {figure.many(applied.count, 'address', 'addresses')}, {figure.many(applied.leases_ended, 'lease', 'leases')} ended",
-        ))  # fmt: skip
+        self._end(_outcome(applied))
 
     def _end(self, text: Content) -> None:
         self._phase = _Phase.DONE
@@ -210,3 +236,18 @@ class PlanDialog(Dialog[Applied]):
         cancel = self.query_one("#cancel", Button)
         cancel.label = "Close"
         cancel.focus()
+
+
+def _outcome(applied: Applied) -> Content:
+    done = (f"{applied.action.value} {applied.target}", Tone.STRONG)
+    if applied.action in _POOL:
+        ended = figure.many(applied.leases_ended, "lease", "leases")
+        return content(
+            ("● done: ", Tone.OK), done, f", {figure.many(applied.count, 'address', 'addresses')}, {ended} ended"
+        )
+    if applied.action is PlanAction.RELEASE_INSTANCE:
+        return content(("● done: ", Tone.OK), done, f", {figure.many(applied.count, 'binding', 'bindings')}")
+    if applied.count:
+        return content(("● done: ", Tone.OK), done)
+    told = "\nOther systems have still to do their part, or did not do it: the state and the steps tell."
+    return content(("⟳ taken up: ", Tone.BUSY), done, (told, Tone.DIM))

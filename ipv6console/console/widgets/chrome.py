@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ipv6console.console import figure
-from ipv6console.console.action import ACTIONS, Action
+from ipv6console.console.action import ACTIONS, Action, Scope
 from ipv6console.console.keyring import key_name, key_of, keyed
 from ipv6console.console.model import Condition, Model
 from ipv6console.console.rewind import Moment
@@ -207,8 +207,14 @@ class KeyBar(Line):
         return label.stylize(f"@click=app.act('{item.id}')")
 
 
+_ELSEWHERE = {"spawn": Scope.SPACE, "flush": Scope.SPACE, "revoke": Scope.BINDINGS}
+"""What the place of the focus has nothing to do with: not named there, though its key works."""
+
+
 def _named(item: Action, standing: Standing) -> bool:
-    return item.footer is not None and item.scope in standing.here and (item.id != "drain" or standing.drains)
+    if item.footer is None or item.scope not in standing.here or _ELSEWHERE.get(item.id) in standing.here:
+        return False
+    return item.id != "drain" or standing.drains
 
 
 def _rank(item: Action) -> int:
@@ -216,6 +222,6 @@ def _rank(item: Action) -> int:
 
 
 def _least(items: Sequence[Action]) -> Action:
-    expendable = ("zoom", "open", "troubles", "why", "filter", "rewind_back", "drain")
+    expendable = ("zoom", "open", "troubles", "why", "filter", "rewind_back", "drain", "cancel_step", "retry")
     named = [item for name in expendable for item in items if item.id == name]
     return named[0] if named else items[-1]

@@ -105,6 +105,11 @@ class Grid(ScrollView, can_focus=True):
         return self._rows[self._cursor].key if self._rows else None
 
     @property
+    def place(self) -> int:
+        """Which row the cursor is on, from 0."""
+        return self._cursor
+
+    @property
     def on_top(self) -> bool:
         """Whether the cursor is on the first row."""
         return self._cursor == 0

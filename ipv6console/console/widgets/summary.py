@@ -1,4 +1,4 @@
-"""The status list of narrow terminals: seven lines that say how everything is."""
+"""The status list of narrow terminals: a few lines that say how everything is."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from textual.widgets import Static
 
 from ipv6console.console import figure
 from ipv6console.console.detail import facts
+from ipv6console.console.life import is_used
 from ipv6console.console.model import Condition
 from ipv6console.console.tone import Span, Tone, verdict
 from ipv6console.console.widgets import ndp, prefix
 from ipv6console.console.widgets.grid import Cell, Column, Grid, GridRow
 from ipv6console.console.widgets.pane import Pane, View, waiting
-from ipv6console.wire.state import State
+from ipv6console.wire.state import SpaceState, State
 from ipv6console.wire.status import Level, Stamp, worst
 
 
 class SummaryPane(Pane):
-    """Seven rows: glyph and word, name, value, age."""
+    """Seven rows, or eight: glyph and word, name, value, age."""
 
     topic = "Status"
     guide: ClassVar[str] = (
@@ -53,10 +54,10 @@ class SummaryPane(Pane):
     def basis(self, view: View) -> tuple[object, ...]:
         """All rows but those of the events."""
         state = view.model.state
-        return () if state is None else (state.prefixes, state.ndp, state.pool, state.mirrors, state.store)
+        return () if state is None else (state.prefixes, state.ndp, state.pool, state.mirrors, state.store, state.space)
 
     def redraw(self, view: View) -> None:
-        """Show the seven lines."""
+        """Show the seven lines, and an eighth where there are spaces or subscribers."""
         state = view.model.state
         self.frame(view, "Status", state.engine.stamp if state else None)
         body = waiting(view, "the status")
@@ -76,6 +77,11 @@ class SummaryPane(Pane):
             self._checks(state, view, stale=stale),
             self._mirrors(state, view, stale=stale),
             self._store(state, view, stale=stale),
+            *(
+                [self._space(state.space, view, stale=stale)]
+                if state.space is not None and is_used(state.space)
+                else []
+            ),
         ]
 
     @staticmethod
@@ -165,6 +171,25 @@ class SummaryPane(Pane):
             "Store", verdict(row.level, stale=stale), ((took, Tone.PLAIN), (row.text, Tone.DIM)), row.stamp, view
         )
 
+    def _space(self, row: SpaceState, view: View, *, stale: bool) -> GridRow:
+        near = (row.ipam, row.radius)
+        grave = (
+            worst(tuple(level for level in near if level is not Level.OFF)) if set(near) != {Level.OFF} else Level.OK
+        )
+        level = Level.WARN if grave in {Level.OK, Level.UNKNOWN} and (row.stuck or row.leaks) else grave
+        told = [
+            f"{figure.short(row.states.get('active', 0))} of {figure.many(row.subscribers, 'subscriber', 'subscribers')} active"
+        ]
+        told += [figure.many(row.pending, "step waits", "steps wait")] if row.pending else []
+        told += [f"{figure.short(row.stuck)} stuck"] if row.stuck else []
+        told += [
+            f"{name} {text}"
+            for name, text, now in (("IPAM", row.ipam_text, row.ipam), ("RADIUS", row.radius_text, row.radius))
+            if now in {Level.WARN, Level.FAIL}
+        ]
+        told += [figure.many(row.bindings, "binding", "bindings")]
+        return self._row("Space", verdict(level, stale=stale), ((", ".join(told), Tone.PLAIN),), row.stamp, view)
+
     def subject(self, view: View) -> tuple[str, list[tuple[str, str]]] | None:
         """Everything known of the line under the cursor."""
         state = view.model.state
@@ -178,6 +203,7 @@ class SummaryPane(Pane):
             "Checks": state.pool.check_urls,
             "Mirrors": state.mirrors,
             "Store": (state.store,),
+            "Space": () if state.space is None else (state.space,),
         }
         key = self.grid.cursor_key or "Store"
         told = [fact for document in documents[key] for fact in [*facts(document, view.model.now), ("", "")]]

@@ -1,0 +1,85 @@
+"""What the keys of the Space screen do."""
+
+from __future__ import annotations
+
+from ipv6console.console.doing import Action, Danger, Scope
+
+SPACE_ACTIONS: tuple[Action, ...] = (
+    Action(
+        id="allocate",
+        title="Allocate",
+        key="A",
+        command="subscriber allocate SUBSCRIBER",
+        scope=Scope.SUBSCRIBERS,
+        acts=True,
+        danger=Danger.PLAN,
+        footer=1,
+        help="Ask the IPAM for a prefix for the subscriber under the cursor. Shows the steps first.",
+    ),
+    Action(
+        id="activate",
+        title="Activate",
+        key="V",
+        command="subscriber activate SUBSCRIBER",
+        scope=Scope.SUBSCRIBERS,
+        acts=True,
+        danger=Danger.PLAN,
+        footer=2,
+        help="Make the prefix active; asks for user name, NAS, and whether RADIUS is to be told (CoA). Shows the steps first.",
+    ),
+    Action(
+        id="suspend",
+        title="Suspend",
+        key="S",
+        command="subscriber suspend SUBSCRIBER",
+        scope=Scope.SUBSCRIBERS,
+        acts=True,
+        danger=Danger.PLAN,
+        footer=2,
+        help="Suspend an active prefix: it stays the subscriber's. Shows the steps first.",
+    ),
+    Action(
+        id="resume",
+        title="Resume",
+        key="U",
+        command="subscriber resume SUBSCRIBER",
+        scope=Scope.SUBSCRIBERS,
+        acts=True,
+        danger=Danger.PLAN,
+        footer=2,
+        help="Let a suspended prefix be active again. Shows the steps first.",
+    ),
+    Action(
+        id="retry",
+        title="Retry",
+        key="t",
+        command="outbox retry STEP",
+        scope=Scope.SUBSCRIBERS,
+        acts=True,
+        footer=4,
+        help="Try now the step under the cursor in Steps, elsewhere the first pending one of the subscriber.",
+    ),
+    Action(
+        id="cancel_step",
+        title="Cancel step",
+        key="C",
+        command="outbox cancel STEP --reason WHY",
+        scope=Scope.SUBSCRIBERS,
+        acts=True,
+        danger=Danger.CONFIRM,
+        footer=4,
+        help="Let a pending step not be taken, with a reason: the one under the cursor in Steps, elsewhere the first one.",
+    ),
+    Action(
+        id="release_binding",
+        title="Release",
+        key="R",
+        command="bindings release SPACE ADDRESS",
+        scope=Scope.BINDINGS,
+        acts=True,
+        danger=Danger.PLAN,
+        footer=3,
+        help="Release the binding under the cursor, or everything its instance has in the space. Shows the exact plan first.",
+    ),
+)
+"""Every action that is about subscribers or bindings, in the order help shows them."""
