@@ -103,7 +103,7 @@ class Assignment:
     def _ipam(self, complaint: str | None) -> tuple[Level, str]:
         registry = self._subscribers.registry.name
         if complaint is not None:
-            return Level.WARN, f"{registry}: {complaint}"
+            return self._complained(f"{registry}: {complaint}")
         if registry != EMBEDDED:
             return Level.OK, self._core.settings.netbox.url
         wanted = self._core.settings.lifecycle.spaces
@@ -114,10 +114,14 @@ class Assignment:
             return Level.WARN, f"lifecycle.spaces names what is not there: {told}; ipv6console space create makes one"
         return (Level.OK, f"prefixes are cut out of {', '.join(wanted)}") if wanted else (Level.OFF, _NONE)
 
+    def _complained(self, text: str) -> tuple[Level, str]:
+        # Whom nobody asks any more may be well again; what was wrong is then no more than the last that was heard.
+        return (Level.WARN, text) if len(self._subscribers.desk.outbox) else (Level.UNKNOWN, f"{text}; not asked since")
+
     def _radius(self, complaint: str | None) -> tuple[Level, str]:
         if self._subscribers.sessions is None:
             return Level.OFF, "no RADIUS is configured"
         if complaint is not None:
-            return Level.WARN, complaint
+            return self._complained(complaint)
         server = self._core.settings.radius.server
         return Level.OK, "the NAS of each session" if server == "nas" else server

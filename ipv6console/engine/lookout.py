@@ -57,6 +57,9 @@ class Lookout:
 
     def _judge(self, watched: _Watched, level: Level, text: str) -> None:
         now = self._clock.now()
+        if level is Level.UNKNOWN:
+            watched.since = None
+            return
         if level not in (Level.WARN, Level.FAIL):
             if watched.told:
                 self._journal.write(watched.recovered, f"{watched.title} answers again: {text}")

@@ -17,6 +17,7 @@ from ipv6console.engine.external import Registry, SessionControl
 from ipv6console.engine.health import LONG, health_of
 from ipv6console.engine.lookout import MOMENT, Lookout
 from ipv6console.engine.spaces import Spaces
+from ipv6console.ipam.change import SpaceSnapshot
 from ipv6console.ipam.subscribers import Desk
 from ipv6console.store.database import SqliteStore
 from ipv6console.wire.event import EventFilter
@@ -69,6 +70,12 @@ class Scene:
     beside: Beside
     assignment: Assignment
 
+    def wait(self) -> None:
+        """Let Anna wait for a prefix."""
+        desk, now = self.beside.desk, self.clock.now()
+        desk.make(ANNA, "pd", 56, now)
+        desk.allocate(ANNA, size=56, parent=None, registry="netbox", actor="test", now=now)
+
     def state(self) -> SpaceState:
         return self.assignment.state(Stamp(self.clock.now(), "engine"))
 
@@ -116,6 +123,7 @@ async def test_who_is_asked_and_how_it_answers_is_told(scene: Scene) -> None:
     state = scene.state()
     assert (state.registry, state.ipam, state.ipam_text) == ("netbox", Level.OK, "http://netbox.test")
     assert (state.radius, state.radius_text) == (Level.OK, "[::1]:3799")
+    scene.wait()
     scene.beside.courier = Courier("connection refused", "no answer from [::1]:3799")
     state = scene.state()
     assert (state.ipam, state.ipam_text) == (Level.WARN, "netbox: connection refused")
@@ -146,8 +154,7 @@ async def test_health_warns_of_what_waits_is_stuck_or_leaks_and_of_who_does_not_
         assert all(finding.fix for finding in found)
         return {finding.subject: finding.text for finding in found}
 
-    scene.beside.desk.make(ANNA, "pd", 56, scene.clock.now())
-    scene.beside.desk.allocate(ANNA, size=56, parent=None, registry="netbox", actor="test", now=scene.clock.now())
+    scene.wait()
     assert subjects() == {}
     scene.clock.time += LONG
     assert subjects() == {"outbox": "1 step waits for another system, the oldest for 60 s"}
@@ -162,6 +169,21 @@ async def test_health_warns_of_what_waits_is_stuck_or_leaks_and_of_who_does_not_
     }
 
 
+async def test_who_did_not_answer_and_is_asked_no_more_is_neither_well_nor_out_of_reach(scene: Scene) -> None:
+    lookout = Lookout(scene.core.journal, scene.clock, scene.state)
+    scene.wait()
+    scene.beside.courier.ipam = "connection refused"
+    for _ in range(2):
+        lookout.look()
+        scene.clock.time += MOMENT
+    scene.beside.desk.restore(SpaceSnapshot(), scene.clock.now())
+    state = scene.state()
+    assert (state.ipam, state.ipam_text) == (Level.UNKNOWN, "netbox: connection refused; not asked since")
+    lookout.look()
+    page = await scene.core.journal.page(0, 100, EventFilter())
+    assert [event.kind for event in page.events] == ["ipam.failed"]
+
+
 async def test_a_system_out_of_reach_is_told_of_after_a_moment_and_again_when_it_answers(scene: Scene) -> None:
     lookout = Lookout(scene.core.journal, scene.clock, scene.state)
 
@@ -169,6 +191,7 @@ async def test_a_system_out_of_reach_is_told_of_after_a_moment_and_again_when_it
         page = await scene.core.journal.page(0, 100, EventFilter())
         return [event.kind for event in page.events]
 
+    scene.wait()
     scene.beside.courier.radius = "no answer"
     lookout.look()
     scene.clock.time += MOMENT - 0.1
