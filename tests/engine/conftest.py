@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from ipv6console.wire.status import Level, Stamp
 URL = "http://echo.test/ip"
 OTHER_URL = "http://other.test/ip"
 PATIENCE = 30.0
+_LOOK = 0.01
+"""Seconds after which it is looked at what no event tells of."""
 
 
 class HandClock:
@@ -208,11 +211,18 @@ class World:
     echo: HandEcho
     caller: Caller = field(default=Caller("test", frozenset(Scope)))
 
+    def __post_init__(self) -> None:
+        self._changed = self.engine._core.changed.listen()
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let the engine's tasks run until `condition` holds; fails after so long that they must hang."""
         async with asyncio.timeout(PATIENCE):
-            while not condition():  # noqa: ASYNC110 - many tasks change the state; none of them tells tests so
-                await asyncio.sleep(0.001)
+            while not condition():
+                self._changed.clear()
+                # Not everything that tests wait for is a change that the engine tells of.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK):
+                        await self._changed.wait()
 
     async def filled(self) -> None:
         await self.until(lambda: self.engine.state().pool.idle >= self.engine.settings.pool.usable_num)
