@@ -24,7 +24,8 @@ __all__ = ["anyio_backend"]
 PARTS = 2
 BESIDE = 30
 """So many runs, which processes may share, each with so many pairs of engines and as many clients that say other things."""
-IMPATIENCE = 1.0
+TOO_SLOW = b"HTTP/1.1 408 "
+IMPATIENCE = 0.5
 """Seconds the servers wait for what does not come."""
 TIMED = re.compile(rb"[?&](wait=|ttl=(?!300|1e3|10[01]))[0-9. +]*[1-9]")
 """Picks that wait in line, and leases that end soon, depend on more than what is said."""
@@ -120,7 +121,8 @@ async def talk(home: Path, inputs: int, chance: random.Random) -> tuple[int, int
                 continue
             connections, said = connections + 1, said + count
             fast, slow = await asyncio.gather(*(told(service, pieces) for service in services))
-            if fast is None or slow is None:
+            if fast is None or slow is None or (TOO_SLOW in fast) != (TOO_SLOW in slow):
+                # One of them had to wait for the machine, and its client's time was over.
                 lost += 1
             else:
                 assert anonymous(fast) == anonymous(slow), pieces
