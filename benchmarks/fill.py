@@ -25,9 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import distance
 from benchmarks.checks import Site
-from benchmarks.place import FILL_WITHIN, enter, settings
+from benchmarks.place import FILL_WITHIN, enter, fill, settings
 from benchmarks.row import Row, show
-from benchmarks.session import fill
 from ipv6console.client import IPv6Client
 from ipv6console.wire.plan import ApplyRequest, PlanAction, PlanRequest
 from tests.faults.place import PORT, PREFIX, SITE

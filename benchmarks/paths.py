@@ -12,10 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,10 +21,9 @@ import requests
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.place import enter, settings, site
+from benchmarks.place import enter, filled
 from benchmarks.row import Row, show
-from benchmarks.session import fill, many
-from tests.faults.place import SITE
+from benchmarks.session import many
 
 URL = "http://127.0.0.1:16000"
 POOL = 50
@@ -91,18 +88,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=500, help="picks of each client (500)")
     given = parser.parse_args()
     enter()
-    subprocess.run(["sh", "-ec", f"ip link set lo up; ip addr add {SITE}/128 dev lo nodad"], check=True)
-    with site(), tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        words = [sys.executable, "-m", "ipv6console", "serve", "--config", str(settings(folder, "routed", POOL))]
-        with (folder / "log").open("wb") as log:
-            engine = subprocess.Popen(words, stdout=log, stderr=log)
-        try:
-            fill(engine, folder / "engine.sock", POOL)
-            good = measure(folder / "engine.sock", given.requests)
-        finally:
-            engine.send_signal(signal.SIGTERM)
-            engine.wait()
+    with filled(POOL) as path:
+        good = measure(path, given.requests)
     sys.exit(0 if good else 1)
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ipv6console.client import EngineUnreachable, IPv6Client
 from tests.faults.place import PORT, PREFIX, SITE, Echo, Server, write_config
 
 INSIDE = "IPV6CONSOLE_BENCHMARK_INSIDE"
@@ -50,3 +55,34 @@ def settings(folder: Path, strategy: str, count: int) -> Path:
         },
     )
     return path
+
+
+@contextmanager
+def filled(count: int) -> Iterator[Path]:
+    """Run an engine with `count` addresses and the site, all on the loopback interface; yields the engine's socket."""
+    subprocess.run(["sh", "-ec", f"ip link set lo up; ip addr add {SITE}/128 dev lo nodad"], check=True)
+    with site(), tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        words = [sys.executable, "-m", "ipv6console", "serve", "--config", str(settings(folder, "routed", count))]
+        with (folder / "log").open("wb") as log:
+            engine = subprocess.Popen(words, stdout=log, stderr=log)
+        try:
+            fill(engine, folder / "engine.sock", count)
+            yield folder / "engine.sock"
+        finally:
+            engine.send_signal(signal.SIGTERM)
+            engine.wait()
+
+
+def fill(engine: subprocess.Popen[bytes], path: Path, count: int) -> None:
+    """Wait until the engine has `count` addresses."""
+    until = time.monotonic() + FILL_WITHIN
+    with IPv6Client(socket=path) as client:
+        while time.monotonic() < until and engine.poll() is None:
+            try:
+                if client.state().pool.idle >= count:
+                    return
+            except EngineUnreachable:
+                pass
+            time.sleep(0.1)
+    sys.exit(f"the pool did not fill: {(path.parent / 'log').read_text()}")

@@ -13,10 +13,7 @@ import argparse
 import asyncio
 import os
 import platform
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,29 +22,15 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.place import FILL_WITHIN, SITE, enter, settings, site
+from benchmarks.place import enter, filled
 from benchmarks.row import Row, show
-from ipv6console.client import AsyncIPv6Session, EngineUnreachable, IPv6Client, IPv6Session
+from ipv6console.client import AsyncIPv6Session, IPv6Session
 from ipv6console.client.requests import IPv6Session as RequestsSession
 
 MOST = 2.0
 
 Times = tuple[float, float]
 """Seconds until a session had its address, and until it had given it back."""
-
-
-def fill(engine: subprocess.Popen[bytes], path: Path, count: int) -> None:
-    """Wait until the engine has `count` addresses."""
-    until = time.monotonic() + FILL_WITHIN
-    with IPv6Client(socket=path) as client:
-        while time.monotonic() < until and engine.poll() is None:
-            try:
-                if client.state().pool.idle >= count:
-                    return
-            except EngineUnreachable:
-                pass
-            time.sleep(0.1)
-    sys.exit(f"the pool did not fill: {(path.parent / 'log').read_text()}")
 
 
 def blocking(make: Callable[..., Any], place: dict[str, str]) -> Times:
@@ -111,26 +94,9 @@ def main() -> None:
     parser.add_argument("--pool", type=int, default=200, help="addresses in the pool (200)")
     given = parser.parse_args()
     enter()
-    subprocess.run(["sh", "-ec", f"ip link set lo up; ip addr add {SITE}/128 dev lo nodad"], check=True)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores")
-    with site(), tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        command = [
-            sys.executable,
-            "-m",
-            "ipv6console",
-            "serve",
-            "--config",
-            str(settings(folder, "routed", given.pool)),
-        ]
-        with (folder / "log").open("wb") as log:
-            engine = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            fill(engine, folder / "engine.sock", given.pool)
-            good = measure(folder / "engine.sock", given.rounds, given.sessions)
-        finally:
-            engine.send_signal(signal.SIGTERM)
-            engine.wait()
+    with filled(given.pool) as path:
+        good = measure(path, given.rounds, given.sessions)
     sys.exit(0 if good else 1)
 
 
