@@ -164,7 +164,7 @@ async def detail(stage: Stage) -> None:
 
 
 async def releasing(stage: Stage) -> None:
-    stage.app.page.query_one(BindingsPane).target.focus()
+    stage.app.page.set_focus(stage.app.page.query_one(BindingsPane).target)
     await stage.press("R")
     await stage.until_screen(Choice)
 

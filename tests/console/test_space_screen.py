@@ -151,7 +151,7 @@ async def test_more_is_read_as_the_cursor_comes_near_the_end() -> None:
 async def test_a_binding_is_searched_for_by_the_engine(line: str, shown: str, wanted: tuple[object, ...]) -> None:
     async with on_space() as stage:
         pane = stage.app.page.query_one(BindingsPane)
-        pane.target.focus()
+        stage.app.page.set_focus(pane.target)
         await stage.press("slash", *line, "enter")
         async with asyncio.timeout(DEADLINE):
             while asked(stage, "bindings")[-1] != wanted or "1 of 15 pass" not in stage.text("#bindings"):
@@ -315,7 +315,7 @@ async def test_retry_tries_the_first_pending_step_now(size: tuple[int, int]) -> 
 async def test_in_steps_the_keys_are_about_the_step_under_the_cursor() -> None:
     async with on_space() as stage:
         await on_row(stage, "cust-0006")
-        stage.app.page.query_one(StepsPane).target.focus()
+        stage.app.page.set_focus(stage.app.page.query_one(StepsPane).target)
         await stage.press("j", "t")
         assert await stage.until_asked("retry_step") == "release-cust-0006"
         await stage.press("G", "C")
@@ -349,7 +349,7 @@ async def test_where_no_step_waits_there_is_none_to_try_or_cancel() -> None:
 
 async def test_one_binding_is_released() -> None:
     async with on_space() as stage:
-        stage.app.page.query_one(BindingsPane).target.focus()
+        stage.app.page.set_focus(stage.app.page.query_one(BindingsPane).target)
         await stage.press("R")
         dialog = await stage.until_screen(Choice)
         assert dialog.focused is not None
@@ -361,7 +361,7 @@ async def test_one_binding_is_released() -> None:
 
 async def test_all_of_an_instance_is_released_by_a_plan_with_a_typed_word() -> None:
     async with on_space() as stage:
-        stage.app.page.query_one(BindingsPane).target.focus()
+        stage.app.page.set_focus(stage.app.page.query_one(BindingsPane).target)
         await stage.press("X")
         await stage.until_screen(Choice)
         await stage.press("down", "down", "enter")
@@ -376,7 +376,7 @@ async def test_all_of_an_instance_is_released_by_a_plan_with_a_typed_word() -> N
 async def test_a_release_that_is_refused_says_why_and_how_to_ask_again() -> None:
     async with on_space() as stage:
         stage.source.refused = {"release_binding": Refused("the disk is full", next="make room", title="Unavailable")}
-        stage.app.page.query_one(BindingsPane).target.focus()
+        stage.app.page.set_focus(stage.app.page.query_one(BindingsPane).target)
         await stage.press("R")
         await stage.until_screen(Choice)
         await stage.press("down", "enter")
@@ -406,7 +406,7 @@ async def test_the_key_bar_and_help_are_of_the_pane_in_focus() -> None:
     async with on_space() as stage:
         assert "A Allocate" in stage.text("#keys")
         assert "Spawn" not in stage.text("#keys")
-        stage.app.page.query_one(BindingsPane).target.focus()
+        stage.app.page.set_focus(stage.app.page.query_one(BindingsPane).target)
         await stage.settle()
         assert "R Release" in stage.text("#keys")
         assert "Allocate" not in stage.text("#keys")
@@ -434,7 +434,7 @@ async def test_enter_shows_all_of_a_subscriber_and_r_asks_again(monkeypatch: pyt
 
 async def test_enter_on_a_binding_shows_everything_of_it() -> None:
     async with on_space() as stage:
-        stage.app.page.query_one(BindingsPane).target.focus()
+        stage.app.page.set_focus(stage.app.page.query_one(BindingsPane).target)
         await stage.press("enter")
         await stage.until_screen(Reader)
         await stage.until_shows("metadata owner")
