@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.strip import Strip
@@ -104,6 +105,18 @@ class Stage:
 
     def asked(self) -> list[str]:
         return [name for name, _ in self.source.asked]
+
+
+async def until(where: Stage | Pilot[str], condition: Callable[[], object], what: str = "") -> None:
+    """Wait until something is so, with the app at work meanwhile; `what` says what was waited for in vain."""
+    pilot = where.pilot if isinstance(where, Stage) else where
+    try:
+        async with asyncio.timeout(DEADLINE):
+            while not condition():
+                await pilot.pause(0.01)
+    except TimeoutError:
+        pytest.fail(what or "what was waited for did not happen")
+    await pilot.pause()
 
 
 @asynccontextmanager

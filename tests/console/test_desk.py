@@ -6,7 +6,6 @@ import asyncio
 import csv
 import json
 import tarfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from ipv6console.wire.presence import AttachedRow, WatcherKind
 from ipv6console.wire.state import PrefixState, State
 from tests.console import pool, scene
 from tests.console.scene import ScriptedSource, calm
-from tests.console.stage import DEADLINE, Stage, staged
+from tests.console.stage import Stage, staged, until
 
 pytestmark = pytest.mark.anyio
 BACK, FORTH, LEAP = "left_square_bracket", "right_square_bracket", "left_curly_bracket"
@@ -38,13 +37,6 @@ TOKEN = "ipv6c_k3Jx-91_aZQwErTyUiOpAsDfGhJkLzXcVbNm012345"
 
 def files_in(folder: Path) -> list[Path]:
     return list(folder.iterdir())
-
-
-async def until(stage: Stage, condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while not condition():
-            await stage.pilot.pause()
-    await stage.pilot.pause()
 
 
 def earlier(seconds: float) -> State:

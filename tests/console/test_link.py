@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from ipv6console.console.widgets.mirrors import MirrorsPane
 from ipv6console.wire.frame import StateFrame
 from ipv6console.wire.plan import ApplyRequest
 from tests.api.service import TESTER, Service, serving, settings_in
-from tests.console.stage import DEADLINE
+from tests.console.stage import DEADLINE, until
 
 pytestmark = pytest.mark.anyio
 
@@ -38,13 +38,6 @@ async def on_engine(target: str) -> AsyncIterator[tuple[ConsoleApp, Pilot[str]]]
     app = ConsoleApp(Link(target), label="LOCAL", target=target)
     async with app.run_test(size=(120, 40)) as pilot:
         yield app, pilot
-
-
-async def until(pilot: Pilot[str], condition: Callable[[], object]) -> None:
-    """Wait until what the engine does in its own time has reached the console."""
-    async with asyncio.timeout(DEADLINE):
-        while not condition():
-            await pilot.pause()
 
 
 async def test_the_document_its_changes_and_the_events_arrive(service: Service) -> None:

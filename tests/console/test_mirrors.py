@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -21,7 +20,7 @@ from ipv6console.wire.plan import PlanAction, PlanRequest
 from ipv6console.wire.state import State
 from ipv6console.wire.status import Level
 from tests.console import scene
-from tests.console.stage import DEADLINE, Stage, staged
+from tests.console.stage import Stage, staged, until
 
 pytestmark = pytest.mark.anyio
 LEASED = "2001:db8:0:1:5:0:1:9"
@@ -35,14 +34,6 @@ def screen(stage: Stage) -> MirrorsScreen:
 
 def names(stage: Stage) -> list[str]:
     return [row.key for row in screen(stage).tasks.grid.rows]
-
-
-async def until(stage: Stage, condition: object) -> None:
-    assert callable(condition)
-    async with asyncio.timeout(DEADLINE):
-        while not condition():
-            await stage.pilot.pause(0.01)
-    await stage.pilot.pause()
 
 
 @asynccontextmanager

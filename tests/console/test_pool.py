@@ -24,7 +24,7 @@ from ipv6console.wire.address import AddressChanges, AddressRow
 from ipv6console.wire.plan import PlanAction, PlanRequest
 from tests.console import pool
 from tests.console.scene import NOW
-from tests.console.stage import DEADLINE, Stage, staged
+from tests.console.stage import Stage, staged, until
 
 pytestmark = pytest.mark.anyio
 ROWS = [
@@ -43,14 +43,6 @@ def screen(stage: Stage) -> PoolScreen:
 
 def listed(stage: Stage) -> list[int]:
     return [int(row.key) & 0xFFFF for row in screen(stage).table.roll.rows]
-
-
-async def until(stage: Stage, condition: object) -> None:
-    assert callable(condition)
-    async with asyncio.timeout(DEADLINE):
-        while not condition():
-            await stage.pilot.pause(0.01)
-    await stage.pilot.pause()
 
 
 async def read(stage: Stage) -> None:

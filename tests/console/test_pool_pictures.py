@@ -15,16 +15,8 @@ from ipv6console.console.screens.plan import PlanDialog
 from ipv6console.console.screens.pool import PoolScreen
 from ipv6console.console.source import Refused
 from tests.console import pool, scene
-from tests.console.stage import DEADLINE, Stage
+from tests.console.stage import Stage, until
 from tests.console.test_pictures import NAMED, SIZES, Compare, Prepare, pictured
-
-
-async def until(stage: Stage, condition: object) -> None:
-    assert callable(condition)
-    async with asyncio.timeout(DEADLINE):
-        while not condition():
-            await stage.pilot.pause(0.01)
-    await stage.pilot.pause()
 
 
 async def go(stage: Stage) -> None:

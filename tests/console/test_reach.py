@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -18,7 +17,7 @@ from ipv6console.console.screens.page import Page
 from ipv6console.console.source import Source
 from ipv6console.console.tab import TABS, Tab
 from tests.console import pool, scene
-from tests.console.stage import DEADLINE, Stage, staged
+from tests.console.stage import Stage, staged, until
 
 pytestmark = pytest.mark.anyio
 MODES = [tab.mode for tab in TABS]
@@ -56,16 +55,6 @@ async def furnished(monkeypatch: pytest.MonkeyPatch, mode: str = "overview") -> 
         )
         await home(stage, mode)
         yield stage
-
-
-async def until(stage: Stage, condition: Callable[[], bool], what: str) -> None:
-    """Wait until something is so, with the app at work meanwhile."""
-    try:
-        async with asyncio.timeout(DEADLINE):
-            while not condition():
-                await stage.pilot.pause(0.002)
-    except TimeoutError:
-        pytest.fail(what)
 
 
 async def drawn(stage: Stage) -> None:
