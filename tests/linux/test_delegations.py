@@ -75,7 +75,12 @@ async def test_of_a_lease_file_the_last_line_of_each_prefix_counts(tmp_path: Pat
     }
 
 
-@pytest.mark.parametrize("text", [None, f"{HEAD}\n{lease('nonsense/56')}\n", f"{HEAD}\n{lease('2001:db8::/640')}\n"])
+@pytest.mark.parametrize(
+    "text",
+    [None, f"{HEAD}\n{lease('nonsense/56')}\n", f"{HEAD}\n{lease('2001:db8::/640')}\n"],
+    # The leases have the time in them, and every worker has to call the tests the same.
+    ids=["absent", "prefix", "length"],
+)
 async def test_a_lease_file_that_cannot_be_read_is_told_with_its_name(tmp_path: Path, text: str | None) -> None:
     file = tmp_path / "kea-leases6.csv"
     if text is not None:

@@ -111,6 +111,7 @@ def sockets() -> int:
 async def talk(home: Path, inputs: int, chance: random.Random) -> tuple[int, int, int]:
     """Say `inputs` requests to two engines; return by how many connections, how many were cut short, how many were hot."""
     connections = lost = said = 0
+    apart = False
     async with paired(home, replace(LIMITS, head_seconds=IMPATIENCE, body_seconds=IMPATIENCE)) as pair:
         services = (pair.hot, pair.plain)
         for service in services:
@@ -123,10 +124,11 @@ async def talk(home: Path, inputs: int, chance: random.Random) -> tuple[int, int
             fast, slow = await asyncio.gather(*(told(service, pieces) for service in services))
             if fast is None or slow is None or (TOO_SLOW in fast) != (TOO_SLOW in slow):
                 # One of them had to wait for the machine, and its client's time was over.
-                lost += 1
+                lost, apart = lost + 1, True
             else:
                 assert anonymous(fast) == anonymous(slow), pieces
-            if connections % 100 == 0:
+            if apart or connections % 100 == 0:
+                apart = False
                 for service in services:
                     for name in service.engine.stats().mirrors:
                         await service.engine.flush(name, TESTER)
