@@ -56,7 +56,7 @@ manual: setup
 
 screenshots: setup
 	@.ci/debian test
-	$(BIN)/ipv6console lab run --scrapers 4 -- $(BIN)/python -m ipv6console.console.picture screenshots
+	PATH="$(CURDIR)/$(BIN):$$PATH" ipv6console lab run --with radius,ipam --scrapers 4 -- screenshots/take
 
 clean:
 	rm -rf .venv build ipv6console.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

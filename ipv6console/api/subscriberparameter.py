@@ -93,6 +93,10 @@ AboutSubscriber = Annotated[
         examples=["2001:db8:0:100::/56"],
     ),
 ]
+OfSubscriber = Annotated[
+    str | None, Query(pattern=_ID, description="Only steps of this subscriber.", examples=["sub-1041"])
+]
+
 InOutbox = Annotated[
     Literal["pending", "done", "refused", "cancelled"] | None,
     Query(description="Steps in this state.", examples=["pending"]),

@@ -25,6 +25,7 @@ from ipv6console.api.subscriberparameter import (
     AboutSubscriber,
     InLifecycle,
     InOutbox,
+    OfSubscriber,
     OfTenant,
     SomeTenant,
     StepPath,
@@ -278,12 +279,16 @@ async def outbox(
     engine: EngineHere,
     caller: Reader,
     tenant: SomeTenant = None,
+    subscriber_id: OfSubscriber = None,
     state: InOutbox = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Document:
     """List the steps other systems have to take, pending ones first."""
-    return Document(await engine.subscribers.outbox(caller, tenant=tenant, state=state, cursor=cursor, limit=limit))
+    page = await engine.subscribers.outbox(
+        caller, tenant=tenant, subscriber_id=subscriber_id, state=state, cursor=cursor, limit=limit
+    )
+    return Document(page)
 
 
 @router.post(

@@ -140,10 +140,15 @@ def subscribers_report(*, tenant: str | None = None) -> EngineRequest[str]:
 
 
 def outbox(
-    *, tenant: str | None = None, state: str | None = None, cursor: str | None = None, limit: int = 100
+    *,
+    tenant: str | None = None,
+    subscriber_id: str | None = None,
+    state: str | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
 ) -> EngineRequest[OutboxPage]:
     """Ask for the steps other systems have to take, pending ones first; `state` is pending, done, refused or cancelled."""
-    params = given(tenant=tenant, state=state, cursor=cursor, limit=limit)
+    params = given(tenant=tenant, subscriber_id=subscriber_id, state=state, cursor=cursor, limit=limit)
     return EngineRequest(OutboxPage, "GET", f"{_NETWORK}/outbox", params)
 
 

@@ -25,6 +25,7 @@ def outbox() -> None:
 
 @outbox.command(name="list", epilog="Example: ipv6console outbox list --all")
 @click.option("--tenant", metavar="TENANT", help="Only of this tenant.")
+@click.option("--subscriber", "subscriber_id", metavar="ID", help="Only of this subscriber.")
 @click.option("--state", type=click.Choice(["pending", "done", "refused", "cancelled"]), help="Only in this state.")
 @click.option("--all", "everything", is_flag=True, help="Also those that ended; without, pending ones.")
 @click.option("--limit", type=click.IntRange(1), default=1_000, show_default=True, help="List so many at most.")

@@ -46,7 +46,6 @@ _QUICK_TRIES = 25
 _EVENTS_BACK = 200
 _QUEUE = 64
 _OPEN_WITHIN = 10.0
-_STEPS = 1_000
 
 
 class Link:
@@ -278,9 +277,7 @@ class Link:
 
     async def outbox(self, tenant: str, subscriber_id: str, limit: int) -> OutboxPage:
         """Ask for a subscriber's steps."""
-        page = await self._asked(self._client.outbox(tenant=tenant, limit=_STEPS))
-        steps = tuple(step for step in page.steps if step.subscriber_id == subscriber_id)
-        return OutboxPage(steps=steps[:limit], total=len(steps), next=None)
+        return await self._asked(self._client.outbox(tenant=tenant, subscriber_id=subscriber_id, limit=limit))
 
     async def retry_step(self, step: str) -> OutboxRow:
         """Try a step now."""

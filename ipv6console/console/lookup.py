@@ -102,10 +102,12 @@ def life(door: Door, tenant: str, subscriber_id: str) -> Call:
     return Call(door.cli("subscriber", "history", subscriber_id, "--tenant", tenant), door.get(path, tenant=tenant))
 
 
-def outbox(door: Door, tenant: str | None = None) -> Call:
-    """The steps that other systems take, of one tenant or all."""
-    words = () if tenant is None else ("--tenant", tenant)
-    return Call(door.cli("outbox", "list", "--all", *words), door.get(f"{_NETWORK}/outbox", tenant=tenant, limit=_MOST))
+def outbox(door: Door, subscriber: tuple[str, str] | None = None) -> Call:
+    """The steps that other systems take, of one subscriber (tenant and id) or all."""
+    tenant, name = (None, None) if subscriber is None else subscriber
+    words = () if subscriber is None else ("--tenant", subscriber[0], "--subscriber", subscriber[1])
+    asked = door.get(f"{_NETWORK}/outbox", tenant=tenant, subscriber_id=name, limit=_MOST)
+    return Call(door.cli("outbox", "list", "--all", *words), asked)
 
 
 def bindings(door: Door) -> Call:

@@ -14,6 +14,7 @@ _TITLES: dict[type[errors.IpamError], tuple[type[Refusal], str]] = {
     errors.InvalidRange: (InvalidRequest, "That is no range it could be"),
     errors.InvalidSubnet: (InvalidRequest, "That is no prefix it could be"),
     errors.InvalidName: (InvalidRequest, "That is no name it could have"),
+    errors.Incomplete: (InvalidRequest, "Something is missing"),
     errors.NotFound: (NotFound, "There is no such thing"),
     errors.BindingNotFound: (NotFound, "There is no such binding"),
     errors.NotAvailable: (Refusal, "The address is not available"),

@@ -135,16 +135,22 @@ class Store(Protocol):
         ...
 
     async def ended_intents(
-        self, tenant: str | None, state: str | None, before: ipam.IntentPlace | None, limit: int
+        self,
+        tenant: str | None,
+        state: str | None,
+        before: ipam.IntentPlace | None,
+        limit: int,
+        *,
+        subscriber: str | None = None,
     ) -> tuple[ipam.IntentRecorded, ...]:
         """Return up to `limit` intents that are done, refused or cancelled, the last ended first; raises StoreError.
 
-        Of one tenant, in one state; None is any. With `before` those that come after that one in this order.
+        Of one tenant, in one state, of one subscriber; None is any. With `before` those that come after that one in this order.
         """
         ...
 
-    async def count_ended_intents(self, tenant: str | None, state: str | None) -> int:
-        """Return how many intents of one tenant ended, in one state; None is any. Raises StoreError."""
+    async def count_ended_intents(self, tenant: str | None, state: str | None, subscriber: str | None = None) -> int:
+        """Return how many intents of one tenant ended, in one state, of one subscriber; None is any. Raises StoreError."""
         ...
 
     async def checkpoint(self) -> None:

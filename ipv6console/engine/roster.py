@@ -142,6 +142,7 @@ class Roster:
         caller: Caller,
         *,
         tenant: str | None = None,
+        subscriber_id: str | None = None,
         state: str | None = None,
         cursor: str | None = None,
         limit: int = 100,
@@ -157,7 +158,11 @@ class Roster:
         rows: list[IntentRecorded] = []
         total = 0
         if state in {None, Fate.PENDING}:
-            waiting = [step for step in self._desk.outbox if wanted in {None, step.tenant}]
+            waiting = [
+                step
+                for step in self._desk.outbox
+                if wanted in {None, step.tenant} and subscriber_id in {None, step.subscriber}
+            ]
             waiting.sort(key=lambda step: (step.created_at, step.id))
             total += len(waiting)
             if place is None or place[0]:
@@ -165,10 +170,12 @@ class Roster:
                 rows = [step for step in waiting if (step.created_at, step.id) > after]
         if state != Fate.PENDING:
             try:
-                total += await self._core.store.count_ended_intents(wanted, state)
+                total += await self._core.store.count_ended_intents(wanted, state, subscriber_id)
                 if len(rows) <= limit:
                     before = None if place is None or place[0] else place[1]
-                    rows += await self._core.store.ended_intents(wanted, state, before, limit + 1 - len(rows))
+                    rows += await self._core.store.ended_intents(
+                        wanted, state, before, limit + 1 - len(rows), subscriber=subscriber_id
+                    )
             except StoreError as error:
                 raise Unavailable(f"the outbox cannot be read: {error}", next=error.fix) from error
         end = None if len(rows) <= limit else _cursor(rows[limit - 1])

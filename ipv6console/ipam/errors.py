@@ -28,6 +28,10 @@ class InvalidName(IpamError):
     """A name of a space, instance, id, resource or tag that is empty, too long, or has characters it may not have."""
 
 
+class Incomplete(IpamError):
+    """Something is left out that this needs: the user name of a session."""
+
+
 class NotAvailable(IpamError):
     """The address asked for is outside every range, reserved, or resting after a release."""
 

@@ -17,6 +17,7 @@ from ipv6console.ipam.change import Change, IntentRecorded, IntentsForgotten, Sp
 from ipv6console.ipam.errors import (
     AlreadyAllocated,
     IllegalTransition,
+    Incomplete,
     InUse,
     InvalidAddress,
     InvalidName,
@@ -126,7 +127,7 @@ class Desk:
     ) -> tuple[Change, ...]:
         """Make the prefix active: at once, or with `coa` when RADIUS has agreed.
 
-        Raises NotFound, InvalidName, InvalidAddress, IllegalTransition.
+        Raises NotFound, InvalidName, InvalidAddress, Incomplete, IllegalTransition.
         """
         check_session(username, nas_ip)
         deed = Deed(self.book, key, actor, now)
@@ -149,7 +150,7 @@ class Desk:
             deed.set(**session)
             return deed.changes()
         if session["username"] is None:
-            raise InvalidName(f"a CoA for {key[1]} needs a user name", next="give the username of its session")
+            raise Incomplete(f"a CoA for {key[1]} needs a user name", next="give the username of its session")
         agreed = row.coa is not None and row.coa.startswith("ack")
         if deed.state is State.ACTIVE and agreed and (row.username, row.nas_ip) == tuple(session.values()):
             return ()
@@ -196,7 +197,7 @@ class Desk:
         """Revoke the prefix: end its session if `disconnect`, then give it back to its IPAM if `release`.
 
         What was revoked already stays so; a prefix that an IPAM still holds all the same is released now. Raises
-        NotFound, InvalidName, InvalidAddress, IllegalTransition.
+        NotFound, InvalidName, InvalidAddress, Incomplete, IllegalTransition.
         """
         check_session(username, nas_ip)
         deed = Deed(self.book, key, actor, now)
@@ -210,7 +211,7 @@ class Desk:
             raise IllegalTransition(f"{key[1]} has no prefix to revoke", next="allocate one first")
         disconnect = disconnect and state is not State.REVOKED
         if disconnect and session["username"] is None:
-            raise InvalidName(f"a Disconnect for {key[1]} needs a user name", next="give the username of its session")
+            raise Incomplete(f"a Disconnect for {key[1]} needs a user name", next="give the username of its session")
         if state in LIVE:
             deed.move(State.REVOKING, "revoked")
             deed.drop(Step.COA, reason="the prefix was revoked meanwhile")

@@ -238,17 +238,25 @@ class SqliteStore:
         return await self._writer.perform(partial(read_transitions, self._file, tenant, subscriber, max(limit, 0)))
 
     async def ended_intents(
-        self, tenant: str | None, state: str | None, before: IntentPlace | None, limit: int
+        self,
+        tenant: str | None,
+        state: str | None,
+        before: IntentPlace | None,
+        limit: int,
+        *,
+        subscriber: str | None = None,
     ) -> tuple[IntentRecorded, ...]:
         """Return up to `limit` intents that are done, refused or cancelled, the last ended first; raises StoreError.
 
-        Of one tenant, in one state; None is any. With `before` those that come after that one in this order.
+        Of one tenant, in one state, of one subscriber; None is any. With `before` those that come after that one in this order.
         """
-        return await self._writer.perform(partial(read_ended_intents, self._file, tenant, state, before, max(limit, 0)))
+        return await self._writer.perform(
+            partial(read_ended_intents, self._file, tenant, state, before, max(limit, 0), subscriber=subscriber)
+        )
 
-    async def count_ended_intents(self, tenant: str | None, state: str | None) -> int:
-        """Return how many intents of one tenant ended, in one state; None is any. Raises StoreError."""
-        return await self._writer.perform(partial(count_ended_intents, self._file, tenant, state))
+    async def count_ended_intents(self, tenant: str | None, state: str | None, subscriber: str | None = None) -> int:
+        """Return how many intents of one tenant ended, in one state, of one subscriber; None is any. Raises StoreError."""
+        return await self._writer.perform(partial(count_ended_intents, self._file, tenant, state, subscriber))
 
     async def checkpoint(self) -> None:
         """Bring the database file up to date with the write-ahead log; raises StoreError."""

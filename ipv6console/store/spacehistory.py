@@ -56,11 +56,17 @@ def read_transitions(file: DatabaseFile, tenant: str, subscriber: str, limit: in
 
 
 def read_ended_intents(
-    file: DatabaseFile, tenant: str | None, state: str | None, before: IntentPlace | None, limit: int
+    file: DatabaseFile,
+    tenant: str | None,
+    state: str | None,
+    before: IntentPlace | None,
+    limit: int,
+    *,
+    subscriber: str | None = None,
 ) -> tuple[IntentRecorded, ...]:
     """Return up to `limit` intents that ended, the last one first, below `before`; None is any."""
     table = intent.c
-    conditions = _ended(tenant, state)
+    conditions = _ended(tenant, state, subscriber)
     if before is not None:
         # The first alone is what an index helps with.
         conditions += [table.changed_at <= before.changed_at, tuple_(table.changed_at, table.id) < tuple_(*before)]
@@ -69,17 +75,21 @@ def read_ended_intents(
     return tuple(IntentRecorded(*row) for row in file.connection.execute(found))
 
 
-def count_ended_intents(file: DatabaseFile, tenant: str | None, state: str | None) -> int:
+def count_ended_intents(
+    file: DatabaseFile, tenant: str | None, state: str | None, subscriber: str | None = None
+) -> int:
     """Return how many intents ended; None is any."""
-    wanted = select(func.count()).select_from(intent).where(*_ended(tenant, state))
+    wanted = select(func.count()).select_from(intent).where(*_ended(tenant, state, subscriber))
     return int(file.connection.execute(wanted).scalar_one())
 
 
-def _ended(tenant: str | None, state: str | None) -> list[ColumnElement[bool]]:
+def _ended(tenant: str | None, state: str | None, subscriber: str | None) -> list[ColumnElement[bool]]:
     table = intent.c
     conditions: list[ColumnElement[bool]] = [table.state != "pending"]
     if tenant is not None:
         conditions.append(table.tenant == tenant)
+    if subscriber is not None:
+        conditions.append(table.subscriber == subscriber)
     if state is not None:
         conditions.append(table.state == state)
     return conditions

@@ -187,6 +187,7 @@ intent = Table(
     Column("reason", Text),
 )
 Index("ix_intent_tenant", intent.c.tenant, intent.c.changed_at)
+Index("ix_intent_subscriber", intent.c.tenant, intent.c.subscriber, intent.c.changed_at)
 PENDING = intent.c.state == literal_column("'pending'")
 """What a start reads of them; literal, or the index on it would not be used."""
 Index("ix_intent_pending", intent.c.id, sqlite_where=PENDING, postgresql_where=PENDING)

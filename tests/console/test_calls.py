@@ -81,7 +81,7 @@ def every(door: Door) -> list[Call]:
         lookup.subscribers(door),
         lookup.life(door, "acme", "it's/7"),
         lookup.outbox(door),
-        lookup.outbox(door, "acme"),
+        lookup.outbox(door, ("acme", "sub-1")),
         lookup.bindings(door),
         lookup.binding(door, "edge", ADDR),
         lookup.manual(door),

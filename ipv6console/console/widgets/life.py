@@ -271,4 +271,4 @@ class StepsPane(RowsPane[OutboxRow]):
     def outside(self, view: View) -> Call:
         """The command that lists the same."""
         row = self._table().chosen()
-        return lookup.outbox(view.door, None if row is None else row.tenant)
+        return lookup.outbox(view.door, None if row is None else (row.tenant, row.subscriber_id))

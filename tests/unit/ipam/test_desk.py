@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from ipv6console.ipam.change import IntentRecorded, SubscriberRecorded
-from ipv6console.ipam.errors import IllegalTransition, InUse, InvalidAddress, InvalidName, InvalidSubnet
+from ipv6console.ipam.errors import IllegalTransition, Incomplete, InUse, InvalidAddress, InvalidName, InvalidSubnet
 from ipv6console.ipam.lifecycle import State
 from ipv6console.ipam.outbox import Step
 from ipv6console.ipam.result import Done, Granted, Postponed, Refused, Result
@@ -206,3 +206,12 @@ def test_bad_input_is_refused_and_changes_nothing(front: Front) -> None:
     with pytest.raises(IllegalTransition, match="out of 4"):
         front.allocate(parent=4)
     assert (front.row, front.pending) == before
+
+
+def test_radius_cannot_be_told_of_a_session_without_a_user_name() -> None:
+    front = Front()
+    front.allocate()
+    front.answer(Step.ALLOCATE, GOT)
+    with pytest.raises(Incomplete, match="needs a user name"):
+        front.activate(coa=True, username=None)
+    assert (front.row.ipv6_state, front.pending) == ("allocated", [])

@@ -441,6 +441,10 @@ async def test_ended_steps_are_read_on_from_where_a_page_ended(store: SqliteStor
     assert found == wanted
     assert await store.ended_intents("north", "refused", None, 4) == ()
     assert await store.count_ended_intents("default", "refused") == 3
+    other = intent("o", state="done")._replace(subscriber="other")
+    await store.commit([other])
+    assert await store.ended_intents("default", None, None, 4, subscriber="other") == (other,)
+    assert await store.count_ended_intents(None, None, subscriber="other") == 1
 
 
 async def test_a_database_from_before_spaces_comes_up_with_its_tokens_for_every_tenant(tmp_path: Path) -> None:

@@ -197,6 +197,7 @@ def _add_subscribers() -> None:
     )
     op.create_index("ix_intent_changed_at", "intent", ["changed_at"])
     op.create_index("ix_intent_pending", "intent", ["id"], sqlite_where=pending, postgresql_where=pending)
+    op.create_index("ix_intent_subscriber", "intent", ["tenant", "subscriber", "changed_at"])
     op.create_index("ix_intent_tenant", "intent", ["tenant", "changed_at"])
 
 
