@@ -212,7 +212,7 @@ class Table:
         if isinstance(value, tuple):
             return self._pairs(str(pair).partition("=") for pair in value)
         if not isinstance(value, dict):
-            raise Unfit(f'a table, like {{ spawn = "S" }}, is expected, got {shown(value)}')
+            raise Unfit(f'a table, like {{ spawn = "N" }}, is expected, got {shown(value)}')
         return self._pairs((key, "=", text) for key, text in value.items())
 
     def read_text(self, text: str) -> tuple[str, ...]:

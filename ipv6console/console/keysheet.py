@@ -17,7 +17,7 @@ Another key for an action, by its name in the last column, is set in the configu
 console:
 
     [console.keys]
-    spawn = "S"
+    spawn = "N"
     zoom = "f11"
 
 Every dialog shows the command and the curl line that do, or tell, the same; `y` and `Y` copy them. What has no command

@@ -421,10 +421,10 @@ async def test_q_leaves_a_question_but_is_typed_into_a_line(key: str) -> None:
 
 
 async def test_what_read_only_refuses_is_named_by_the_keys_in_force() -> None:
-    async with staged(read_only=True, look=Look(keys=keymap(["spawn=S", "reset=Q"]))) as stage:
+    async with staged(read_only=True, look=Look(keys=keymap(["spawn=N", "reset=Q"]))) as stage:
         await stage.press("L")
         await stage.until_screen(Choice)
-        assert "S F X D Q R" in stage.text()
+        assert "N F X D Q R" in stage.text()
         await stage.press("escape")
         await stage.until_home()
         await stage.press("F")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,12 @@ def test_a_chosen_key_is_named_wherever_a_key_is() -> None:
 def test_the_page_of_keys_says_what_the_registry_says() -> None:
     page = (Path(__file__).parents[2] / "docs/keys.md").read_text(encoding="utf-8")
     assert page == markdown(), "make manual writes it anew"
+
+
+def test_the_keys_that_the_page_gives_for_an_example_are_free() -> None:
+    chosen = re.findall(r'^    (\w+) = "(\w+)"$', markdown(), re.MULTILINE)
+    assert chosen
+    keymap([f"{action}={key}" for action, key in chosen])
 
 
 @pytest.mark.anyio

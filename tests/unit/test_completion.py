@@ -38,7 +38,7 @@ def test_bash_offers_every_command(program: Path) -> None:
 
 
 def test_bash_completes_a_command_an_option_and_a_value(program: Path) -> None:
-    assert completed(program, "lea") == ["leases"]
+    assert completed(program, "leas") == ["leases"]
     assert completed(program, "serve", "--usa") == ["--usable-num"]
     assert completed(program, "report", "2001:db8::1", "b") == ["bad"]
     assert completed(program, "net", "tear") == ["teardown"]

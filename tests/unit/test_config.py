@@ -307,9 +307,9 @@ def test_a_secret_that_only_the_engine_may_see_does_not_stop_others(
 
 
 def test_the_keys_of_the_console_are_a_table_and_each_has_its_line(tmp_path: Path) -> None:
-    text = '[console.keys]\nspawn = "S"\nzoom = "f11"\n[console]\ntheme = "light"\n'
+    text = '[console.keys]\nspawn = "N"\nzoom = "f11"\n[console]\ntheme = "light"\n'
     found = effective(config=str(write(tmp_path / "c.toml", text)))
-    assert found.settings.console.keys == ("spawn=S", "zoom=f11")
+    assert found.settings.console.keys == ("spawn=N", "zoom=f11")
     given = found.given["console", "keys"]
     assert {key: where.rpartition(":")[2] for key, where in given.items.items()} == {"spawn": "2", "zoom": "3"}
 
@@ -380,7 +380,7 @@ def test_webhooks_cannot_be_given_in_a_variable_where_others_would_see_them(monk
         ("network.nonlocal_bind", "0", False),
         ("pool.spread", "56", 56),
         ("console.theme", "light", "light"),
-        ("console.keys", "spawn=S, zoom=f11", ("spawn=S", "zoom=f11")),
+        ("console.keys", "spawn=N, zoom=f11", ("spawn=N", "zoom=f11")),
     ],
 )
 def test_the_environment_sets_every_kind_of_value(
